@@ -1,0 +1,109 @@
+"""Logs on standard error: JSON lines for machines, text for people.
+
+Every line carries the ids of the request and of the job it belongs to; never a question, an
+answer, document text or a secret.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from typing import TextIO
+
+from govbot.config_table import Settings
+
+request_id: ContextVar[str] = ContextVar("request_id", default="")
+job_id: ContextVar[str] = ContextVar("job_id", default="")
+
+# Chatty at INFO; procrastinate writes the arguments of each job there.
+QUIET = (
+    "alembic",
+    "filelock",
+    "httpcore",
+    "httpx",
+    "litestar",
+    "markdown_it",
+    "PIL",
+    "procrastinate",
+    "psycopg",
+    "psycopg.pool",
+    "pypdf",
+    "sentence_transformers",
+    "torch",
+    "transformers",
+    "urllib3",
+    "uvicorn",
+    "uvicorn.access",
+    "uvicorn.error",
+    "watchdog",
+)
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message"}
+
+
+def configure(
+    settings: Settings, *, stream: TextIO | None = None, at_least: int = logging.NOTSET
+) -> None:
+    """Sends all logs to `stream` (standard error), replacing any earlier configuration.
+
+    `at_least` raises the configured level: commands that print results log warnings only.
+    """
+    stream = stream or sys.stderr
+    level = max(logging.getLevelNamesMapping()[settings.logging.level], at_least)
+    as_text = settings.logging.format == "text" or (
+        settings.logging.format == "auto" and stream.isatty()
+    )
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(TextFormatter() if as_text else JsonFormatter())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+    for name in QUIET:
+        logger = logging.getLogger(name)
+        logger.handlers.clear()
+        logger.propagate = True
+        logger.setLevel(max(level, logging.WARNING))
+    logging.captureWarnings(True)
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object per line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, object] = {
+            "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+            **_context(),
+            **_extra(record),
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False, default=str)
+
+
+class TextFormatter(logging.Formatter):
+    """`12:30:01 INFO govbot.ingest: Document processed (action=document.ready)`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        at = datetime.fromtimestamp(record.created).astimezone().strftime("%H:%M:%S")
+        pairs = " ".join(
+            f"{key}={value}" for key, value in {**_context(), **_extra(record)}.items()
+        )
+        text = f"{at} {record.levelname:<7} {record.name}: {record.getMessage()}"
+        text += f" ({pairs})" if pairs else ""
+        if record.exc_info:
+            text += "\n" + self.formatException(record.exc_info)
+        return text
+
+
+def _context() -> dict[str, object]:
+    found = {"request_id": request_id.get(), "job_id": job_id.get()}
+    return {key: value for key, value in found.items() if value}
+
+
+def _extra(record: logging.LogRecord) -> dict[str, object]:
+    return {key: value for key, value in vars(record).items() if key not in _STANDARD}
