@@ -1,0 +1,68 @@
+"""File locks between the GovBot processes that share one embedded PostgreSQL."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from govbot.db.account import Account
+from govbot.errors import Unavailable
+
+_POLL_S = 0.05
+
+
+class FileLock:
+    """One flock(2) on one file. The kernel frees it when the process dies, however it dies."""
+
+    def __init__(self, path: Path, account: Account):
+        self._path = path
+        self._account = account
+        self._fd = -1
+
+    def open(self) -> int:
+        """The file descriptor, not inherited by child processes unless passed to them."""
+        if self._fd < 0:
+            self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            if self._account.is_other:
+                os.fchown(self._fd, self._account.uid, self._account.gid)
+        return self._fd
+
+    def share(self) -> None:
+        """Hold it together with others; only called where nobody holds it alone."""
+        fcntl.flock(self.open(), fcntl.LOCK_SH)
+
+    def try_alone(self) -> bool:
+        """Hold it alone, unless somebody else holds it."""
+        try:
+            fcntl.flock(self.open(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    @contextmanager
+    def alone(self, timeout_s: float, stop: threading.Event) -> Iterator[int]:
+        """Hold it alone, waiting at most `timeout_s`; gives the file descriptor."""
+        deadline = time.monotonic() + timeout_s
+        while not self.try_alone():
+            if time.monotonic() > deadline or stop.wait(_POLL_S):
+                raise Unavailable(
+                    "Another GovBot process has been starting or stopping the database for more "
+                    "than %(seconds)s seconds: look at the running processes and try again.",
+                    seconds=round(timeout_s),
+                )
+        try:
+            yield self.open()
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Free it, also for child processes that inherited the descriptor."""
+        if self._fd >= 0:
+            fcntl.flock(self._fd, fcntl.LOCK_UN)
+            os.close(self._fd)
+            self._fd = -1
