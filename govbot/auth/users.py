@@ -1,0 +1,202 @@
+"""Local accounts."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from dataclasses import dataclass
+from datetime import datetime
+
+from psycopg import AsyncConnection, errors
+from psycopg.rows import DictRow
+
+from govbot import audit
+from govbot.auth import passwords
+from govbot.db.access import Actor, Role
+from govbot.errors import Conflict, Invalid, NotFound
+from govbot.ids import UserId, new_id
+
+Connection = AsyncConnection[DictRow]
+
+USERNAME = re.compile(r"[a-z0-9][a-z0-9._@-]{1,63}")
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """An account as lists and forms show it."""
+
+    id: UserId
+    username: str
+    name: str
+    role: Role
+    language: str
+    must_change_password: bool
+    created_at: datetime
+    disabled_at: datetime | None
+    groups: tuple[str, ...]
+
+
+async def create_user(
+    conn: Connection,
+    *,
+    username: str,
+    name: str,
+    password: str,
+    role: Role,
+    must_change_password: bool = False,
+    by: Actor | None = None,
+) -> UserId:
+    """Create an account; the caller has checked the password's strength.
+
+    Raises Invalid for a bad user name, Conflict when it is taken.
+    """
+    username = username.strip().casefold()
+    if not USERNAME.fullmatch(username):
+        raise Invalid(
+            "A user name has 2 to 64 characters: a-z, 0-9, dot, hyphen, underscore or @.",
+            code="E-USERNAME",
+        )
+    user_id = UserId(new_id())
+    encoded = await asyncio.to_thread(passwords.hash_password, password)
+    cursor = await conn.execute(
+        """
+        INSERT INTO users (id, username, name, role, password_hash, must_change_password)
+        VALUES (%(id)s, %(username)s, %(name)s, %(role)s, %(hash)s, %(must_change)s)
+        ON CONFLICT (username) DO NOTHING
+        RETURNING id
+        """,
+        {
+            "id": user_id,
+            "username": username,
+            "name": name.strip()[:200] or username,
+            "role": role.value,
+            "hash": encoded,
+            "must_change": must_change_password,
+        },
+    )
+    if await cursor.fetchone() is None:
+        raise Conflict("There is already an account named %(username)s.", username=username)
+    await audit.record(
+        conn,
+        actor=by,
+        action="user.created",
+        resource=f"user:{user_id}",
+        details={"username": username, "role": role.value},
+    )
+    return user_id
+
+
+async def set_password(
+    conn: Connection, user_id: UserId, password: str, *, by: Actor | None = None
+) -> None:
+    """Replace the password and end every session of the account."""
+    encoded = await asyncio.to_thread(passwords.hash_password, password)
+    await _touch(
+        conn,
+        "UPDATE users SET password_hash = %(hash)s, must_change_password = false"
+        " WHERE id = %(id)s RETURNING id",
+        {"id": user_id, "hash": encoded},
+    )
+    await conn.execute("DELETE FROM sessions WHERE user_id = %(id)s", {"id": user_id})
+    await audit.record(
+        conn, actor=by, action="user.password-changed", resource=f"user:{user_id}"
+    )
+
+
+async def set_disabled(
+    conn: Connection, user_id: UserId, *, disabled: bool, by: Actor | None = None
+) -> None:
+    """Disable or enable an account; disabling ends its sessions at once."""
+    await _touch(
+        conn,
+        "UPDATE users SET disabled_at = CASE WHEN %(disabled)s THEN now() END"
+        " WHERE id = %(id)s RETURNING id",
+        {"id": user_id, "disabled": disabled},
+    )
+    if disabled:
+        await conn.execute("DELETE FROM sessions WHERE user_id = %(id)s", {"id": user_id})
+    action = "user.disabled" if disabled else "user.enabled"
+    await audit.record(conn, actor=by, action=action, resource=f"user:{user_id}")
+
+
+async def set_role(
+    conn: Connection, user_id: UserId, role: Role, *, by: Actor | None = None
+) -> None:
+    """Change the role; acts on the very next request of that account."""
+    user = await get(conn, user_id)
+    await _touch(
+        conn,
+        "UPDATE users SET role = %(role)s WHERE id = %(id)s RETURNING id",
+        {"id": user_id, "role": role.value},
+    )
+    await audit.record(
+        conn,
+        actor=by,
+        action="user.role-changed",
+        resource=f"user:{user_id}",
+        details={"before": user.role.value, "after": role.value},
+    )
+
+
+async def by_username(conn: Connection, username: str) -> User:
+    """The account with this user name; NotFound otherwise."""
+    found = await _select(conn, username=username.strip().casefold())
+    if not found:
+        raise NotFound("There is no account named %(username)s.", username=username)
+    return found[0]
+
+
+async def get(conn: Connection, user_id: UserId) -> User:
+    """The account with this id; NotFound otherwise."""
+    found = await _select(conn, user_id=user_id)
+    if not found:
+        raise NotFound
+    return found[0]
+
+
+async def list_users(conn: Connection, *, limit: int = 500, after: str = "") -> list[User]:
+    """Accounts by user name, `after` the given one."""
+    return await _select(conn, limit=limit, after=after)
+
+
+def actor_for(user: User, ip: str = "") -> Actor:
+    """The actor that acts as this account."""
+    return Actor(id=user.id, name=user.username, role=user.role, ip=ip)
+
+
+async def _select(
+    conn: Connection,
+    *,
+    username: str | None = None,
+    user_id: UserId | None = None,
+    limit: int = 1,
+    after: str = "",
+) -> list[User]:
+    cursor = await conn.execute(
+        """
+        SELECT u.id, u.username, u.name, u.role, u.language, u.must_change_password,
+               u.created_at, u.disabled_at,
+               ARRAY(SELECT g.name FROM memberships m JOIN groups g ON g.id = m.group_id
+                     WHERE m.user_id = u.id ORDER BY g.name) AS groups
+        FROM users u
+        WHERE (%(username)s::text IS NULL OR u.username = %(username)s::text)
+          AND (%(id)s::uuid IS NULL OR u.id = %(id)s::uuid)
+          AND u.username > %(after)s
+        ORDER BY u.username
+        LIMIT %(limit)s
+        """,
+        {"username": username, "id": user_id, "after": after, "limit": limit},
+    )
+    return [
+        User(**{**row, "role": Role(row["role"]), "groups": tuple(row["groups"])})
+        for row in await cursor.fetchall()
+    ]
+
+
+async def _touch(conn: Connection, query: str, params: dict[str, object]) -> None:
+    try:
+        cursor = await conn.execute(query, params)  # type: ignore[call-overload]
+    except errors.CheckViolation as error:
+        raise Invalid from error
+    if await cursor.fetchone() is None:
+        raise NotFound
