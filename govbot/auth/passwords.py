@@ -17,10 +17,37 @@ from govbot.errors import Invalid
 MAX_LENGTH = 256
 # Beginnings that attackers try first, in Portuguese and English; checked without case and digits.
 COMMON = frozenset(
-    "senha senhasenha password passwordpassword mudar mudarsenha trocar trocarsenha admin"
-    " administrador adminadmin govbot qwerty qwertyuiop qwertyuiopas asdfghjkl asdfghjklasdf"
-    " abcdefgh abcdefghijkl brasil brasilbrasil prefeitura servidor bemvindo welcome iloveyou"
-    " flamengo corinthians palmeiras".split()
+    (
+        "senha",
+        "senhasenha",
+        "password",
+        "passwordpassword",
+        "mudar",
+        "mudarsenha",
+        "trocar",
+        "trocarsenha",
+        "admin",
+        "administrador",
+        "adminadmin",
+        "govbot",
+        "qwerty",
+        "qwertyuiop",
+        "qwertyuiopas",
+        "asdfghjkl",
+        "asdfghjklasdf",
+        "abcdefgh",
+        "abcdefghijkl",
+        "brasil",
+        "brasilbrasil",
+        "prefeitura",
+        "servidor",
+        "bemvindo",
+        "welcome",
+        "iloveyou",
+        "flamengo",
+        "corinthians",
+        "palmeiras",
+    )
 )
 
 

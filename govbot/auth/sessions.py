@@ -96,9 +96,7 @@ async def sign_in(
     if row is None or not fits:
         await _record_failure(pool, username, ip, "credentials")
         raise WrongCredentials
-    actor = Actor(
-        id=UserId(row["id"]), name=row["username"], role=Role(row["role"]), ip=ip
-    )
+    actor = Actor(id=UserId(row["id"]), name=row["username"], role=Role(row["role"]), ip=ip)
     async with as_system(pool) as conn:
         await _forget_attempts(conn, username)
         token, csrf = await _open_session(conn, actor, user_agent, settings)
@@ -175,9 +173,7 @@ async def _open_session(
     return token, csrf
 
 
-async def _count_attempt(
-    pool: Pool, username: str, ip: str, settings: SessionSettings
-) -> bool:
+async def _count_attempt(pool: Pool, username: str, ip: str, settings: SessionSettings) -> bool:
     """Count per account and per address; an address may serve a whole office, so it gets more."""
     minutes = settings.sign_in_window_minutes
     limits = {

@@ -98,9 +98,7 @@ async def set_password(
         {"id": user_id, "hash": encoded},
     )
     await conn.execute("DELETE FROM sessions WHERE user_id = %(id)s", {"id": user_id})
-    await audit.record(
-        conn, actor=by, action="user.password-changed", resource=f"user:{user_id}"
-    )
+    await audit.record(conn, actor=by, action="user.password-changed", resource=f"user:{user_id}")
 
 
 async def set_disabled(
