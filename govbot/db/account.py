@@ -142,12 +142,8 @@ def _created(name: str) -> Account | None:
     program = shutil.which("useradd", path="/usr/sbin:/sbin:/usr/bin:/bin")
     if program is None:
         return None
-    made = subprocess.run(
-        [program, "--system", "--user-group", "--no-create-home", "--shell", "/usr/sbin/nologin"]
-        + ["--home-dir", "/nonexistent", name],
-        capture_output=True,
-        check=False,
-    )
+    options = ("--system", "--user-group", "--no-create-home", "--shell=/usr/sbin/nologin")
+    made = subprocess.run([program, *options, name], capture_output=True, check=False)
     if made.returncode != 0:
         log.warning("No account could be created", extra={"action": "database.account"})
         return None
@@ -199,14 +195,14 @@ def _with_capability(account: Account) -> Account:
             name=account.name,
         )
     keep = f"-all,+{usable[0]}"
-    prefix = (program, f"--reuid={account.uid}", f"--regid={account.gid}", "--clear-groups")
-    prefix += ("--securebits=+no_setuid_fixup", f"--inh-caps={keep}", f"--ambient-caps={keep}")
+    identity = (f"--reuid={account.uid}", f"--regid={account.gid}", "--clear-groups")
+    keeping = ("--securebits=+no_setuid_fixup", f"--inh-caps={keep}", f"--ambient-caps={keep}")
     log.info(
         "PostgreSQL keeps the capability %s to reach its folders",
         usable[0],
         extra={"action": "database.account"},
     )
-    return Account(account.name, account.uid, account.gid, (*prefix, "--no-new-privs", "--"))
+    return Account(account.name, account.uid, account.gid, (program, *identity, *keeping, "--"))
 
 
 def _permitted_capabilities() -> int:

@@ -23,9 +23,10 @@ def bootstrap(maintenance_dsn: str, database_dsn: str) -> None:
     """Bring the server behind the two superuser connection strings to what GovBot needs."""
     try:
         with psycopg.connect(maintenance_dsn, autocommit=True) as conn:
-            _roles_and_database(conn)
+            _create_roles(conn)
+            create_database(conn, DATABASE)
         with psycopg.connect(database_dsn, autocommit=True) as conn:
-            _extension(conn)
+            _install_extension(conn)
     except psycopg.Error as error:
         raise Unavailable(
             "The embedded PostgreSQL could not be prepared: %(reason)s.",
@@ -33,25 +34,34 @@ def bootstrap(maintenance_dsn: str, database_dsn: str) -> None:
         ) from error
 
 
-def _roles_and_database(conn: psycopg.Connection) -> None:
+def create_database(conn: psycopg.Connection, name: str, *, template: str = "template1") -> None:
+    """Create the database `name` unless it exists; only our two roles may connect to it."""
+    names = {
+        "name": sql.Identifier(name),
+        "template": sql.Identifier(template),
+        "owner": sql.Identifier(OWNER),
+        "app": sql.Identifier(APPLICATION),
+    }
+    if conn.execute("SELECT FROM pg_database WHERE datname = %s", [name]).fetchone() is None:
+        conn.execute(
+            sql.SQL("CREATE DATABASE {name} OWNER {owner} TEMPLATE {template}").format(**names)
+        )
+    conn.execute(sql.SQL("REVOKE ALL ON DATABASE {name} FROM PUBLIC").format(**names))
+    conn.execute(sql.SQL("GRANT CONNECT ON DATABASE {name} TO {app}").format(**names))
+
+
+def _create_roles(conn: psycopg.Connection) -> None:
     for role in (OWNER, APPLICATION):
-        if not conn.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role]).fetchone():
+        if conn.execute("SELECT FROM pg_roles WHERE rolname = %s", [role]).fetchone() is None:
             conn.execute(sql.SQL("CREATE ROLE {} " + _ROLE).format(sql.Identifier(role)))
-    if conn.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone():
-        return
-    names = {"database": sql.Identifier(DATABASE), "owner": sql.Identifier(OWNER)}
-    conn.execute(sql.SQL("CREATE DATABASE {database} OWNER {owner}").format(**names))
 
 
-def _extension(conn: psycopg.Connection) -> None:
-    names = {"database": sql.Identifier(DATABASE), "app": sql.Identifier(APPLICATION)}
-    conn.execute(sql.SQL("REVOKE ALL ON DATABASE {database} FROM PUBLIC").format(**names))
-    conn.execute(sql.SQL("GRANT CONNECT ON DATABASE {database} TO {app}").format(**names))
+def _install_extension(conn: psycopg.Connection) -> None:
     conn.execute("SET client_min_messages TO warning")
     conn.execute("CREATE EXTENSION IF NOT EXISTS vector SCHEMA public")
     outdated = conn.execute(
-        "SELECT 1 FROM pg_available_extensions"
+        "SELECT FROM pg_available_extensions"
         " WHERE name = 'vector' AND installed_version <> default_version"
     ).fetchone()
-    if outdated:
+    if outdated is not None:
         conn.execute("ALTER EXTENSION vector UPDATE")

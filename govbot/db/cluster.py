@@ -6,6 +6,7 @@ of the supervisor in embedded.py.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.util
 import os
@@ -227,10 +228,8 @@ def _tuning() -> dict[str, str]:
 def _memory_mb() -> int:
     """Memory of the machine, or of the container when that is less."""
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    try:
+    with contextlib.suppress(OSError, ValueError):
         total = min(total, int(Path("/sys/fs/cgroup/memory.max").read_text()))
-    except (OSError, ValueError):
-        pass
     return total // (1024 * 1024)
 
 

@@ -1,0 +1,112 @@
+"""Who acts in a transaction: the one way to a connection that can read anything.
+
+Row-level security asks `govbot_actor()`, which reads what is set here for one transaction only.
+A connection of the pool without it sees no row of any document or conversation.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final, TypeVar
+
+import psycopg
+from psycopg_pool import PoolTimeout
+
+from govbot.db.pool import Connection, Pool
+from govbot.errors import Denied, NotFound, Unavailable
+from govbot.ids import UserId
+
+log = logging.getLogger(__name__)
+
+_SYSTEM: Final = "system"
+_SET_ACTOR: Final = """
+    SELECT set_config('govbot.actor', %(actor)s, true),
+           set_config('govbot.role', %(role)s, true),
+           set_config('transaction_read_only', %(read_only)s, true)
+"""
+_busy_task: ContextVar[int] = ContextVar("govbot_transaction_of_task", default=0)
+_Row = TypeVar("_Row")
+
+
+class Role(StrEnum):
+    """What an account may do besides its grants on collections."""
+
+    ADMIN = "admin"
+    CURATOR = "curator"
+    AUDITOR = "auditor"
+    USER = "user"
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """The person on whose behalf the database is asked."""
+
+    id: UserId
+    name: str
+    role: Role
+    ip: str = ""
+
+
+@asynccontextmanager
+async def as_actor(pool: Pool, actor: Actor, *, write: bool = False) -> AsyncIterator[Connection]:
+    """One transaction that sees what `actor` may see; read-only unless `write`.
+
+    Raises Unavailable when the database does not answer, Denied when a policy forbids a change.
+    Blocks must not be nested: an inner one would wait for a second connection and see another
+    state of the data.
+    """
+    async with _transaction(pool, str(actor.id), actor.role.value, read_only=not write) as conn:
+        yield conn
+
+
+@asynccontextmanager
+async def as_system(pool: Pool) -> AsyncIterator[Connection]:
+    """One transaction of GovBot itself: sign-in, the job worker, the operator's command line."""
+    async with _transaction(pool, _SYSTEM, _SYSTEM, read_only=False) as conn:
+        yield conn
+
+
+def found(row: _Row | None) -> _Row:
+    """The row, or NotFound: a row that policies hide does not exist for the actor."""
+    if row is None:
+        raise NotFound
+    return row
+
+
+@asynccontextmanager
+async def _transaction(
+    pool: Pool, actor: str, role: str, *, read_only: bool
+) -> AsyncIterator[Connection]:
+    task = id(asyncio.current_task())
+    if _busy_task.get() == task:
+        raise RuntimeError("as_actor and as_system must not be nested: pass the connection on")
+    mark = _busy_task.set(task)
+    parameters = {"actor": actor, "role": role, "read_only": "on" if read_only else "off"}
+    try:
+        with _translated():
+            async with pool.connection() as conn:
+                await conn.execute(_SET_ACTOR, parameters)
+                yield conn
+    finally:
+        _busy_task.reset(mark)
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """psycopg's errors that are no mistake of ours, as GovBot's."""
+    try:
+        yield
+    except PoolTimeout as error:
+        raise Unavailable("The database is busy or stopped: try again in a moment.") from error
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise Denied from error
+    except psycopg.OperationalError as error:
+        kind = type(error).__name__
+        log.warning("The database gave up: %s", kind, extra={"action": "database.interrupted"})
+        raise Unavailable("The database stopped the operation: try again in a moment.") from error

@@ -1,0 +1,75 @@
+"""The pool of connections: checked before use, with limits on every statement and transaction."""
+
+from __future__ import annotations
+
+import logging
+from typing import Final
+
+import psycopg
+from pgvector.psycopg import register_vector_async
+from psycopg import AsyncConnection
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.rows import DictRow, dict_row
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from govbot.errors import Unavailable
+
+log = logging.getLogger(__name__)
+
+Connection = AsyncConnection[DictRow]
+Pool = AsyncConnectionPool[Connection]
+
+_OPEN_TIMEOUT_S: Final = 30.0
+_WAIT_TIMEOUT_S: Final = 15.0
+_IDLE_IN_TRANSACTION_S: Final = 120
+
+
+async def open_pool(
+    dsn: str, *, size: int, name: str, statement_timeout_s: float = 60, wait: bool = True
+) -> Pool:
+    """An open pool of at most `size` connections whose rows are dicts; close it with `close()`.
+
+    A statement ends after `statement_timeout_s` seconds (0: never). Raises Unavailable when the
+    database cannot be reached within 30 seconds.
+    """
+    pool: Pool = AsyncConnectionPool(
+        _with_limits(dsn, name, statement_timeout_s),
+        connection_class=AsyncConnection[DictRow],
+        kwargs={"row_factory": dict_row, "autocommit": False},
+        min_size=min(2, size),
+        max_size=size,
+        open=False,
+        name=name,
+        timeout=_WAIT_TIMEOUT_S,
+        check=AsyncConnectionPool.check_connection,
+        configure=_register_vectors,
+    )
+    try:
+        await pool.open(wait=wait, timeout=_OPEN_TIMEOUT_S)
+    except PoolTimeout as error:
+        await pool.close()
+        raise Unavailable(
+            "The database cannot be reached: check database.url and that the server runs."
+        ) from error
+    return pool
+
+
+def _with_limits(dsn: str, name: str, statement_timeout_s: float) -> str:
+    """The DSN with our settings put before those that it already has, which win."""
+    given = conninfo_to_dict(dsn)
+    options = (
+        f"-c statement_timeout={round(statement_timeout_s * 1000)}"
+        f" -c idle_in_transaction_session_timeout={_IDLE_IN_TRANSACTION_S}s"
+        f" -c search_path=public -c timezone=UTC {given.get('options') or ''}"
+    )
+    wait = given.get("connect_timeout") or 10
+    return make_conninfo(dsn, options=options.strip(), application_name=name, connect_timeout=wait)
+
+
+async def _register_vectors(conn: Connection) -> None:
+    """Teach the connection pgvector's types. Before the first migration there are none."""
+    try:
+        await register_vector_async(conn)
+    except psycopg.ProgrammingError:
+        log.debug("pgvector is not in this database", extra={"action": "database.no-vector"})
+    await conn.rollback()

@@ -1,0 +1,23 @@
+"""Fixtures that every kind of test may use."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+pytest_plugins = ["tests.postgres"]
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real documents and question sets, which is not part of the repository."""
+    folder = Path(os.environ.get("GOVBOT_SHARED_DATA") or ROOT.parent / "shared" / "data")
+    if not folder.is_dir():
+        pytest.skip("the shared documents are not here (GOVBOT_SHARED_DATA)")
+    return folder

@@ -1,0 +1,91 @@
+"""Fixtures of the database: one embedded cluster per session, one migrated database per test."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import AsyncIterator, Iterator
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from govbot.db.bootstrap import create_database
+from govbot.db.dsns import Dsns
+from govbot.db.embedded import EmbeddedPostgres
+from govbot.db.pool import Pool, open_pool
+from govbot.db.schema import migrate
+
+# Nothing here has to survive a power cut.
+UNSAFE_BUT_FAST = {
+    "fsync": "off",
+    "full_page_writes": "off",
+    "synchronous_commit": "off",
+    "shared_buffers": "64MB",
+    "autovacuum": "off",
+}
+TEMPLATE = "govbot_template"
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+    """The cluster of this test session."""
+    folder = tmp_path_factory.mktemp("postgres")
+    with EmbeddedPostgres(folder, options=UNSAFE_BUT_FAST) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def template_database(postgres: EmbeddedPostgres) -> str:
+    """The name of a migrated, empty database to clone."""
+    with _superuser(postgres) as conn:
+        create_database(conn, TEMPLATE, template="govbot")
+    migrate(postgres.dsns(TEMPLATE).owner)
+    return TEMPLATE
+
+
+@pytest.fixture
+def empty_dsns(postgres: EmbeddedPostgres) -> Iterator[Dsns]:
+    """A database of its own with no schema yet."""
+    yield from _database(postgres, "govbot")
+
+
+@pytest.fixture
+def dsns(postgres: EmbeddedPostgres, template_database: str) -> Iterator[Dsns]:
+    """A migrated database of its own."""
+    yield from _database(postgres, template_database)
+
+
+@pytest.fixture(scope="module")
+def module_dsns(postgres: EmbeddedPostgres, template_database: str) -> Iterator[Dsns]:
+    """A migrated database that the tests of a module share."""
+    yield from _database(postgres, template_database)
+
+
+@pytest.fixture
+async def pool(dsns: Dsns) -> AsyncIterator[Pool]:
+    """Connections of the application role."""
+    opened = await open_pool(dsns.app, size=5, name="test-app")
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def owner_pool(dsns: Dsns) -> AsyncIterator[Pool]:
+    """Connections of the role that owns the tables."""
+    opened = await open_pool(dsns.owner, size=2, name="test-owner")
+    yield opened
+    await opened.close()
+
+
+def _database(postgres: EmbeddedPostgres, template: str) -> Iterator[Dsns]:
+    name = f"test_{next(_numbers)}"
+    with _superuser(postgres) as conn:
+        create_database(conn, name, template=template)
+    yield postgres.dsns(name)
+    with _superuser(postgres) as conn:
+        conn.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def _superuser(postgres: EmbeddedPostgres) -> psycopg.Connection:
+    return psycopg.connect(postgres.dsns("postgres").superuser, autocommit=True)
