@@ -1,0 +1,1 @@
+"""Embedding models: the catalog, their files on this machine, the one thread that runs them."""

@@ -1,0 +1,169 @@
+"""sentence-transformers behind one class: device, threads, offline loading, fallbacks.
+
+Only this module imports torch, and only when a model is loaded.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from govbot.errors import Unavailable
+from govbot.models.files import ModelFiles
+
+log = logging.getLogger(__name__)
+
+OFFLINE = {
+    "HF_HUB_OFFLINE": "1",
+    "TRANSFORMERS_OFFLINE": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "TRANSFORMERS_VERBOSITY": "error",
+    "TOKENIZERS_PARALLELISM": "false",
+}
+ONEDNN_FAILED = "could not create a primitive"
+
+
+class Encoder(Protocol):
+    """A loaded model; called from one thread only."""
+
+    device: str
+
+    def encode(self, texts: Sequence[str], *, query: bool) -> list[list[float]]: ...
+
+
+def open_encoder(files: ModelFiles, device: str, query_threads: int) -> Encoder:
+    """Loads the model; raises Unavailable when it does not fit its folder or the device."""
+    os.environ.update(OFFLINE)  # read by the libraries when they are imported
+    _silence()
+    encoder = TorchEncoder(files, device, query_threads)
+    log.info(
+        "The embedding model is loaded.",
+        extra={"action": "embedder.loaded", "model": files.name, "device": encoder.device},
+    )
+    return encoder
+
+
+class TorchEncoder:
+    """A sentence-transformers model on one device."""
+
+    def __init__(self, files: ModelFiles, device: str, query_threads: int):
+        self._files = files
+        self._may_move = device == "auto"
+        self._query_threads = query_threads
+        self._passage_threads = _cores()
+        self.device = _choose(device)
+        try:
+            self._model = _load(files, self.device)
+        except RuntimeError as error:
+            if not self._may_move or self.device == "cpu":
+                raise
+            self._fall_back(error)
+        found = self._model.get_embedding_dimension()
+        if found != files.dimension:
+            raise Unavailable(
+                "The embedding model in %(folder)s gives vectors of %(found)s numbers where its "
+                "files announce %(announced)s.",
+                folder=files.folder,
+                found=found,
+                announced=files.dimension,
+            )
+
+    def encode(self, texts: Sequence[str], *, query: bool) -> list[list[float]]:
+        """L2-normalised vectors; leaves the GPU for the CPU when it fails and that is allowed."""
+        import torch
+
+        # One thread answers a question in 10 ms; waking a second one can take longer than that.
+        torch.set_num_threads(self._query_threads if query else self._passage_threads)
+        prefix = self._files.query_prefix if query else self._files.passage_prefix
+        try:
+            return self._vectors(texts, prefix)
+        except RuntimeError as error:
+            if ONEDNN_FAILED in str(error) and torch.backends.mkldnn.enabled:
+                # systemd's MemoryDenyWriteExecute forbids oneDNN its generated code.
+                mkldnn: Any = torch.backends.mkldnn
+                mkldnn.set_flags(False)
+                log.warning(
+                    "oneDNN does not work here and was turned off.",
+                    extra={"action": "embedder.onednn-off"},
+                )
+            elif self._may_move and self.device != "cpu":
+                self._fall_back(error)
+            else:
+                raise
+            return self._vectors(texts, prefix)
+
+    def _vectors(self, texts: Sequence[str], prefix: str) -> list[list[float]]:
+        matrix = self._model.encode(
+            list(texts),
+            prompt=prefix,
+            batch_size=len(texts),
+            show_progress_bar=False,
+            convert_to_numpy=True,
+            normalize_embeddings=True,
+        )
+        vectors: list[list[float]] = matrix.tolist()
+        return vectors
+
+    def _fall_back(self, error: Exception) -> None:
+        log.warning(
+            "The embedding model does not run on %s and goes on with the CPU: %s",
+            self.device,
+            type(error).__name__,
+            extra={"action": "embedder.cpu"},
+        )
+        self.device = "cpu"
+        self._model = _load(self._files, "cpu")
+
+
+def _load(files: ModelFiles, device: str) -> Any:
+    from sentence_transformers import SentenceTransformer
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            model = SentenceTransformer(
+                str(files.folder), device=device, local_files_only=True, trust_remote_code=False
+            )
+    except (OSError, ValueError, KeyError, ImportError) as error:
+        raise Unavailable(
+            'The embedding model "%(name)s" in %(folder)s cannot be loaded: %(reason)s',
+            name=files.name,
+            folder=files.folder,
+            reason=" ".join(str(error).split())[:200],
+        ) from error
+    model.max_seq_length = files.max_tokens
+    return model.eval()
+
+
+def _choose(device: str) -> str:
+    import torch
+
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise Unavailable(
+            "[embedder] device is %(device)s, but PyTorch finds no CUDA device here.",
+            device=device,
+        )
+    if device == "mps" and not torch.backends.mps.is_available():
+        raise Unavailable("[embedder] device is mps, but PyTorch does not find it here.")
+    return device
+
+
+def _cores() -> int:
+    return max(1, len(os.sched_getaffinity(0)))
+
+
+def _silence() -> None:
+    """No progress bars and advice in the service's log; real failures raise."""
+    for name in ("transformers", "sentence_transformers", "huggingface_hub"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    import transformers
+
+    quiet: Any = transformers.utils.logging
+    quiet.set_verbosity_error()
+    quiet.disable_progress_bar()
