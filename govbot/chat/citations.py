@@ -117,6 +117,7 @@ class Marks:
 def quotes_of(shown: str, order: Sequence[int], sources: Sequence[Source]) -> tuple[Quote, ...]:
     """Quotes for a text whose marks are clean; `order` maps [n] to a source as in `Marks`."""
     quotes: list[Quote] = []
+    seen: set[tuple[int, int, int]] = set()
     for claim, numbers in _claims(shown):
         for number in numbers:
             if not 1 <= number <= len(order):
@@ -124,12 +125,8 @@ def quotes_of(shown: str, order: Sequence[int], sources: Sequence[Source]) -> tu
             index = order[number - 1]
             start, end, support = find_quote(claim, sources[index].text)
             quote = Quote(number, index, sources[index].text[start:end], start, end, support)
-            same = (
-                each
-                for each in quotes
-                if (each.number, each.start, each.end) == (number, start, end)
-            )
-            if next(same, None) is None:
+            if (number, start, end) not in seen:
+                seen.add((number, start, end))
                 quotes.append(quote)
     return tuple(quotes)
 

@@ -1,0 +1,392 @@
+"""From a question to a cited answer: retrieve under the asker's rights, generate, cite.
+
+No database connection is held while the text is written. The same flow serves the browser, the
+command line and the evaluation.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+from time import perf_counter
+from typing import Literal, Protocol
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+from psycopg_pool import AsyncConnectionPool
+
+from govbot import audit, metrics
+from govbot.chat import citations, prompt, store
+from govbot.chat.followup import standalone
+from govbot.chat.store import Citation
+from govbot.config import Settings
+from govbot.db.access import Actor, as_actor
+from govbot.errors import Invalid
+from govbot.generate import Generator, Request, Source
+from govbot.ids import MessageId
+from govbot.models.embedder import Embedder
+from govbot.retrieval.passages import Passage
+from govbot.retrieval.retrieve import Retrieval, retrieve
+
+log = logging.getLogger(__name__)
+
+Connection = AsyncConnection[DictRow]
+Pool = AsyncConnectionPool[Connection]
+
+MAX_QUESTION = 4000  # characters
+NEAREST_DOCUMENTS = 3
+# Quotes of one source that stand nearer than this (characters) are shown as one span.
+JOIN_GAP = 400
+
+
+class Parts(Protocol):
+    """What of the application an answer needs."""
+
+    @property
+    def pool(self) -> Pool: ...
+    @property
+    def embedder(self) -> Embedder | None: ...
+    @property
+    def generator(self) -> Generator: ...
+    @property
+    def settings(self) -> Settings: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A finished answer: Markdown with marks [n] that `citations` resolve. Timings are in ms."""
+
+    text: str
+    refused: bool
+    engine: str
+    excerpts: bool
+    citations: list[Citation] = field(default_factory=list)
+    nearest: list[Citation] = field(default_factory=list)
+    timings: dict[str, float] = field(default_factory=dict)
+    stopped: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What happens on the way: `text` is the status word, or the whole Markdown so far."""
+
+    kind: Literal["status", "text"]
+    text: str
+
+
+async def ask(
+    parts: Parts, actor: Actor, question: str, *, history: Sequence[prompt.Turn] = ()
+) -> Answer:
+    """Answer to the end, outside any conversation (command line, evaluation)."""
+    async with aclosing(answer_stream(parts, actor, question, history=history)) as steps:
+        async for step in steps:
+            if isinstance(step, Answer):
+                return step
+    raise AssertionError("the stream ends with an answer")
+
+
+def check_question(question: str) -> str:
+    """The question without surrounding space; Invalid when it is empty or too long."""
+    question = question.replace("\x00", "").strip()
+    if not question:
+        raise Invalid("Write a question.", code="E-QUESTION")
+    if len(question) > MAX_QUESTION:
+        raise Invalid(
+            "The question is longer than %(maximum)s characters.",
+            code="E-QUESTION",
+            maximum=MAX_QUESTION,
+        )
+    return question
+
+
+async def answer_stream(
+    parts: Parts,
+    actor: Actor,
+    question: str,
+    *,
+    history: Sequence[prompt.Turn] = (),
+    answer_id: MessageId | None = None,
+    stop: asyncio.Event | None = None,
+) -> AsyncIterator[Progress | Answer]:
+    """Progress while it is made, the Answer last. Setting `stop` ends it with what there is."""
+    question = check_question(question)
+    clock = _Clock()
+    yield Progress("status", "searching")
+    found = await _evidence(parts, actor, standalone(question, history))
+    clock.mark("retrieve_ms")
+    await _bind(parts, actor, question, found, answer_id)
+    if not found.sufficient:
+        answer = _refusal(parts, found.passages, clock)
+        _observe(answer)
+        yield answer
+        return
+    sources = _sources(found.passages)
+    marks = citations.Marks(sources)
+    text = ""
+    request = _request(parts, actor, question, history, sources)
+    stream = _written(parts.generator, request, stop or asyncio.Event())
+    async with aclosing(stream):
+        async for step in stream:
+            if isinstance(step, Progress):
+                yield step
+                continue
+            clock.first("first_token_ms")
+            text += marks.feed(step)
+            yield Progress("text", text)
+    text = (text + marks.end()).strip()
+    clock.mark("generate_ms")
+    if prompt.says_not_found(text) or not text:
+        answer = _refusal(parts, found.passages, clock)
+    else:
+        quotes = citations.quotes_of(text, marks.order, sources)
+        cited = await _cited(parts, actor, found.passages, quotes)
+        answer = Answer(
+            text, False, parts.generator.name, parts.generator.excerpts, cited, [], clock.total()
+        )
+    _observe(answer)
+    yield replace(answer, stopped=bool(stop and stop.is_set()))
+
+
+async def _evidence(parts: Parts, actor: Actor, question: str) -> Retrieval:
+    async with as_actor(parts.pool, actor) as conn:
+        return await retrieve(conn, question, embedder=parts.embedder, settings=parts.settings)
+
+
+async def _bind(
+    parts: Parts, actor: Actor, question: str, found: Retrieval, answer_id: MessageId | None
+) -> None:
+    """Audit what will be handed to the model and tie the answer to it, before the first word."""
+    details: dict[str, object] = {
+        "answer": str(answer_id or ""),
+        "chunks": [passage.chunk_id for passage in found.passages],
+        "versions": sorted({str(passage.version_id) for passage in found.passages}),
+        "sufficient": found.sufficient,
+    }
+    if parts.settings.audit.question_text:
+        details["question"] = question
+    async with as_actor(parts.pool, actor, write=True) as conn:
+        if answer_id is not None:
+            keys = [passage.document_key for passage in found.passages]
+            await store.set_sources(conn, answer_id, keys)
+        await audit.record(conn, actor=actor, action="question.asked", details=details)
+
+
+def _request(
+    parts: Parts,
+    actor: Actor,
+    question: str,
+    history: Sequence[prompt.Turn],
+    sources: tuple[Source, ...],
+) -> Request:
+    settings = parts.settings.generation
+    build = prompt.builder(question, history, language=parts.settings.language)
+    return Request(
+        question=question,
+        messages=build(sources),
+        sources=sources,
+        max_tokens=settings.max_tokens,
+        temperature=settings.temperature,
+        build=build,
+        owner=str(actor.id),
+    )
+
+
+async def _written(
+    generator: Generator, request: Request, stop: asyncio.Event
+) -> AsyncIterator[Progress | str]:
+    """Text deltas, mixed with the place in the queue while waiting for the engine."""
+    positions: list[int] = []
+    stream = generator.stream(replace(request, on_position=positions.append))
+    yield Progress("status", "writing")
+    async for delta in _until(stream, stop, lambda: _position(positions)):
+        yield delta
+
+
+def _position(positions: list[int]) -> Progress | None:
+    if not positions:
+        return None
+    last = positions[-1]
+    positions.clear()
+    return Progress("status", f"queued:{last}" if last > 0 else "writing")
+
+
+async def _until(
+    stream: AsyncIterator[str], stop: asyncio.Event, status: Callable[[], Progress | None]
+) -> AsyncIterator[Progress | str]:
+    """The items of `stream` until it ends or `stop` is set; then the stream is closed at once."""
+    stopping = asyncio.ensure_future(stop.wait())
+    item: asyncio.Future[str] | None = None
+    try:
+        while not stop.is_set():
+            item = item or asyncio.ensure_future(_next(stream))
+            await asyncio.wait({item, stopping}, timeout=0.5, return_when=asyncio.FIRST_COMPLETED)
+            if (news := status()) is not None:
+                yield news
+            if item.done():
+                delta, item = item.result(), None
+                if not delta:
+                    return
+                yield delta
+    finally:
+        stopping.cancel()
+        if item is not None:
+            item.cancel()
+            await asyncio.gather(item, return_exceptions=True)
+        close = getattr(stream, "aclose", None)
+        if close is not None:
+            await close()
+
+
+async def _next(stream: AsyncIterator[str]) -> str:
+    """The next delta that holds text; empty at the end."""
+    async for delta in stream:
+        if delta:
+            return delta
+    return ""
+
+
+def _sources(passages: Sequence[Passage]) -> tuple[Source, ...]:
+    return tuple(
+        Source(
+            number=number,
+            text=passage.text,
+            title=passage.title or passage.filename,
+            heading=passage.heading,
+            page=passage.page_from,
+            score=passage.score,
+        )
+        for number, passage in enumerate(passages, 1)
+    )
+
+
+def _refusal(parts: Parts, passages: Sequence[Passage], clock: _Clock) -> Answer:
+    """No answer in the readable documents: say so, and name the nearest ones."""
+    nearest: list[Citation] = []
+    seen: set[int] = set()
+    for passage in passages:
+        if passage.document_key not in seen and len(nearest) < NEAREST_DOCUMENTS:
+            seen.add(passage.document_key)
+            nearest.append(_citation(len(nearest) + 1, passage, passage.text))
+    return Answer(
+        prompt.not_found_sentence(parts.settings.language),
+        True,
+        parts.generator.name,
+        False,
+        [],
+        nearest,
+        clock.total(),
+    )
+
+
+def _observe(answer: Answer) -> None:
+    first = answer.timings.get("first_token_ms")
+    metrics.observe_answer(
+        answer.engine,
+        "refused" if answer.refused else "answered",
+        answer.timings["total_ms"] / 1000,
+        first / 1000 if first is not None else None,
+    )
+
+
+async def _cited(
+    parts: Parts,
+    actor: Actor,
+    passages: Sequence[Passage],
+    quotes: Sequence[citations.Quote],
+) -> list[Citation]:
+    """One citation for each number, on the page that holds the quoted text."""
+    spans: dict[int, citations.Quote] = {}
+    for quote in quotes:
+        spans[quote.number] = _joined(spans.get(quote.number), quote, passages[quote.source])
+    async with as_actor(parts.pool, actor) as conn:
+        return [
+            await _located(conn, number, passages[quote.source], quote)
+            for number, quote in sorted(spans.items())
+        ]
+
+
+def _joined(
+    first: citations.Quote | None, quote: citations.Quote, passage: Passage
+) -> citations.Quote:
+    if first is None:
+        return quote
+    start, end = min(first.start, quote.start), max(first.end, quote.end)
+    gap = max(first.start, quote.start) - min(first.end, quote.end)
+    if gap > JOIN_GAP:
+        return first
+    return replace(first, start=start, end=end, quote=passage.text[start:end])
+
+
+async def _located(
+    conn: Connection, number: int, passage: Passage, quote: citations.Quote
+) -> Citation:
+    """Turn offsets in the passage into page and offsets in that page's text.
+
+    A passage over several pages is their texts joined by one line feed.
+    """
+    page, start, end = passage.page_from, passage.start + quote.start, passage.start + quote.end
+    page_to = page
+    if passage.page_to > passage.page_from:
+        cursor = await conn.execute(
+            "SELECT number, length(text) AS length FROM version_pages"
+            " WHERE version_id = %(version)s AND number BETWEEN %(first)s AND %(last)s"
+            " ORDER BY number",
+            {
+                "version": passage.version_id,
+                "first": passage.page_from,
+                "last": passage.page_to,
+            },
+        )
+        lengths = {row["number"]: row["length"] for row in await cursor.fetchall()}
+        page, start = _page_of(lengths, passage.page_from, start)
+        page_to, end = _page_of(lengths, passage.page_from, end)
+    citation = _citation(number, passage, quote.quote)
+    return replace(citation, page_from=page, page_to=page_to, start=start, end=end)
+
+
+def _page_of(lengths: dict[int, int], first: int, offset: int) -> tuple[int, int]:
+    page = first
+    while offset > lengths.get(page, offset) and page + 1 in lengths:
+        offset -= lengths[page] + 1
+        page += 1
+    return page, max(offset, 0)
+
+
+def _citation(number: int, passage: Passage, quote: str) -> Citation:
+    return Citation(
+        number=number,
+        document_id=passage.document_id,
+        document_key=passage.document_key,
+        version_id=passage.version_id,
+        filename=passage.filename,
+        title=passage.title or passage.filename,
+        version=passage.version,
+        page_from=passage.page_from,
+        page_to=passage.page_to,
+        heading=passage.heading,
+        quote=quote,
+        start=passage.start,
+        end=passage.end,
+    )
+
+
+class _Clock:
+    """Milliseconds since the question came, by name."""
+
+    def __init__(self) -> None:
+        self._started = perf_counter()
+        self._marks: dict[str, float] = {}
+
+    def mark(self, name: str) -> None:
+        self._marks[name] = round((perf_counter() - self._started) * 1000, 1)
+
+    def first(self, name: str) -> None:
+        if name not in self._marks:
+            self.mark(name)
+
+    def total(self) -> dict[str, float]:
+        self.mark("total_ms")
+        return dict(self._marks)

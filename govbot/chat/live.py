@@ -1,0 +1,267 @@
+"""Answers under way: each is a task of the server that goes on when the browser leaves, can be
+watched by several pages, resumed from a sequence number, and stopped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Literal
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+
+from govbot import metrics
+from govbot.chat import store
+from govbot.chat.answer import Answer, Parts, Progress, answer_stream, check_question
+from govbot.chat.prompt import Turn
+from govbot.chat.store import Message
+from govbot.db.access import Actor, as_actor, as_system
+from govbot.errors import Busy, GovBotError, NotFound
+from govbot.ids import ConversationId, MessageId
+
+log = logging.getLogger(__name__)
+
+Connection = AsyncConnection[DictRow]
+
+SAVE_EVERY_S = 1.0  # how much of an answer a crash may cost
+POLL_S = 0.5  # for an answer that another node writes
+PER_USER = 3  # answers of one person under way at once
+HISTORY_TURNS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerEvent:
+    """`seq` grows; `text` is a status word or the whole Markdown so far; "done" ends the stream.
+
+    `message` is set with "done"; None there means that the answer may no longer be read.
+    """
+
+    seq: int
+    kind: Literal["status", "text", "done"]
+    text: str = ""
+    message: Message | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    question_id: MessageId
+    answer_id: MessageId
+
+
+@dataclass(slots=True)
+class _Live:
+    actor: Actor
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+    changed: asyncio.Condition = field(default_factory=asyncio.Condition)
+    seq: int = 0
+    kind: Literal["status", "text"] = "status"
+    text: str = "searching"
+    finished: bool = False
+
+
+class Answers:
+    """The answers that this process writes. Close it before the database."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._live: dict[MessageId, _Live] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def start(
+        self,
+        actor: Actor,
+        conversation_id: ConversationId,
+        question: str,
+        *,
+        regenerate: MessageId | None = None,
+    ) -> Started:
+        """Store the question (or find the one of the answer to `regenerate`) and begin.
+
+        Raises NotFound for a conversation of someone else, Busy when too many are under way.
+        """
+        if sum(live.actor.id == actor.id for live in self._live.values()) >= PER_USER:
+            raise Busy("Wait until one of your answers is finished.", code="E-ANSWERS")
+        async with as_actor(self._parts.pool, actor, write=True) as conn:
+            if regenerate is None:
+                question = check_question(question)
+                question_id = await store.add_question(conn, actor, conversation_id, question)
+            else:
+                asked = await store.question_of(conn, conversation_id, regenerate)
+                question_id, question = asked.id, asked.content
+            answer_id = await store.add_answer(conn, actor, conversation_id, question_id)
+            history = await _history(conn, conversation_id, question_id)
+        live = self._live[answer_id] = _Live(actor)
+        task = asyncio.create_task(self._run(live, answer_id, question, history))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return Started(question_id, answer_id)
+
+    async def events(
+        self, actor: Actor, answer_id: MessageId, after: int = 0
+    ) -> AsyncIterator[AnswerEvent]:
+        """What has happened since `after`, then what happens; ends with "done"."""
+        live = self._live.get(answer_id)
+        if live is None or live.actor.id != actor.id:
+            async for event in self._polled(actor, answer_id, after):
+                yield event
+            return
+        while not live.finished:
+            event = await _news(live, after)
+            after = event.seq
+            if not live.finished:
+                yield event
+        yield AnswerEvent(after + 1, "done", message=await self._message(actor, answer_id))
+
+    async def stop(self, actor: Actor, answer_id: MessageId) -> None:
+        """End an answer with what is written; NotFound for someone else's."""
+        live = self._live.get(answer_id)
+        if live is not None and live.actor.id == actor.id:
+            live.stop.set()
+            return
+        if await self._message(actor, answer_id) is None:
+            raise NotFound
+
+    async def close(self, grace_s: float = 5.0) -> None:
+        """Let answers end for `grace_s` seconds, then stop them with what they have."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=grace_s)
+        for live in self._live.values():
+            live.stop.set()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=grace_s)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _run(
+        self, live: _Live, answer_id: MessageId, question: str, history: Sequence[Turn]
+    ) -> None:
+        metrics.answers_running.inc()
+        try:
+            await self._write(live, answer_id, question, history)
+        except GovBotError as error:
+            log.warning(
+                "An answer failed: %s.", error.error_code, extra={"action": "answer.failed"}
+            )
+            await self._failed(live, answer_id, error.error_code)
+        except Exception:
+            log.exception("An answer failed.", extra={"action": "answer.failed"})
+            await self._failed(live, answer_id, "E-INTERNAL")
+        finally:
+            metrics.answers_running.dec()
+            self._live.pop(answer_id, None)
+            async with live.changed:
+                live.finished = True
+                live.changed.notify_all()
+
+    async def _write(
+        self, live: _Live, answer_id: MessageId, question: str, history: Sequence[Turn]
+    ) -> None:
+        saved = monotonic()
+        steps = answer_stream(
+            self._parts,
+            live.actor,
+            question,
+            history=history,
+            answer_id=answer_id,
+            stop=live.stop,
+        )
+        async with aclosing(steps):
+            async for step in steps:
+                if isinstance(step, Answer):
+                    await self._finish(live.actor, answer_id, step)
+                    continue
+                await _publish(live, step)
+                if step.kind == "text" and monotonic() - saved > SAVE_EVERY_S:
+                    saved = monotonic()
+                    async with as_actor(self._parts.pool, live.actor, write=True) as conn:
+                        await store.save_text(conn, answer_id, step.text)
+
+    async def _finish(self, actor: Actor, answer_id: MessageId, answer: Answer) -> None:
+        async with as_actor(self._parts.pool, actor, write=True) as conn:
+            await store.finish_answer(
+                conn,
+                actor,
+                answer_id,
+                content=answer.text,
+                state="stopped" if answer.stopped else "done",
+                refused=answer.refused,
+                engine=answer.engine,
+                excerpts=answer.excerpts,
+                timings=answer.timings,
+                citations=answer.citations,
+                nearest=answer.nearest,
+            )
+
+    async def _failed(self, live: _Live, answer_id: MessageId, code: str) -> None:
+        text = live.text if live.kind == "text" else ""
+        try:
+            async with as_actor(self._parts.pool, live.actor, write=True) as conn:
+                await store.finish_answer(
+                    conn, live.actor, answer_id, content=text, state="failed", error_code=code
+                )
+        except Exception:
+            log.exception("A failed answer could not be closed.", extra={"action": "answer.failed"})
+
+    async def _message(self, actor: Actor, answer_id: MessageId) -> Message | None:
+        async with as_actor(self._parts.pool, actor) as conn:
+            try:
+                return await store.get_message(conn, answer_id)
+            except NotFound:
+                return None
+
+    async def _polled(
+        self, actor: Actor, answer_id: MessageId, after: int
+    ) -> AsyncIterator[AnswerEvent]:
+        """For a finished answer, or one that another node writes: what the database says."""
+        deadline = monotonic() + self._parts.settings.web.stream_timeout_s
+        text = ""
+        while True:
+            message = await self._message(actor, answer_id)
+            if message is None and not text:
+                raise NotFound
+            if message is None or message.state != "running" or monotonic() > deadline:
+                yield AnswerEvent(after + 1, "done", message=message)
+                return
+            if message.content != text:
+                text, after = message.content, after + 1
+                yield AnswerEvent(after, "text", text)
+            await asyncio.sleep(POLL_S)
+
+
+async def close_interrupted(parts: Parts) -> None:
+    """At start: answers that a crash left under way are marked as failed."""
+    async with as_system(parts.pool) as conn:
+        await store.fail_interrupted(conn)
+
+
+async def _news(live: _Live, after: int) -> AnswerEvent:
+    async with live.changed:
+        await live.changed.wait_for(lambda: live.seq > after or live.finished)
+        return AnswerEvent(live.seq, live.kind, live.text)
+
+
+async def _publish(live: _Live, step: Progress) -> None:
+    async with live.changed:
+        live.seq += 1
+        live.kind, live.text = step.kind, step.text
+        live.changed.notify_all()
+
+
+async def _history(
+    conn: Connection, conversation_id: ConversationId, question_id: MessageId
+) -> list[Turn]:
+    """Earlier turns whose answers may still be read."""
+    earlier: list[Turn] = []
+    for turn in await store.turns(conn, conversation_id):
+        if turn.question.id == question_id:
+            break
+        answer = turn.answers[-1]
+        if not answer.hidden and answer.state in ("done", "stopped"):
+            earlier.append(Turn(turn.question.content, answer.content))
+    return earlier[-HISTORY_TURNS:]
