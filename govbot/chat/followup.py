@@ -11,10 +11,11 @@ from govbot.chat.prompt import Turn
 from govbot.generate.stems import content_stems, fold
 
 SHORT = 3  # content words up to which a question leans on the one before
-OPENINGS = tuple(
-    f"{word} "
-    for word in ("e", "mas", "isso", "esse", "essa", "este", "esta", "ele", "ela", "eles", "elas")
-) + ("nesse caso", "neste caso", "qual deles", "quais deles", "and ", "what about", "in that case")
+PRONOUNS = ("e", "mas", "isso", "esse", "essa", "este", "esta", "ele", "ela", "eles", "elas", "and")
+OPENINGS = (
+    *(f"{word} " for word in PRONOUNS),
+    *("nesse caso", "neste caso", "qual deles", "quais deles", "what about", "in that case"),
+)
 
 
 def standalone(question: str, history: Sequence[Turn]) -> str:

@@ -15,12 +15,15 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
+from govbot.chat import cited
+from govbot.chat.cited import Citation, CitationKind
 from govbot.db.access import Actor
 from govbot.errors import NotFound
-from govbot.ids import ConversationId, DocumentId, MessageId, VersionId, new_id
+from govbot.ids import ConversationId, MessageId, new_id
+
+__all__ = ["Citation", "CitationKind", "Conversation", "Message", "Turn"]
 
 Connection = AsyncConnection[DictRow]
-CitationKind = Literal["cited", "nearest"]
 
 TITLE_LENGTH = 80
 
@@ -32,28 +35,6 @@ class Conversation:
     id: ConversationId
     title: str
     updated_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Citation:
-    """Where a sentence comes from: a span of the text of one page of one version.
-
-    `start` and `end` are character offsets into the text of `page_from` and `page_to`.
-    """
-
-    number: int
-    document_id: DocumentId
-    document_key: int
-    version_id: VersionId
-    filename: str
-    title: str
-    version: int
-    page_from: int
-    page_to: int
-    heading: str
-    quote: str
-    start: int
-    end: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,8 +229,8 @@ async def finish_answer(
     )
     if await cursor.fetchone() is None:
         return
-    await _add_citations(conn, actor, answer_id, "cited", citations)
-    await _add_citations(conn, actor, answer_id, "nearest", nearest)
+    await cited.add(conn, actor, answer_id, "cited", citations)
+    await cited.add(conn, actor, answer_id, "nearest", nearest)
 
 
 async def turns(conn: Connection, conversation_id: ConversationId) -> list[Turn]:
@@ -266,7 +247,7 @@ async def turns(conn: Connection, conversation_id: ConversationId) -> list[Turn]
         {"id": conversation_id},
     )
     rows = await cursor.fetchall()
-    cited = await _citations(conn, [row["id"] for row in rows if row["role"] == "assistant"])
+    cited = await cited.of_messages(conn, [row["id"] for row in rows if row["role"] == "assistant"])
     answers: dict[MessageId, list[Message]] = {}
     for row in rows:
         if row["role"] == "assistant":
@@ -292,7 +273,7 @@ async def get_message(conn: Connection, message_id: MessageId) -> Message:
     row = await cursor.fetchone()
     if row is None:
         raise NotFound
-    return _message(row, await _citations(conn, [message_id]))
+    return _message(row, await cited.of_messages(conn, [message_id]))
 
 
 async def question_of(
@@ -319,7 +300,9 @@ async def get_citation(
     conn: Connection, message_id: MessageId, number: int, kind: CitationKind = "cited"
 ) -> Citation:
     """One citation of one of the actor's answers; NotFound when the document is out of reach."""
-    for citation_kind, citation in (await _citations(conn, [message_id])).get(message_id, []):
+    for citation_kind, citation in (await cited.of_messages(conn, [message_id])).get(
+        message_id, []
+    ):
         if citation.number == number and citation_kind == kind:
             return citation
     raise NotFound
@@ -332,61 +315,6 @@ async def fail_interrupted(conn: Connection) -> int:
         " WHERE state = 'running'"
     )
     return cursor.rowcount
-
-
-async def _add_citations(
-    conn: Connection,
-    actor: Actor,
-    answer_id: MessageId,
-    kind: CitationKind,
-    citations: Sequence[Citation],
-) -> None:
-    for citation in citations:
-        await conn.execute(
-            """
-            INSERT INTO citations (message_id, user_id, number, kind, document_key, version_id,
-                                   page_from, page_to, heading, quote, start_offset, end_offset)
-            VALUES (%(message)s, %(user)s, %(number)s, %(kind)s, %(document)s, %(version)s,
-                    %(page_from)s, %(page_to)s, %(heading)s, %(quote)s, %(start)s, %(end)s)
-            """,
-            {
-                "message": answer_id,
-                "user": actor.id,
-                "number": citation.number,
-                "kind": kind,
-                "document": citation.document_key,
-                "version": citation.version_id,
-                "page_from": citation.page_from,
-                "page_to": citation.page_to,
-                "heading": citation.heading,
-                "quote": citation.quote,
-                "start": citation.start,
-                "end": citation.end,
-            },
-        )
-
-
-async def _citations(
-    conn: Connection, message_ids: Sequence[MessageId]
-) -> dict[MessageId, list[tuple[CitationKind, Citation]]]:
-    cursor = await conn.execute(
-        """
-        SELECT c.message_id, c.kind, c.number, d.id AS document_id, c.document_key, c.version_id,
-               d.filename, d.title, v.number AS version, c.page_from, c.page_to, c.heading,
-               c.quote, c.start_offset AS start, c.end_offset AS "end"
-        FROM citations c
-        JOIN documents d ON d.key = c.document_key
-        JOIN document_versions v ON v.id = c.version_id
-        WHERE c.message_id = ANY (%(ids)s)
-        ORDER BY c.message_id, c.kind, c.number
-        """,
-        {"ids": list(message_ids)},
-    )
-    found: dict[MessageId, list[tuple[CitationKind, Citation]]] = {}
-    for row in await cursor.fetchall():
-        message_id, kind = row.pop("message_id"), row.pop("kind")
-        found.setdefault(message_id, []).append((kind, Citation(**row)))
-    return found
 
 
 def _message(

@@ -14,6 +14,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, TypeVar
+from uuid import UUID
 
 import psycopg
 from psycopg_pool import PoolTimeout
@@ -53,6 +54,11 @@ class Actor:
     ip: str = ""
 
 
+# The person at the server's own command line: there is no account behind it, and whoever can run
+# `govbot` there can read the database anyway. Never made from a request.
+OPERATOR: Final = Actor(UserId(UUID(int=0)), "operator", Role.ADMIN)
+
+
 @asynccontextmanager
 async def as_actor(pool: Pool, actor: Actor, *, write: bool = False) -> AsyncIterator[Connection]:
     """One transaction that sees what `actor` may see; read-only unless `write`.
@@ -61,7 +67,8 @@ async def as_actor(pool: Pool, actor: Actor, *, write: bool = False) -> AsyncIte
     Blocks must not be nested: an inner one would wait for a second connection and see another
     state of the data.
     """
-    async with _transaction(pool, str(actor.id), actor.role.value, read_only=not write) as conn:
+    name = _SYSTEM if actor is OPERATOR else str(actor.id)
+    async with _transaction(pool, name, actor.role.value, read_only=not write) as conn:
         yield conn
 
 
