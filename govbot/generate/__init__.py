@@ -132,11 +132,3 @@ class GenerationSettings(Protocol):
 
     @property
     def timeout_s(self) -> float: ...
-
-
-def weakest_dropped(sources: tuple[Source, ...]) -> tuple[Source, ...]:
-    """The sources without the one of the lowest score (the last one of equals), in their order."""
-    if not sources:
-        return ()
-    weakest = min(range(len(sources)), key=lambda index: (sources[index].score, -index))
-    return sources[:weakest] + sources[weakest + 1 :]

@@ -36,56 +36,88 @@ _PERIOD = r"(?:segundo|minuto|hora|dia|semana|mes|bimestre|trimestre|semestre|an
 _QUESTION = (
     (
         Kind.DATE,
-        r"\bquando\b|\bem que (?:ano|data|dia|mes|epoca|seculo|decada)\b|\bqual (?:\w+ )?(?:data|ano|dia)\b|\b(?:que|ate que|qual o|qual a) (?:dia|data|ano)\b",
+        r"\bquando\b|\bem que (?:ano|data|dia|mes|epoca|seculo|decada)\b|"
+        r"\bqual (?:\w+ )?(?:data|ano|dia)\b|"
+        r"\b(?:que|ate que|qual o|qual a) (?:dia|data|ano)\b",
     ),
     (
         Kind.DURATION,
-        r"\bprazos?\b|\bquanto tempo\b|\bquant[oa]s (?:dias|horas|meses|anos|semanas)\b|\bduracao\b|\bvalidade\b|\bvigencia\b|\bcarga horaria\b",
+        r"\bprazos?\b|\bquanto tempo\b|\bquant[oa]s (?:dias|horas|meses|anos|semanas)\b|"
+        r"\bduracao\b|\bvalidade\b|\bvigencia\b|\bcarga horaria\b",
     ),
     (
         Kind.MONEY,
-        r"\bquanto custa\b|\bvalor(?:es)?\b|\bremuneracao\b|\bsalario\b|\bmulta\b|\btaxa\b|\bpreco\b|\bvencimento\b",
+        r"\bquanto custa\b|\bvalor(?:es)?\b|\bremuneracao\b|\bsalario\b|\bmulta\b|"
+        r"\btaxa\b|\bpreco\b|\bvencimento\b",
     ),
     (
         Kind.PERCENT,
-        r"\bpercentua(?:l|is)\b|\bporcentagem\b|\bpor cento\b|\bproporcao\b|\bque parte\b|\bqual fracao\b",
+        r"\bpercentua(?:l|is)\b|\bporcentagem\b|\bpor cento\b|\bproporcao\b|\bque parte\b|"
+        r"\bqual fracao\b",
     ),
     (
         Kind.NUMBER,
-        r"\bquant[oa]s?\b|\bqual (?:e |era |foi )?o (?:numero|total|limite|minimo|maximo)\b|\bnumero (?:minimo|maximo|de)\b|\bidade\b|\bmedia\b|\bnota\b",
+        r"\bquant[oa]s?\b|"
+        r"\bqual (?:e |era |foi )?o (?:numero|total|limite|minimo|maximo)\b|"
+        r"\bnumero (?:minimo|maximo|de)\b|\bidade\b|\bmedia\b|\bnota\b",
     ),
     (
         Kind.NAME,
-        r"\bquem\b|\bqual (?:o )?(?:orgao|nome|autoridade|entidade|empresa|instituicao|setor|unidade)\b|\bque (?:orgao|autoridade|entidade)\b",
+        r"\bquem\b|"
+        r"\bqual (?:o )?(?:orgao|nome|autoridade|entidade|empresa|instituicao|setor|unidade)\b|"
+        r"\bque (?:orgao|autoridade|entidade)\b",
     ),
     (
         Kind.PLACE,
-        r"\b(?:onde|aonde)\b|\bem que (?:lugar|local|cidade|pais|estado|municipio)\b|\bqual (?:o )?(?:local|lugar|cidade|pais)\b",
+        r"\b(?:onde|aonde)\b|\bem que (?:lugar|local|cidade|pais|estado|municipio)\b|"
+        r"\bqual (?:o )?(?:local|lugar|cidade|pais)\b",
     ),
     (
         Kind.REASON,
-        r"\bpor ?que\b|\bqual (?:o |a )?(?:motivo|razao|causa)\b|\bpor qua(?:l|is) (?:motivos?|razao|razoes)\b",
+        r"\bpor ?que\b|\bqual (?:o |a )?(?:motivo|razao|causa)\b|"
+        r"\bpor qua(?:l|is) (?:motivos?|razao|razoes)\b",
     ),
     (
         Kind.PURPOSE,
-        r"\bpara que\b|\bqual (?:e )?(?:o |a )?(?:objetivo|finalidade|funcao|utilidade|papel)\b|\bquais (?:os |as )?(?:objetivos|finalidades|funcoes)\b",
+        r"\bpara que\b|"
+        r"\bqual (?:e )?(?:o |a )?(?:objetivo|finalidade|funcao|utilidade|papel)\b|"
+        r"\bquais (?:os |as )?(?:objetivos|finalidades|funcoes)\b",
     ),
     (
         Kind.DEFINITION,
-        r"^o que (?:e|sao|significa|significam|foi|era)\b|\bdefinid[oa]s?\b|\bdefinicao\b|\bconceito\b|\bsigla\b|\bentende-se\b",
+        r"^o que (?:e|sao|significa|significam|foi|era)\b|\bdefinid[oa]s?\b|\bdefinicao\b|"
+        r"\bconceito\b|\bsigla\b|\bentende-se\b",
     ),
     (Kind.LIST, r"\bquais\b"),
 )
 _ANSWER = {
-    Kind.DATE: rf"\b(?:1[0-9]|20)\d\d\b|\b(?:{_MONTHS})\b|\b\d{{1,2}}/\d{{1,2}}\b|\bseculo\b|\bdecada\b|\ba\.c\b|\bapos\b|\bantes\b|\bdurante\b|\bno (?:inicio|fim|final|ato|mesmo)\b|\bsemestre\b",
-    Kind.DURATION: rf"\b{_NUMERAL}\b[^.;]{{0,30}}\b{_PERIOD}\w*|\bprazo\b|\bimediat|\banual|\bsemestral|\bmensal",
+    Kind.DATE: (
+        rf"\b(?:1[0-9]|20)\d\d\b|\b(?:{_MONTHS})\b|\b\d{{1,2}}/\d{{1,2}}\b|\bseculo\b|"
+        r"\bdecada\b|\ba\.c\b|\bapos\b|\bantes\b|\bdurante\b|"
+        r"\bno (?:inicio|fim|final|ato|mesmo)\b|\bsemestre\b"
+    ),
+    Kind.DURATION: (
+        rf"\b{_NUMERAL}\b[^.;]{{0,30}}\b{_PERIOD}\w*|\bprazo\b|\bimediat|\banual|"
+        r"\bsemestral|\bmensal"
+    ),
     Kind.MONEY: r"r\$|\breais\b|\bsalarios? minimos?\b|\bus\$|\bdolares\b|\beuros?\b",
     Kind.PERCENT: r"%|\bpor cento\b|\bmetade\b|\bterco|\bquartos?\b|\bquintos?\b",
     Kind.NUMBER: rf"\b{_NUMERAL}\b",
     Kind.PLACE: r"\b(?:em|no|na|nos|nas|ao|junto)\b",
-    Kind.REASON: r"\bporque\b|\bpois\b|\bdevido\b|\bpor (?:causa|meio|conta|motivo)\b|\bja que\b|\buma vez que\b|\bem (?:razao|virtude|decorrencia|funcao)\b|\bpor isso\b|\bvisto que\b|\bpara que\b|\bcausad|\bprovoc|\bresult",
-    Kind.PURPOSE: r"\bpara\b|\bobjetiv|\bfinalidade|\bfim de\b|\bvisa|\bserve|\bfuncao|\bpermit|\bdestina|\bpropos|\bintuito",
-    Kind.DEFINITION: r"\b(?:e|sao|foi|era) (?:uma?|o|a|os|as|qualquer|todo|aquel[ae])\b|\bsignific|\bconsist|\bconsidera|\bdefin|\bentende|\brefere|\bou seja\b|\bdenomina|\bchama|\(",
+    Kind.REASON: (
+        r"\bporque\b|\bpois\b|\bdevido\b|\bpor (?:causa|meio|conta|motivo)\b|\bja que\b|"
+        r"\buma vez que\b|\bem (?:razao|virtude|decorrencia|funcao)\b|\bpor isso\b|"
+        r"\bvisto que\b|\bpara que\b|\bcausad|\bprovoc|\bresult"
+    ),
+    Kind.PURPOSE: (
+        r"\bpara\b|\bobjetiv|\bfinalidade|\bfim de\b|\bvisa|\bserve|\bfuncao|\bpermit|"
+        r"\bdestina|\bpropos|\bintuito"
+    ),
+    Kind.DEFINITION: (
+        r"\b(?:e|sao|foi|era) (?:uma?|o|a|os|as|qualquer|todo|aquel[ae])\b|\bsignific|"
+        r"\bconsist|\bconsidera|\bdefin|\bentende|\brefere|\bou seja\b|\bdenomina|\bchama|"
+        r"\("
+    ),
     Kind.LIST: r"[:;]|,[^,.]{2,60},|, [^,.]{2,60} e\b",
 }
 _QUESTION_PATTERNS = tuple((kind, re.compile(pattern)) for kind, pattern in _QUESTION)
@@ -94,7 +126,8 @@ _ANSWER_PATTERNS = {kind: re.compile(pattern) for kind, pattern in _ANSWER.items
 _NAME = re.compile(
     r"(?<=[\w,;] )[A-ZÀ-Ý][\wÀ-ÿ]+|\b[A-Z]{2,}\b"
     r"|\b(?:presidente|diretor|coordenador|professor|docente|secret[aá]ri[oa]|conselho|colegiado|"
-    r"comiss[aã]o|ministro|ministra|governador|prefeito|reitor|chefe|servidor|autoridade|[oó]rg[aã]o)"
+    r"comiss[aã]o|ministro|ministra|governador|prefeito|reitor|chefe|servidor|"
+    r"autoridade|[oó]rg[aã]o)"
 )
 
 

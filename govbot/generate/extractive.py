@@ -14,6 +14,7 @@ import re
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from govbot.generate import Request, Source, State, Status
 from govbot.generate.cues import expected_kinds, holds
@@ -155,6 +156,7 @@ def _text_features(
 ) -> dict[str, float]:
     source, sentence = candidate.source, candidate.sentence
     lead = " ".join(source.text[start:end] for start, end in sentence.leads)
+    title = f"{source.title} {source.heading}"
     own = candidate.stems
     before = neighbours[0].stems if neighbours[0] else frozenset()
     after = neighbours[1].stems if neighbours[1] else frozenset()
@@ -165,9 +167,7 @@ def _text_features(
         "lead": _share(asked, frozenset(content_stems(lead)) - own, rarity) if lead else 0.0,
         "before": _share(asked, before - own, rarity),
         "after": _share(asked, after - own, rarity),
-        "title": _share(
-            asked, frozenset(content_stems(f"{source.title} {source.heading}")) - own, rarity
-        ),
+        "title": _share(asked, frozenset(content_stems(title)) - own, rarity),
         "length": min(1.0, math.log1p(length) / math.log1p(400)),
         "fragment": 1.0 if _is_fragment(candidate) else 0.0,
     }
@@ -185,8 +185,8 @@ def _share(asked: Sequence[str], found: frozenset[str], rarity: dict[str, float]
 
 def _pairs(asked: Sequence[str], stems: Sequence[str]) -> float:
     """Part of the neighbouring word pairs of the question that stand side by side here too."""
-    wanted = set(zip(asked, asked[1:], strict=False))
-    found = set(zip(stems, stems[1:], strict=False))
+    wanted = set(pairwise(asked))
+    found = set(pairwise(stems))
     return len(wanted & found) / len(wanted) if wanted else 0.0
 
 

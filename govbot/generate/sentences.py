@@ -13,11 +13,14 @@ from dataclasses import dataclass
 from govbot.generate.stems import fold
 
 _ABBREVIATIONS = frozenset(
-    """art arts inc incs al als par n no nos num p pp pag pags fl fls cap caps sec tit vol ed eds dr
-    dra drs sr sra srs sras prof profa profs exmo exma ilmo ilma eng enga adm av r pca pc tel ltda
-    cia etc ex obs cf vs jan fev mar abr mai jun jul ago set out nov dez sto sta dec res port min
-    max aprox fig tab doc docs dep gov des proc ref resp cel gen maj cap ten sgt jr ph a.c d.c
-    i.e e.g c.h op cit ibid id rel v""".split()
+    re.findall(
+        r"\S+",
+        """art arts inc incs al als par n no nos num p pp pag pags fl fls cap caps sec tit vol ed
+        eds dr     dra drs sr sra srs sras prof profa profs exmo exma ilmo ilma eng enga adm av
+        r pca pc tel ltda     cia etc ex obs cf vs jan fev mar abr mai jun jul ago set out nov
+        dez sto sta dec res port min     max aprox fig tab doc docs dep gov des proc ref resp
+        cel gen maj cap ten sgt jr ph a.c d.c     i.e e.g c.h op cit ibid id rel v""",
+    )
 )
 _ROMAN = r"[IVXLCDM]{1,7}"
 # The levels of Brazilian legal drafting (Lei Complementar 95/1998, art. 10), strongest first.
@@ -35,7 +38,8 @@ _HEADING = re.compile(
 _STOP = re.compile(r"[.!?…]+[\"'”’»)\]]*(?=\s|$)")
 _INLINE_ITEM = re.compile(rf"[;:]\s+(?:(?:e|ou)\s+)?(?={_ROMAN}\s*[-–—]\s|[a-z]\)\s)")
 _LABEL = re.compile(
-    r"(?:(?:^|\n)\s*(?:art\.?\s*|§\s*)?\d{1,3}(?:\.\d{1,3})*[oº°]?(?:-[A-Z])?|par[aá]grafo [uú]nico)$",
+    r"(?:(?:^|\n)\s*(?:art\.?\s*|§\s*)?\d{1,3}(?:\.\d{1,3})*[oº°]?(?:-[A-Z])?"
+    r"|par[aá]grafo [uú]nico)$",
     re.I,
 )
 UNLABELLED = 6  # level of an item of an enumeration that carries no label

@@ -12,21 +12,25 @@ import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 
-import snowballstemmer
+import snowballstemmer  # type: ignore[import-untyped]
 
 _WORD = re.compile(r"\d+(?:[.,/]\d+)*|[^\W\d_]+")
 _STEMMER = snowballstemmer.stemmer("portuguese")
 _STEMMER_LOCK = threading.Lock()  # a snowball stemmer keeps the word it works on in itself
 
 STOPWORDS = frozenset(
-    """a ao aos aquela aquelas aquele aqueles aquilo as ate com como da das de dela delas dele deles
-    do dos e ela elas ele eles em entre era eram essa essas esse esses esta estao estas este estes
-    eu foi foram ha isso isto ja la lhe lhes mas me mesmo mesma meu minha muito na nao nas nem no
-    nos nossa nosso num numa o os ou para pela pelas pelo pelos por porque porquanto pois qual quais
-    quando quanto quanta quantos quantas que quem sao se seja sejam sem ser sera seu seus so sobre
-    sua suas tambem tem tendo ter teu tu um uma umas uns voce voces onde aonde cujo cuja etc deve
-    devem pode podem podera poderao devera deverao segundo conforme caso existe existem acordo qualquer
-    the of and to in is are what who when where how which for on by an be does do""".split()
+    re.findall(
+        r"\S+",
+        """a ao aos aquela aquelas aquele aqueles aquilo as ate com como da das de dela delas dele
+        deles     do dos e ela elas ele eles em entre era eram essa essas esse esses esta estao
+        estas este estes     eu foi foram ha isso isto ja la lhe lhes mas me mesmo mesma meu
+        minha muito na nao nas nem no     nos nossa nosso num numa o os ou para pela pelas pelo
+        pelos por porque porquanto pois qual quais     quando quanto quanta quantos quantas que
+        quem sao se seja sejam sem ser sera seu seus so sobre     sua suas tambem tem tendo ter
+        teu tu um uma umas uns voce voces onde aonde cujo cuja etc deve     devem pode podem
+        podera poderao devera deverao segundo conforme caso existe existem acordo     qualquer
+        the of and to in is are what who when where how which for on by an be does do""",
+    )
 )
 
 
