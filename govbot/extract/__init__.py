@@ -1,0 +1,96 @@
+"""Text of a document: pages, blocks and what was found out about the file.
+
+Each kind of file has one extractor; `sandbox.extract` runs it in a child process with limits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+BlockKind = Literal["heading", "paragraph", "list", "table", "furniture"]
+
+PDF = "application/pdf"
+DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+ODT = "application/vnd.oasis.opendocument.text"
+HTML = "text/html"
+MARKDOWN = "text/markdown"
+TEXT = "text/plain"
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A run of text of one kind; "furniture" is what repeats on pages (headers, page numbers)."""
+
+    kind: BlockKind
+    text: str
+    level: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page; `text` is the text of its blocks without furniture, joined by newlines."""
+
+    number: int
+    text: str
+    blocks: tuple[Block, ...]
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Extracted:
+    """What an extractor read; `scanned_pages` are numbers of pages without usable text."""
+
+    pages: tuple[Page, ...]
+    title: str
+    metadata: dict[str, str]
+    scanned_pages: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds for one document: pages, characters, seconds and MiB."""
+
+    max_pages: int = 5000
+    max_characters: int = 20_000_000
+    timeout_s: float = 300.0
+    memory_mb: int = 2048
+    max_decompressed_mb: int = 1024
+
+
+OnPage = Callable[[int, int], None]
+
+
+class Extractor(Protocol):
+    """Reads one kind of file; raises BadDocument; calls `on_page(done, total)` as it goes."""
+
+    def __call__(self, path: Path, limits: Limits, on_page: OnPage) -> Extracted: ...
+
+
+EXTRACTORS: dict[str, str] = {
+    PDF: "govbot.extract.pdf:extract_pdf",
+    DOCX: "govbot.extract.docx:extract_docx",
+    ODT: "govbot.extract.odt:extract_odt",
+    HTML: "govbot.extract.html:extract_html",
+    MARKDOWN: "govbot.extract.text:extract_markdown",
+    TEXT: "govbot.extract.text:extract_text",
+}
+
+
+def page_of(number: int, blocks: Iterable[Block], label: str = "") -> Page:
+    """A page whose text is that of its blocks; blocks without visible text are left out."""
+    kept = tuple(block for block in blocks if block.text.strip())
+    text = "\n".join(block.text for block in kept if block.kind != "furniture")
+    return Page(number, text, kept, label)
+
+
+def sniff(path: Path, filename: str) -> str:
+    """The MIME type by content; the file name only tells text, Markdown and HTML apart.
+
+    Raises BadDocument E-FORMATO for what GovBot does not read, E-SENHA for protected Office files.
+    """
+    from govbot.extract.sniff import mime_of
+
+    return mime_of(path, filename)

@@ -1,0 +1,102 @@
+"""Finds what repeats on the pages of a PDF: running headers, footers and page numbers (pure)."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+
+from govbot.extract.layout import Line
+from govbot.extract.norms import ARTICLE, division
+
+_MARGIN = 0.14  # of the page height, at the top and at the bottom
+_EDGE_LINES = 5
+_NUMBER_ONLY = re.compile(
+    r"[\W_]*(?:(?:p[áa]g(?:ina)?|fl(?:s|\.)?|folha|page)\b[\s.:nº°]*)?(?P<n>\d{1,4}|[ivxl]{1,6})"
+    r"(?:\s*(?:/|de|of)\s*\d{1,4})?[\W_]*$",
+    re.IGNORECASE,
+)
+_END_NUMBERS = re.compile(
+    r"^\W*(\d{1,4})\b|\b(?:p[áa]g(?:ina)?\.?\s*)?(\d{1,4})(?:\s*(?:/|de)\s*\d+)?\W*$", re.I
+)
+
+
+def furniture_of(
+    pages: Sequence[Sequence[Line]], heights: Sequence[float]
+) -> tuple[list[set[int]], list[str]]:
+    """For each page the indexes of its furniture lines, and the page number printed on it."""
+    seen: dict[str, list[tuple[int, int, float]]] = defaultdict(list)
+    for number, (lines, height) in enumerate(zip(pages, heights, strict=True)):
+        for index in _edges(lines, height):
+            place = min(lines[index].top, height - lines[index].bottom)
+            seen[_shape(lines[index].text)].append((number, index, place))
+    marked: list[set[int]] = [set() for _ in pages]
+    for shape, places in seen.items():
+        if _repeats(shape, [place[0] for place in places], len(pages)):
+            for number, index, _place in places:
+                marked[number].add(index)
+    for number, (lines, height) in enumerate(zip(pages, heights, strict=True)):
+        marked[number].update(_number_lines(lines, height, marked[number]))
+    return marked, _labels(pages, marked)
+
+
+def _edges(lines: Sequence[Line], height: float) -> list[int]:
+    """Lines near the top or the bottom of the page, at most a few of each."""
+    order = sorted(range(len(lines)), key=lambda index: lines[index].top)
+    top = [i for i in order[: _EDGE_LINES * 2] if lines[i].bottom < height * _MARGIN]
+    bottom = [i for i in order[-_EDGE_LINES * 2 :] if lines[i].top > height * (1 - _MARGIN)]
+    return [*top, *(index for index in bottom if index not in top)]
+
+
+def _shape(text: str) -> str:
+    """The text with its numbers made equal, so that "2 de 9" and "3 de 9" are the same line."""
+    return re.sub(r"\d+", "#", " ".join(text.lower().split()))
+
+
+def _repeats(shape: str, pages: list[int], total: int) -> bool:
+    count = len(set(pages))
+    structural = division(shape.upper()) is not None or ARTICLE.match(shape.capitalize())
+    if structural or not re.search(r"[^\W_]|#", shape):
+        return total >= 4 and count >= 0.6 * total
+    if total <= 2:
+        return total == 2 and count == 2 and len(shape) > 3
+    return count >= max(3, min(0.25 * total, 6))
+
+
+def _number_lines(lines: Sequence[Line], height: float, marked: set[int]) -> list[int]:
+    """The first and the last line beside known furniture, if they hold only the page's number."""
+    order = sorted(range(len(lines)), key=lambda index: lines[index].top)
+    outer = [index for index in order if index not in marked]
+    found = []
+    for index in {*outer[-1:], *outer[:1]}:
+        line = lines[index]
+        near = line.bottom < height * _MARGIN or line.top > height * (1 - _MARGIN)
+        if near and len(line.text) < 30 and _NUMBER_ONLY.match(line.text):
+            found.append(index)
+    return found
+
+
+def _labels(pages: Sequence[Sequence[Line]], marked: Sequence[set[int]]) -> list[str]:
+    """Printed page numbers, where those of most pages run on with the pages themselves."""
+    candidates = [
+        {
+            int(number)
+            for index in marks
+            for pair in _END_NUMBERS.findall(lines[index].text)
+            for number in pair
+            if number
+        }
+        for lines, marks in zip(pages, marked, strict=True)
+    ]
+    offsets = Counter(
+        number - place for place, numbers in enumerate(candidates) for number in numbers
+    )
+    if not offsets:
+        return [""] * len(pages)
+    offset, count = offsets.most_common(1)[0]
+    if count < max(2, 0.5 * len(pages)):
+        return [""] * len(pages)
+    return [
+        str(place + offset) if place + offset in numbers else ""
+        for place, numbers in enumerate(candidates)
+    ]

@@ -1,0 +1,238 @@
+"""Joins the lines of PDF pages into headings, paragraphs and table rows (pure)."""
+
+from __future__ import annotations
+
+import re
+import statistics
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from govbot.extract import Block
+from govbot.extract.fragments import SOFT_HYPHEN
+from govbot.extract.layout import Line
+from govbot.extract.norms import (
+    ALINEA,
+    ARTICLE,
+    CONTENTS_LEADER,
+    PARAGRAPH,
+    division,
+    shouts,
+    starts_unit,
+)
+
+_WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
+_TERMINAL = (".", ":", ";", "!", "?", ".”", '."', ".)", ";”", ")", "”", '"')
+_SECTION = re.compile(r"(?:\d{1,2}(?:\.\d{1,2}){0,3}|[IVXL]{1,6})\s?[.)–-]?\s+\S")
+_LEADER_DOTS = re.compile(r"\s?(?:\.\s){3,}\.?\s?")
+# Pronouns after a verb: "aplicar-" / "se-á" keeps its hyphen.
+_ENCLITICS = re.compile(r"(?:se|lhes?|l[oa]s?|[oa]s?|n[oa]s?|me|te|nos|vos)(?![^\W\d_])", re.I)
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """What is usual in a document: body size, line pitch in ems, and the words it uses."""
+
+    size: float
+    pitch: float
+    words: frozenset[str]
+
+
+def style_of(pages: Iterable[Sequence[Line]]) -> Style:
+    """The style of a document from its lines without furniture."""
+    sizes: Counter[float] = Counter()
+    pitches: list[float] = []
+    words: set[str] = set()
+    for lines in pages:
+        for line in lines:
+            sizes[round(line.size * 2) / 2] += len(line.text)
+            words.update(word.lower() for word in _WORD.findall(line.text))
+        for above, below in zip(lines, lines[1:], strict=False):
+            step = (below.bottom - above.bottom) / (above.size or 1.0)
+            same = abs(above.size - below.size) < 0.5 and above.left == below.left
+            if same and 0.8 < step < 3.0 and _is_full(above):
+                pitches.append(step)
+    size = max(sizes, key=lambda value: sizes[value]) if sizes else 10.0
+    pitch = statistics.median_low(pitches) if pitches else 1.2
+    return Style(size, pitch, frozenset(words))
+
+
+def blocks_of(lines: Sequence[Line], style: Style) -> list[Block]:
+    """The blocks of a page, in order."""
+    groups: list[list[Line]] = []
+    for line in lines:
+        if groups and not _starts_block(groups[-1], line, style):
+            groups[-1].append(line)
+        else:
+            groups.append([line])
+    return _settle([_block(group, style) for group in groups])
+
+
+def _settle(blocks: list[Block]) -> list[Block]:
+    """A division's name is a heading too; headings listed in a table of contents are none."""
+    settled = list(blocks)
+    for index, block in enumerate(settled[:-1]):
+        after = settled[index + 1]
+        found = division(block.text) if block.kind == "heading" else None
+        if found and not found[2] and after.kind == "paragraph" and _is_name(after.text):
+            settled[index + 1] = Block("heading", after.text, 9)
+    for index in range(len(settled) - 2, -1, -1):
+        if settled[index].kind == "heading" and CONTENTS_LEADER.search(settled[index + 1].text):
+            settled[index] = Block("paragraph", settled[index].text)
+    return settled
+
+
+def _is_name(text: str) -> bool:
+    return (
+        len(text.split()) <= 25
+        and not text.endswith((".", ";", ":", ","))
+        and not starts_unit(text)
+        and text[:1].isupper()
+        and not CONTENTS_LEADER.search(text)
+    )
+
+
+def fitted(lines: Sequence[Line]) -> list[Line]:
+    """The lines with the margins of their column made anew, once furniture is gone."""
+    columns: dict[tuple[float, float], list[Line]] = {}
+    for line in lines:
+        columns.setdefault((line.left, line.right), []).append(line)
+    margins = {
+        key: (min(line.x0 for line in group), max(line.x1 for line in group))
+        for key, group in columns.items()
+    }
+    result = []
+    for line in lines:
+        left, right = margins[line.left, line.right]
+        result.append(replace(line, left=left, right=right))
+    return result
+
+
+def _starts_block(group: list[Line], line: Line, style: Style) -> bool:
+    last = group[-1]
+    if bool(last.cells) != bool(line.cells) or line.left != last.left:
+        return True
+    if line.cells:
+        return line.bottom - last.bottom > 4.0 * line.size
+    step = line.bottom - last.bottom
+    if step < -0.3 * line.size or step > (style.pitch + 0.45) * max(last.size, line.size):
+        return True
+    if abs(line.size - last.size) > 0.12 * style.size:
+        return True
+    if CONTENTS_LEADER.search(last.text):
+        return True
+    if last.text.endswith(SOFT_HYPHEN):
+        return False
+    return _starts_heading(group, line) or _starts_paragraph(group, line)
+
+
+def _starts_heading(group: list[Line], line: Line) -> bool:
+    """A division, a change between bold or capitals and plain text, or a new centred heading."""
+    last = group[-1]
+    if division(line.text) or division(last.text):
+        return True
+    if line.bold != last.bold and (all(member.bold for member in group) or line.bold):
+        if last.bold and len(group) == 1 and not last.centred and _is_full(last):
+            return False  # a paragraph whose first words are bold up to the end of the line
+        return not (line.bold and _is_full(last) and not shouts(line.text))
+    if shouts(last.text) != shouts(line.text) and (last.centred or line.centred):
+        return len(line.text.split()) > 1
+    return last.centred != line.centred and not _is_full(last)
+
+
+def _starts_paragraph(group: list[Line], line: Line) -> bool:
+    last = group[-1]
+    open_end = not last.text.rstrip().endswith(_TERMINAL)
+    if starts_unit(line.text):
+        # A line of a paragraph may begin with a reference ("art. 5º", "1) ...") by chance of wrap.
+        lower_reference = line.text[:1].islower() and not ALINEA.match(line.text)
+        number_by_wrap = line.text[:1].isdigit() and open_end and _is_full(last)
+        mention = number_by_wrap or (lower_reference and open_end)
+        if not mention:
+            return True
+    if last.centred and line.centred:
+        return last.bold != line.bold
+    indent = line.x0 - last.x0
+    if indent > 0.7 * line.size:
+        return len(group) > 1 or not _is_full(last)
+    if indent < -0.7 * line.size and len(group) > 1:
+        return not open_end or not _is_full(last)
+    short = last.right - last.x1 > 0.2 * (last.right - last.left)
+    if short and not open_end:
+        return True
+    return short and line.text[:1].isupper() and last.right - last.x1 > _first_word(line)
+
+
+def _first_word(line: Line) -> float:
+    """About the width of the first word: it would have fitted on the line above."""
+    word = line.text.split(" ", 1)[0]
+    return (len(word) + 2) * (line.x1 - line.x0) / max(len(line.text), 1)
+
+
+def _is_full(line: Line) -> bool:
+    return line.right - line.x1 < max(0.06 * (line.right - line.left), 1.5 * line.size)
+
+
+def _block(group: list[Line], style: Style) -> Block:
+    if group[0].cells:
+        return Block("table", "\n".join(line.text for line in group))
+    text = joined([line.text for line in group], style.words)
+    level = _heading_level(group, text, style)
+    return Block("heading", text, level) if level else Block("paragraph", text)
+
+
+def _heading_level(group: list[Line], text: str, style: Style) -> int:
+    """1 to 9 for a heading, 0 for anything else; divisions of a norm have fixed levels."""
+    found = division(text)
+    if found:
+        return found[0] + 1
+    words = text.split()
+    first = group[0]
+    if not 1 <= len(words) <= 30 or text.endswith((";", ",")) or len(text) < 3:
+        return 0
+    if not any(char.isalpha() for char in text) or text.startswith(("•", "(", "“", '"')):
+        return 0
+    if ARTICLE.match(text) or PARAGRAPH.match(text) or CONTENTS_LEADER.search(text):
+        return 0
+    larger = first.size > 1.15 * style.size
+    bold = all(line.bold for line in group)
+    capitals = shouts(text)
+    if larger and not text.endswith("."):
+        return 7
+    if capitals and (bold or first.centred or _SECTION.match(text)) and not text.endswith(":"):
+        return 8
+    if bold and len(words) <= 15 and not text.endswith((".", ":")) and _shortened(group):
+        return 9
+    return 0
+
+
+def _shortened(group: list[Line]) -> bool:
+    return group[-1].centred or not _is_full(group[-1])
+
+
+def joined(lines: Sequence[str], words: frozenset[str] = frozenset()) -> str:
+    """The lines as one, with words divided at line ends put together again."""
+    text = ""
+    for line in lines:
+        if not text:
+            text = line
+        elif text.endswith((SOFT_HYPHEN, "-")) and text[-2:-1].isalpha() and line[:1].isalpha():
+            text = _hyphenated(text, line, words)
+        else:
+            text += " " + line
+    text = _LEADER_DOTS.sub(" ... ", text.replace(SOFT_HYPHEN + " ", "- "))
+    return text[:-1] + "-" if text.endswith(SOFT_HYPHEN) else text.replace(SOFT_HYPHEN, "")
+
+
+def _hyphenated(text: str, line: str, words: frozenset[str]) -> str:
+    """Removes the hyphen of a divided word; keeps that of "Vice-Reitor" and "aplicar-se"."""
+    before = _WORD.findall(text[:-1])[-1]
+    after = (_WORD.match(line) or _WORD.search(line))[0]  # type: ignore[index]
+    whole, compound = (before + after).lower(), f"{before}-{after}".lower()
+    if whole in words and compound not in words:
+        keep = False
+    elif compound in words or after[0].isupper() or _ENCLITICS.match(line):
+        keep = True
+    else:
+        keep = len(before) > 2 and {before.lower(), after.lower()} <= words and len(after) > 3
+    return (text[:-1] + "-" if keep else text[:-1]) + line

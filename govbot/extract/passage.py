@@ -1,0 +1,79 @@
+"""Finds a passage in the letters of a page, whatever happened to spaces, hyphens and accents.
+
+Pure: the page is a list of characters as its text layer gives them.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator, Sequence
+from difflib import SequenceMatcher
+
+MIN_WORDS = 4
+MAX_WORDS = 4000
+
+
+def find(quote: str, letters: Sequence[str]) -> list[tuple[int, int]]:
+    """Spans [start, end) of `letters` that hold `quote`, in reading order; empty when not there.
+
+    First the whole quote, letter by letter without spaces, punctuation and hyphens; else the runs
+    of at least MIN_WORDS words that it shares with the page (a table read in another order, a
+    passage that goes on over the page).
+    """
+    plain = [(folded, index) for index, letter in enumerate(letters) for folded in _fold(letter)]
+    wanted = "".join(_fold(quote))
+    if not wanted:
+        return []
+    at = "".join(folded for folded, _index in plain).find(wanted)
+    if at >= 0:
+        return [(plain[at][1], plain[at + len(wanted) - 1][1] + 1)]
+    return _shared_runs(quote, letters)
+
+
+def _shared_runs(quote: str, letters: Sequence[str]) -> list[tuple[int, int]]:
+    page = list(_words(letters))[:MAX_WORDS]
+    words = [word for word, _start, _end in _words(quote)][:MAX_WORDS]
+    matcher = SequenceMatcher(None, words, [word for word, _start, _end in page], autojunk=False)
+    blocks = [block for block in matcher.get_matching_blocks() if block.size >= MIN_WORDS]
+    return [(page[b.b][1], page[b.b + b.size - 1][2]) for b in blocks]
+
+
+def _words(letters: Sequence[str]) -> Iterator[tuple[str, int, int]]:
+    """Folded words with their spans; a hyphen at the end of a line joins two parts."""
+    word, start, end, index = "", 0, 0, 0
+    while index < len(letters):
+        folded = "".join(_fold(letters[index]))
+        if folded:
+            if not word:
+                start = index
+            word, end = word + folded, index + 1
+        elif word:
+            after = _after_hyphen(letters, index)
+            if after is None:
+                yield word, start, end
+                word = ""
+            else:
+                index = after
+                continue
+        index += 1
+    if word:
+        yield word, start, end
+
+
+def _after_hyphen(letters: Sequence[str], index: int) -> int | None:
+    """Where a word goes on after a hyphen and a line break, or None."""
+    if letters[index] in ("\u0002", "\ufffe", "\u00ad"):  # how PDFium writes such a hyphen
+        index += 1
+    elif letters[index] == "-" and index + 1 < len(letters) and letters[index + 1] in "\r\n":
+        index += 1
+    else:
+        return None
+    while index < len(letters) and letters[index] in "\r\n":
+        index += 1
+    return index
+
+
+def _fold(text: str) -> list[str]:
+    """Lower-case letters and digits without marks; nothing for anything else."""
+    plain = unicodedata.normalize("NFKD", text)
+    return [low for letter in plain if letter.isalnum() for low in letter.casefold()]

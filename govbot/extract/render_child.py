@@ -1,0 +1,115 @@
+"""The child process that renders one page: a request as JSON on standard input, then the picture.
+
+Answer on standard output: one line of JSON, then the bytes of the picture.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import io
+import json
+import resource
+import sys
+from typing import Any
+
+MAX_PIXELS = 6_000_000
+SMALL_PNG = 400_000
+
+
+def main() -> None:
+    """Reads the request, limits itself, renders, answers."""
+    request = json.load(sys.stdin)
+    _limit(request["memory_mb"], request["seconds"])
+    head, image = render(request["path"], request["number"], request["width"], request["quote"])
+    sys.stdout.buffer.write(json.dumps(head).encode() + b"\n" + image)
+    sys.stdout.flush()
+
+
+def render(path: str, number: int, width: int, quote: str) -> tuple[dict[str, Any], bytes]:
+    """What to answer: a head for JSON and the bytes of the picture."""
+    import pypdfium2 as pdfium
+
+    try:
+        document = pdfium.PdfDocument(path)
+    except pdfium.PdfiumError:
+        return {"error": "unreadable"}, b""
+    if not 1 <= number <= len(document):
+        return {"error": "no-page"}, b""
+    try:
+        page = document[number - 1]
+    except pdfium.PdfiumError:
+        return {"error": "unreadable"}, b""
+    points_wide, points_high = page.get_size()
+    if points_wide <= 0 or points_high <= 0:
+        return {"error": "unreadable"}, b""
+    scale = min(width / points_wide, (MAX_PIXELS / (points_wide * points_high)) ** 0.5)
+    picture = page.render(scale=scale).to_pil().convert("RGB")
+    media_type, image = _packed(picture)
+    head = {
+        "media_type": media_type,
+        "width": picture.width,
+        "height": picture.height,
+        "pages": len(document),
+        "rects": _rects(page, quote) if quote else [],
+    }
+    return head, image
+
+
+def _packed(picture: Any) -> tuple[str, bytes]:
+    """PNG for drawn text; JPEG where that would be large, as for scanned pages."""
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG", compress_level=6)
+    if buffer.tell() <= SMALL_PNG:
+        return "image/png", buffer.getvalue()
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", quality=82)
+    return "image/jpeg", buffer.getvalue()
+
+
+def _rects(page: Any, quote: str) -> list[list[float]]:
+    """Rectangles of the passage as fractions of the page as it is shown, rotation included."""
+    import pypdfium2.raw as raw
+
+    from govbot.extract.passage import find
+
+    text = page.get_textpage()
+    letters = [_letter(raw.FPDFText_GetUnicode(text, i)) for i in range(text.count_chars())]
+    found = []
+    for start, end in find(quote, letters):
+        for index in range(text.count_rects(start, end - start)):
+            found.append(_on_screen(raw, page, text.get_rect(index)))
+    return [rect for rect in found if rect[2] > 0 and rect[3] > 0]
+
+
+def _letter(code: int) -> str:
+    return chr(code) if 0 < code < 0x110000 else " "
+
+
+def _on_screen(raw: Any, page: Any, box: tuple[float, float, float, float]) -> list[float]:
+    """x, y, width, height in fractions, from a box (left, bottom, right, top) in PDF points."""
+    size, left, bottom, right, top = 1_000_000, *box
+    x, y = ctypes.c_int(), ctypes.c_int()
+    corners = []
+    for across, up in ((left, top), (right, bottom)):
+        raw.FPDF_PageToDevice(page, 0, 0, size, size, 0, across, up, x, y)
+        corners.append((_clamp(x.value / size), _clamp(y.value / size)))
+    (x1, y1), (x2, y2) = corners
+    return [min(x1, x2), min(y1, y2), abs(x2 - x1), abs(y2 - y1)]
+
+
+def _clamp(value: float) -> float:
+    return min(1.0, max(0.0, value))
+
+
+def _limit(memory_mb: int, seconds: int) -> None:
+    for kind, limit in (
+        (resource.RLIMIT_AS, memory_mb * 2**20),
+        (resource.RLIMIT_CPU, seconds),
+        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        resource.setrlimit(kind, (limit, limit))
+
+
+if __name__ == "__main__":
+    main()

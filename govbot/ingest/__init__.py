@@ -1,0 +1,1 @@
+"""The path of a document: received, extracted, cut into chunks, indexed."""
