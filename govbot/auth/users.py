@@ -6,6 +6,7 @@ import asyncio
 import re
 from dataclasses import dataclass
 from datetime import datetime
+from typing import LiteralString
 
 from psycopg import AsyncConnection, errors
 from psycopg.rows import DictRow
@@ -191,9 +192,9 @@ async def _select(
     ]
 
 
-async def _touch(conn: Connection, query: str, params: dict[str, object]) -> None:
+async def _touch(conn: Connection, query: LiteralString, params: dict[str, object]) -> None:
     try:
-        cursor = await conn.execute(query, params)  # type: ignore[call-overload]
+        cursor = await conn.execute(query, params)
     except errors.CheckViolation as error:
         raise Invalid from error
     if await cursor.fetchone() is None:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from time import perf_counter
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
@@ -110,7 +110,7 @@ async def answer_stream(
     history: Sequence[prompt.Turn] = (),
     answer_id: MessageId | None = None,
     stop: asyncio.Event | None = None,
-) -> AsyncIterator[Progress | Answer]:
+) -> AsyncGenerator[Progress | Answer, None]:
     """Progress while it is made, the Answer last. Setting `stop` ends it with what there is."""
     question = check_question(question)
     clock = _Clock()
@@ -196,7 +196,7 @@ def _request(
 
 async def _written(
     generator: Generator, request: Request, stop: asyncio.Event
-) -> AsyncIterator[Progress | str]:
+) -> AsyncGenerator[Progress | str, None]:
     """Text deltas, mixed with the place in the queue while waiting for the engine."""
     positions: list[int] = []
     stream = generator.stream(replace(request, on_position=positions.append))
@@ -215,7 +215,7 @@ def _position(positions: list[int]) -> Progress | None:
 
 async def _until(
     stream: AsyncIterator[str], stop: asyncio.Event, status: Callable[[], Progress | None]
-) -> AsyncIterator[Progress | str]:
+) -> AsyncGenerator[Progress | str, None]:
     """The items of `stream` until it ends or `stop` is set; then the stream is closed at once."""
     stopping = asyncio.ensure_future(stop.wait())
     item: asyncio.Future[str] | None = None

@@ -247,13 +247,13 @@ async def turns(conn: Connection, conversation_id: ConversationId) -> list[Turn]
         {"id": conversation_id},
     )
     rows = await cursor.fetchall()
-    cited = await cited.of_messages(conn, [row["id"] for row in rows if row["role"] == "assistant"])
+    references = await cited.of_messages(conn, [row["id"] for row in rows if row["role"] == "assistant"])
     answers: dict[MessageId, list[Message]] = {}
     for row in rows:
         if row["role"] == "assistant":
-            answers.setdefault(row["reply_to"], []).append(_message(row, cited))
+            answers.setdefault(row["reply_to"], []).append(_message(row, references))
     return [
-        Turn(_message(row, cited), answers.get(row["id"]) or [_hidden(row)])
+        Turn(_message(row, references), answers.get(row["id"]) or [_hidden(row)])
         for row in rows
         if row["role"] == "user"
     ]
@@ -318,10 +318,10 @@ async def fail_interrupted(conn: Connection) -> int:
 
 
 def _message(
-    row: Mapping[str, Any], cited: Mapping[MessageId, list[tuple[CitationKind, Citation]]]
+    row: Mapping[str, Any], references: Mapping[MessageId, list[tuple[CitationKind, Citation]]]
 ) -> Message:
     fields = {key: value for key, value in row.items() if key != "reply_to"}
-    own = cited.get(row["id"], [])
+    own = references.get(row["id"], [])
     return Message(
         **fields,
         citations=[citation for kind, citation in own if kind == "cited"],
