@@ -247,7 +247,9 @@ async def turns(conn: Connection, conversation_id: ConversationId) -> list[Turn]
         {"id": conversation_id},
     )
     rows = await cursor.fetchall()
-    references = await cited.of_messages(conn, [row["id"] for row in rows if row["role"] == "assistant"])
+    references = await cited.of_messages(
+        conn, [row["id"] for row in rows if row["role"] == "assistant"]
+    )
     answers: dict[MessageId, list[Message]] = {}
     for row in rows:
         if row["role"] == "assistant":

@@ -47,6 +47,23 @@ CREATE TABLE citations (
     PRIMARY KEY (message_id, kind, number)
 );
 
+-- Questions to begin with; each belongs to a collection and shows to those who may read it.
+CREATE TABLE suggested_questions (
+    collection_key integer NOT NULL REFERENCES collections (key) ON DELETE CASCADE,
+    ord integer NOT NULL,
+    question text NOT NULL CHECK (length(question) BETWEEN 1 AND 300),
+    PRIMARY KEY (collection_key, ord)
+);
+ALTER TABLE suggested_questions ENABLE ROW LEVEL SECURITY;
+ALTER TABLE suggested_questions FORCE ROW LEVEL SECURITY;
+CREATE POLICY suggested_questions_read ON suggested_questions FOR SELECT TO govbot_app USING (
+    (SELECT govbot_is_system()) OR collection_key IN (SELECT govbot_readable_collections())
+);
+CREATE POLICY suggested_questions_write ON suggested_questions FOR ALL TO govbot_app USING (
+    (SELECT govbot_is_system()) OR collection_key IN (SELECT govbot_managed_collections())
+);
+GRANT SELECT, INSERT, UPDATE, DELETE ON suggested_questions TO govbot_app;
+
 ALTER TABLE conversations ENABLE ROW LEVEL SECURITY;
 ALTER TABLE conversations FORCE ROW LEVEL SECURITY;
 ALTER TABLE messages ENABLE ROW LEVEL SECURITY;

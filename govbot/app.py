@@ -1,0 +1,95 @@
+"""The only wiring: opens the parts in order, closes them in reverse."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from govbot.config import Settings
+from govbot.db import schema
+from govbot.db.database import open_database
+from govbot.db.pool import Pool, open_pool
+
+if TYPE_CHECKING:
+    from govbot.chat.live import Answers
+    from govbot.documents.files import FileStore
+    from govbot.generate import Generator
+    from govbot.jobs.queue import Queue
+    from govbot.models.embedder import Embedder
+
+log = logging.getLogger(__name__)
+
+Progress = Callable[[str], None]
+
+
+@dataclass(slots=True)
+class App:
+    """Every part that the doors use. Models load at their first use."""
+
+    settings: Settings
+    pool: Pool
+    queue: Queue
+    files: FileStore
+    embedder: Embedder
+    generator: Generator
+
+    @property
+    def answers(self) -> Answers:
+        """The answers under way in this process."""
+        assert self._answers is not None  # noqa: S101 - set by open_app before anyone sees it
+        return self._answers
+
+    _answers: Answers | None = None
+
+
+@asynccontextmanager
+async def open_store(
+    settings: Settings, *, migrate: bool = False, on_progress: Progress | None = None
+) -> AsyncIterator[Pool]:
+    """The database alone, with a schema that fits: what account and audit commands need."""
+    async with AsyncExitStack() as stack:
+        pool, _ = await _open_database(stack, settings, migrate, on_progress)
+        yield pool
+
+
+@asynccontextmanager
+async def open_app(
+    settings: Settings, *, migrate: bool = False, on_progress: Progress | None = None
+) -> AsyncIterator[App]:
+    """All parts, ready. Raises Unavailable when one is missing, with what to do about it."""
+    from govbot.chat.live import Answers
+    from govbot.documents.files import FileStore
+    from govbot.generate.router import open_generator
+    from govbot.jobs.queue import open_queue
+    from govbot.models.embedder import open_embedder
+
+    async with AsyncExitStack() as stack:
+        pool, dsn = await _open_database(stack, settings, migrate, on_progress)
+        files = FileStore(settings.data_dir / "files")
+        files.prepare()
+        embedder = open_embedder(settings)
+        stack.push_async_callback(embedder.aclose)
+        generator = open_generator(settings.generation)
+        stack.push_async_callback(generator.aclose)
+        queue = await stack.enter_async_context(open_queue(dsn))
+        app = App(settings, pool, queue, files, embedder, generator)
+        app._answers = Answers(app)
+        stack.push_async_callback(app._answers.close)
+        yield app
+
+
+async def _open_database(
+    stack: AsyncExitStack, settings: Settings, migrate: bool, on_progress: Progress | None
+) -> tuple[Pool, str]:
+    dsns = await stack.enter_async_context(open_database(settings, on_progress=on_progress))
+    if migrate:
+        await asyncio.to_thread(schema.migrate, dsns.owner, on_progress)
+    pool = await open_pool(dsns.app, size=settings.database.pool_size, name="govbot")
+    stack.push_async_callback(pool.close)
+    async with pool.connection() as conn:
+        await schema.check(conn)
+    return pool, dsns.app
