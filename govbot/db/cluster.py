@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import importlib.util
 import os
+import re
 import shutil
 import stat
 import tempfile
@@ -27,6 +28,7 @@ SUPERUSER: Final = "govbot_super"
 OWNER: Final = "govbot_owner"
 APPLICATION: Final = "govbot_app"
 _SOCKET_PATH_LIMIT: Final = 107  # sun_path of unix(7), without the closing NUL
+_COMPLAINTS: Final = ("FATAL:", "PANIC:", "error:", "could not")
 _ROOMY_SHM: Final = 512 * 1024 * 1024  # containers get 64 MB of /dev/shm: index builds need more
 
 
@@ -124,6 +126,12 @@ class Cluster:
         for remains in self.folder.glob("new-*"):
             shutil.rmtree(remains, ignore_errors=True)
 
+    def forget_server(self, account: Account) -> None:
+        """Remove the lock files of a server of which no process is left."""
+        socket = self._socket_dir(account) / f".s.PGSQL.{PORT}"
+        for remains in (self.data / "postmaster.pid", socket, Path(f"{socket}.lock")):
+            remains.unlink(missing_ok=True)
+
     def configure(self, account: Account, options: Mapping[str, str]) -> None:
         """Write the configuration, which is ours at each start; admins write local.conf."""
         socket_dir = self._socket_dir(account)
@@ -136,14 +144,15 @@ class Cluster:
         self._write(account, "pg_ident.conf", list(_identities(account)))
 
     def last_words(self) -> str:
-        """The last complaint of a server that did not start."""
+        """The complaint of a server, or of initdb, that did not start."""
         logs = sorted(self.log.glob("*.log"), key=lambda path: path.stat().st_mtime, reverse=True)
         for path in logs:
-            text = path.read_text(errors="replace")[-8000:]
-            for line in reversed(text.splitlines()):
-                for mark in ("FATAL:", "PANIC:", "error:", "could not"):
-                    if mark in line:
-                        return line[line.index(mark) :].removeprefix(mark).strip()
+            lines = path.read_text(errors="replace")[-8000:].splitlines()
+            reasons = [line for line in lines if any(mark in line for mark in _COMPLAINTS)]
+            if reasons and "configuration file" in reasons[-1]:
+                reasons = [line for line in lines if "LOG:" in line] or reasons
+            if reasons:
+                return re.sub(r"^.*?(LOG|FATAL|PANIC|error):\s*", "", reasons[-1])
         return "no reason was given"
 
     def _write(self, account: Account, name: str, lines: list[str]) -> None:
@@ -200,7 +209,9 @@ def _fixed(log: Path, socket_dir: Path) -> dict[str, str]:
         "log_rotation_size": "0",
         "log_truncate_on_rotation": "on",
         "log_line_prefix": "%m [%p] %q%u@%d ",
-        # Statements and the DETAIL of an error may hold text of documents: never log them.
+        # Statements, and the messages and details of their errors, may hold words of questions
+        # and documents: the client gets them, the log does not.
+        "log_min_messages": "log",
         "log_error_verbosity": "terse",
         "log_min_error_statement": "panic",
         "log_parameter_max_length": "0",

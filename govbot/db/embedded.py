@@ -11,7 +11,6 @@ import asyncio
 import contextlib
 import logging
 import os
-import select
 import shutil
 import signal
 import subprocess
@@ -31,6 +30,7 @@ from govbot.db.bootstrap import DATABASE, bootstrap
 from govbot.db.cluster import Cluster, Postmaster
 from govbot.db.dsns import Dsns
 from govbot.db.locks import FileLock
+from govbot.db.process import exit_of, pid_namespace, send, wait_all_gone, wait_exit
 from govbot.errors import Unavailable
 
 log = logging.getLogger(__name__)
@@ -131,9 +131,14 @@ class EmbeddedPostgres:
         try:
             account = self._prepared_folder()
             with self._start_lock(account).alone(self._timeout_s, self._stop) as lock_fd:
-                self._run(account, lock_fd)
-                self._users = FileLock(self._cluster.folder / "users.lock", account)
-                self._users.share()
+                users = self._users_lock(account)
+                try:
+                    self._run(account, lock_fd)
+                except BaseException:
+                    self._abandon(users)
+                    raise
+                users.share()
+                self._users = users
         except OSError as error:
             raise Unavailable(
                 'The embedded database in "%(path)s" cannot be started: %(reason)s.',
@@ -153,8 +158,6 @@ class EmbeddedPostgres:
                     self._shut_down()
             finally:
                 users.close()
-        if self._child is not None:
-            self._child.poll()
 
     def give_up(self) -> None:
         """Make a `start` that runs in another thread raise soon."""
@@ -164,7 +167,7 @@ class EmbeddedPostgres:
         """Start the server again whenever it dies (out of memory, kill -9), for ever."""
         failures = 0
         while self._postmaster is not None and self._account is not None:
-            await _exit_of(self._postmaster.pid)
+            await exit_of(self._postmaster.pid)
             await asyncio.sleep(_RESTART_WAITS_S[min(failures, len(_RESTART_WAITS_S) - 1)])
             log.error("The embedded PostgreSQL ended: starting it again", extra=_action("restart"))
             try:
@@ -208,6 +211,9 @@ class EmbeddedPostgres:
     def _start_lock(self, account: Account) -> FileLock:
         return FileLock(self._cluster.folder / "start.lock", account)
 
+    def _users_lock(self, account: Account) -> FileLock:
+        return FileLock(self._cluster.folder / "users.lock", account)
+
     def _restart(self, account: Account) -> None:
         with self._start_lock(account).alone(self._timeout_s, self._stop) as lock_fd:
             self._run(account, lock_fd)
@@ -216,7 +222,8 @@ class EmbeddedPostgres:
         """Join the running server or start one. Holds start.lock."""
         deadline = time.monotonic() + self._timeout_s
         if self._cluster.postmaster() is None:
-            self._clear_remains()
+            self._refuse_strangers(account)
+            self._clear_remains(account)
             if not self._cluster.exists():
                 self._initialise(account, lock_fd, deadline)
             self._cluster.configure(account, self._options)
@@ -224,22 +231,34 @@ class EmbeddedPostgres:
         self._postmaster = self._wait_ready(deadline)
         bootstrap(self._dsn(files.SUPERUSER, "postgres"), self._dsn(files.SUPERUSER, DATABASE))
 
-    def _clear_remains(self) -> None:
-        """After a killed server: end what is left of it, then forget its postmaster.pid.
+    def _refuse_strangers(self, account: Account) -> None:
+        """Two servers on one folder would destroy it, and neither sees the other's processes
+        when they run in different containers: only the lock file is common to both.
+        """
+        here = pid_namespace()
+        users = self._users_lock(account)
+        try:
+            if not users.try_alone() and users.read() != here:
+                raise Unavailable(
+                    'The database folder "%(path)s" is in use from another container: stop that '
+                    "GovBot first, or give this one its own data folder.",
+                    path=str(self._cluster.folder),
+                )
+            users.write(here)
+        finally:
+            users.close()
 
-        PostgreSQL checks that file itself, but takes a zombie, or a stranger that got the same
+    def _clear_remains(self, account: Account) -> None:
+        """After a killed server: end what is left of it, then forget its lock files.
+
+        PostgreSQL checks those itself, but takes a zombie, or a stranger that got the same
         process id after a reboot, for a living server.
         """
         if self._child is not None:
             self._child.poll()
         self._cluster.wipe_unfinished()
-        deadline = time.monotonic() + _REMAINS_S
-        while remains := list(self._cluster.processes()):
-            if time.monotonic() > deadline:
-                for pid in remains:
-                    _signal(pid, signal.SIGKILL)
-            time.sleep(0.05)
-        (self._cluster.data / "postmaster.pid").unlink(missing_ok=True)
+        wait_all_gone(self._cluster.processes, kill_after_s=_REMAINS_S)
+        self._cluster.forget_server(account)
 
     def _initialise(self, account: Account, lock_fd: int, deadline: float) -> None:
         """initdb in a temporary folder, renamed when whole.
@@ -313,54 +332,35 @@ class EmbeddedPostgres:
             log=str(self._cluster.log),
         )
 
+    def _abandon(self, users: FileLock) -> None:
+        """After a start that failed: stop the server, unless others use it or it is recovering.
+
+        A recovery that takes longer than our patience goes on, so that the next start joins it.
+        """
+        found = self._cluster.postmaster()
+        recovering = found is not None and not found.ready and not self._stop.is_set()
+        if not recovering and users.try_alone():
+            if self._child is not None:
+                send(self._child.pid, signal.SIGINT)
+            self._shut_down()
+        users.close()
+
     def _shut_down(self) -> None:
         """Fast shutdown (open transactions are rolled back), then immediate, both bounded."""
+        log.info("Stopping the embedded PostgreSQL", extra=_action("stop"))
         for sign, seconds in ((signal.SIGINT, _FAST_STOP_S), (signal.SIGQUIT, _IMMEDIATE_STOP_S)):
             found = self._cluster.postmaster()
             if found is None:
-                return
-            log.info("Stopping the embedded PostgreSQL", extra=_action("stop"))
-            _signal(found.pid, sign)
-            _wait_exit(found.pid, seconds)
-        if self._cluster.postmaster() is not None:
-            log.error("The embedded PostgreSQL does not end", extra=_action("stop-failed"))
+                break
+            send(found.pid, sign)
+            wait_exit(found.pid, seconds)
+        if self._child is not None:
+            self._child.wait()
+        wait_all_gone(self._cluster.processes, kill_after_s=_REMAINS_S)
 
 
 def _action(name: str) -> dict[str, str]:
     return {"action": f"database.{name}"}
-
-
-def _signal(pid: int, sign: signal.Signals) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, sign)
-
-
-def _wait_exit(pid: int, seconds: float) -> None:
-    """Wait for any process, also one that is not our child."""
-    try:
-        fd = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return
-    try:
-        select.select([fd], [], [], seconds)
-    finally:
-        os.close(fd)
-
-
-async def _exit_of(pid: int) -> None:
-    """As `_wait_exit`, without a limit and without a thread."""
-    try:
-        fd = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return
-    loop = asyncio.get_running_loop()
-    ended = asyncio.Event()
-    loop.add_reader(fd, ended.set)
-    try:
-        await ended.wait()
-    finally:
-        loop.remove_reader(fd)
-        os.close(fd)
 
 
 def _sync(folder: Path) -> None:

@@ -44,6 +44,15 @@ class FileLock:
             return False
         return True
 
+    def read(self) -> str:
+        """What the file says."""
+        return os.pread(self.open(), 1000, 0).decode(errors="replace")
+
+    def write(self, text: str) -> None:
+        """Replace what the file says."""
+        os.ftruncate(self.open(), 0)
+        os.pwrite(self.open(), text.encode(), 0)
+
     @contextmanager
     def alone(self, timeout_s: float, stop: threading.Event) -> Iterator[int]:
         """Hold it alone, waiting at most `timeout_s`; gives the file descriptor."""

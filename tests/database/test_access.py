@@ -137,8 +137,8 @@ async def test_nobody_reads_a_document_outside_a_block(pool: Pool, owner_pool: P
             WITH c AS (
                 INSERT INTO collections (id, name) VALUES (%(collection)s, 'Atos') RETURNING key
             )
-            INSERT INTO documents (id, collection_key, filename)
-            SELECT %(document)s, c.key, 'lei.pdf' FROM c
+            INSERT INTO documents (id, collection_key, path, filename, source)
+            SELECT %(document)s, c.key, 'lei.pdf', 'lei.pdf', 'upload' FROM c
             """,
             {"collection": new_id(), "document": new_id()},
         )
