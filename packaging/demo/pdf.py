@@ -58,14 +58,23 @@ STYLES = {
     "centre": _style("centre", fontName="Times-Bold", alignment=TA_CENTER, spaceBefore=6),
     "date": _style("date", alignment=TA_CENTER, spaceBefore=14, spaceAfter=26),
     "signature": _style("signature", alignment=TA_CENTER, spaceAfter=20),
-    "issuer": _style("issuer", fontName="Times-Bold", alignment=TA_CENTER, fontSize=13, spaceAfter=0),
+    "issuer": _style(
+        "issuer", fontName="Times-Bold", alignment=TA_CENTER, fontSize=13, spaceAfter=0
+    ),
     "title": _style("title", fontName="Times-Bold", alignment=TA_CENTER, spaceBefore=16),
     "ementa": _style(
         "ementa", fontName="Times-Italic", leftIndent=7.5 * cm, spaceBefore=8, spaceAfter=16
     ),
-    "cell": _style("cell", fontName="Helvetica", fontSize=9, leading=11.5, alignment=TA_LEFT, spaceAfter=0),
+    "cell": _style(
+        "cell", fontName="Helvetica", fontSize=9, leading=11.5, alignment=TA_LEFT, spaceAfter=0
+    ),
     "caption": _style(
-        "caption", fontName="Times-Bold", fontSize=11, alignment=TA_CENTER, spaceBefore=8, keepWithNext=1
+        "caption",
+        fontName="Times-Bold",
+        fontSize=11,
+        alignment=TA_CENTER,
+        spaceBefore=8,
+        keepWithNext=1,
     ),
     "note": _style(
         "note",
@@ -78,8 +87,8 @@ STYLES = {
         borderPadding=6,
         leftIndent=8,
         rightIndent=8,
-        spaceBefore=10,
-        spaceAfter=14,
+        spaceBefore=14,
+        spaceAfter=16,
     ),
     "cover": _style("cover", fontName="Times-Bold", fontSize=24, leading=30, alignment=TA_CENTER),
     "subtitle": _style("subtitle", fontSize=14, leading=19, alignment=TA_CENTER, spaceBefore=14),
@@ -227,8 +236,15 @@ def _cover(act: Act) -> list[Flowable]:
     contents = TableOfContents()
     contents.dotsMinLevel = 0
     contents.levelStyles = [
-        _style("toc0", fontName="Times-Bold", alignment=TA_LEFT, spaceBefore=5, spaceAfter=1),
-        _style("toc1", leftIndent=0.7 * cm, alignment=TA_LEFT, spaceAfter=1),
+        _style(
+            "toc0",
+            fontName="Times-Bold",
+            leading=13,
+            alignment=TA_LEFT,
+            spaceBefore=4,
+            spaceAfter=1,
+        ),
+        _style("toc1", leftIndent=0.7 * cm, leading=13, alignment=TA_LEFT, spaceAfter=0.5),
     ]
     return [
         Spacer(0, 3 * cm),
