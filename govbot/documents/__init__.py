@@ -1,0 +1,1 @@
+"""Collections, documents, their versions and text, and who may read them."""

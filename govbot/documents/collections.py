@@ -1,0 +1,347 @@
+"""Collections and the grants on them: who may read, write and manage."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from psycopg.errors import CheckViolation, ForeignKeyViolation, UniqueViolation
+
+from govbot import audit
+from govbot.db.access import Actor
+from govbot.db.pool import Connection
+from govbot.documents.locks import lock_collection, lock_content
+from govbot.documents.rights import account_of, system_rights
+from govbot.documents.types import LEVELS, Collection, Effect, Grant, Level, Principal
+from govbot.errors import Conflict, Denied, Invalid, NotFound
+from govbot.ids import CollectionId, UserId, new_id
+
+_COLLECTION = """
+    SELECT c.id, c.key, c.name, c.description, c.created_at, l.level,
+           (SELECT count(*) FROM documents d
+            WHERE d.collection_key = c.key AND d.trashed_at IS NULL) AS documents
+    FROM collections c
+    LEFT JOIN govbot_collection_levels() l ON l.key = c.key
+"""
+
+
+async def create_collection(
+    conn: Connection, actor: Actor | None, *, name: str, description: str = ""
+) -> CollectionId:
+    """A new collection; the actor (None: the system) manages it.
+
+    Raises Denied, Invalid, or Conflict when the name is taken.
+    """
+    name = " ".join(name.split())
+    collection_id = CollectionId(new_id())
+    try:
+        await conn.execute(
+            """
+            INSERT INTO collections (id, name, description)
+            VALUES (%(id)s, %(name)s, %(description)s)
+            """,
+            {"id": collection_id, "name": name, "description": description.strip()},
+        )
+    except UniqueViolation as error:
+        raise Conflict('A collection named "%(name)s" already exists.', name=name) from error
+    except CheckViolation as error:
+        raise Invalid("A collection's name has from 1 to 200 characters.") from error
+    if (user := account_of(actor)) is not None:
+        async with system_rights(conn):
+            await _grant_manage(conn, user, collection_id)
+    await audit.record(
+        conn,
+        actor=actor,
+        action="collection.created",
+        resource=str(collection_id),
+        details={"name": name},
+    )
+    return collection_id
+
+
+async def list_collections(conn: Connection) -> list[Collection]:
+    """What the actor may see, by name, each with their level (None for the system)."""
+    cursor = await conn.execute(_COLLECTION + " ORDER BY lower(c.name)")
+    return [_collection(row) for row in await cursor.fetchall()]
+
+
+async def get_collection(conn: Connection, collection_id: CollectionId) -> Collection:
+    """Raises NotFound when it does not exist or the actor may not see it."""
+    cursor = await conn.execute(_COLLECTION + " WHERE c.id = %(id)s", {"id": collection_id})
+    row = await cursor.fetchone()
+    if row is None:
+        raise NotFound
+    return _collection(row)
+
+
+async def collection_by_name(conn: Connection, name: str) -> Collection | None:
+    """The collection with this name, whatever its capitals, if the actor may see it."""
+    cursor = await conn.execute(
+        _COLLECTION + " WHERE lower(c.name) = lower(%(name)s)", {"name": " ".join(name.split())}
+    )
+    row = await cursor.fetchone()
+    return _collection(row) if row else None
+
+
+async def rename_collection(
+    conn: Connection,
+    actor: Actor | None,
+    collection_id: CollectionId,
+    *,
+    name: str,
+    description: str,
+) -> None:
+    """Raises NotFound, Denied, Invalid, or Conflict when the name is taken."""
+    name = " ".join(name.split())
+    before = await get_collection(conn, collection_id)
+    try:
+        cursor = await conn.execute(
+            """
+            UPDATE collections SET name = %(name)s, description = %(description)s
+            WHERE id = %(id)s
+            RETURNING key
+            """,
+            {"id": collection_id, "name": name, "description": description.strip()},
+        )
+    except UniqueViolation as error:
+        raise Conflict('A collection named "%(name)s" already exists.', name=name) from error
+    except CheckViolation as error:
+        raise Invalid("A collection's name has from 1 to 200 characters.") from error
+    if await cursor.fetchone() is None:
+        raise Denied
+    await audit.record(
+        conn,
+        actor=actor,
+        action="collection.changed",
+        resource=str(collection_id),
+        details={"before": before.name, "after": name},
+    )
+
+
+async def delete_collection(
+    conn: Connection,
+    actor: Actor | None,
+    collection_id: CollectionId,
+    *,
+    with_documents: bool = False,
+) -> list[str]:
+    """Deletes a collection, its grants and all its documents for good.
+
+    Raises Conflict when it holds documents (the trash does not count) and `with_documents` is
+    not given; NotFound; Denied. Returns the SHA-256 of the originals that nothing names any more:
+    remove them from the file store before the transaction ends, while their names are locked.
+    """
+    collection = await get_collection(conn, collection_id)
+    if collection.documents and not with_documents:
+        raise Conflict(
+            'The collection "%(name)s" holds %(count)d documents: delete them first.',
+            name=collection.name,
+            count=collection.documents,
+        )
+    if not await _manages(conn, collection.key):
+        raise Denied
+    async with system_rights(conn):
+        orphans = await _delete_documents(conn, collection.key)
+        await conn.execute("DELETE FROM collections WHERE key = %(key)s", {"key": collection.key})
+        await conn.execute(
+            "DELETE FROM term_stats WHERE collection_key = %(key)s", {"key": collection.key}
+        )
+    await audit.record(
+        conn,
+        actor=actor,
+        action="collection.deleted",
+        resource=str(collection_id),
+        details={"name": collection.name, "documents": collection.documents},
+    )
+    return orphans
+
+
+async def list_grants(conn: Connection, collection_id: CollectionId) -> list[Grant]:
+    """The grants of a collection that the actor manages; empty for others."""
+    cursor = await conn.execute(
+        """
+        SELECT g.id, g.user_id, g.group_id, coalesce(u.name, p.name) AS name, g.level, g.effect,
+               g.created_at
+        FROM grants g
+        JOIN collections c ON c.key = g.collection_key
+        LEFT JOIN users u ON u.id = g.user_id
+        LEFT JOIN groups p ON p.id = g.group_id
+        WHERE c.id = %(id)s
+        ORDER BY g.group_id IS NULL, lower(coalesce(u.name, p.name)), g.effect
+        """,
+        {"id": collection_id},
+    )
+    return [_grant(row) for row in await cursor.fetchall()]
+
+
+async def set_grant(
+    conn: Connection,
+    actor: Actor | None,
+    collection_id: CollectionId,
+    principal: Principal,
+    level: Level,
+    *,
+    effect: Effect = "allow",
+) -> None:
+    """Gives (or, with "deny", takes) a level; replaces the one that was there.
+
+    Raises NotFound for a collection or principal that is not there, Denied when the actor does
+    not manage the collection.
+    """
+    collection = await get_collection(conn, collection_id)
+    before = await _level_before(conn, collection.key, principal, effect)
+    try:
+        await conn.execute(
+            """
+            INSERT INTO grants (id, user_id, group_id, collection_key, level, effect)
+            VALUES (%(id)s, %(user_id)s, %(group_id)s, %(collection_key)s, %(level)s,
+                    %(effect)s)
+            ON CONFLICT (user_id, group_id, collection_key, document_key, effect)
+            DO UPDATE SET level = excluded.level
+            """,
+            _key(collection.key, principal, effect) | {"id": new_id(), "level": level},
+        )
+    except ForeignKeyViolation as error:
+        raise NotFound("There is no such user or group.") from error
+    await _record_change(conn, actor, collection, principal, effect, before, level)
+
+
+async def remove_grant(
+    conn: Connection,
+    actor: Actor | None,
+    collection_id: CollectionId,
+    principal: Principal,
+    *,
+    effect: Effect = "allow",
+) -> None:
+    """Takes a grant away. Raises NotFound when there is none, Denied for who does not manage."""
+    collection = await get_collection(conn, collection_id)
+    if not await _manages(conn, collection.key):
+        raise Denied
+    before = await _level_before(conn, collection.key, principal, effect)
+    if before is None:
+        raise NotFound("There is no such grant.")
+    await conn.execute(
+        """
+        DELETE FROM grants
+        WHERE collection_key = %(collection_key)s AND effect = %(effect)s
+          AND user_id IS NOT DISTINCT FROM %(user_id)s::uuid
+          AND group_id IS NOT DISTINCT FROM %(group_id)s::uuid
+        """,
+        _key(collection.key, principal, effect),
+    )
+    await _record_change(conn, actor, collection, principal, effect, before, None)
+
+
+async def _grant_manage(conn: Connection, user_id: UserId, collection_id: CollectionId) -> None:
+    await conn.execute(
+        """
+        INSERT INTO grants (id, user_id, collection_key, level)
+        SELECT %(id)s, %(user_id)s, c.key, 'manage'
+        FROM collections c
+        WHERE c.id = %(collection_id)s
+        """,
+        {"id": new_id(), "user_id": user_id, "collection_id": collection_id},
+    )
+
+
+async def _manages(conn: Connection, collection_key: int) -> bool:
+    cursor = await conn.execute(
+        """
+        SELECT govbot_is_system()
+               OR %(key)s IN (SELECT govbot_managed_collections()) AS manages
+        """,
+        {"key": collection_key},
+    )
+    row = await cursor.fetchone()
+    return bool(row and row["manages"])
+
+
+async def _delete_documents(conn: Connection, collection_key: int) -> list[str]:
+    cursor = await conn.execute(
+        """
+        SELECT DISTINCT v.sha256 FROM document_versions v
+        WHERE v.collection_key = %(key)s
+        ORDER BY v.sha256
+        """,
+        {"key": collection_key},
+    )
+    contents = [str(row["sha256"]) for row in await cursor.fetchall()]
+    for sha256 in contents:
+        await lock_content(conn, sha256)
+    await lock_collection(conn, collection_key)
+    await conn.execute(
+        "DELETE FROM documents WHERE collection_key = %(key)s", {"key": collection_key}
+    )
+    cursor = await conn.execute(
+        """
+        SELECT c.sha256 FROM unnest(%(contents)s::text[]) AS c (sha256)
+        WHERE NOT EXISTS (SELECT FROM document_versions v WHERE v.sha256 = c.sha256)
+        """,
+        {"contents": contents},
+    )
+    return [str(row["sha256"]) for row in await cursor.fetchall()]
+
+
+async def _level_before(
+    conn: Connection, collection_key: int, principal: Principal, effect: Effect
+) -> str | None:
+    cursor = await conn.execute(
+        """
+        SELECT level FROM grants
+        WHERE collection_key = %(collection_key)s AND effect = %(effect)s
+          AND user_id IS NOT DISTINCT FROM %(user_id)s::uuid
+          AND group_id IS NOT DISTINCT FROM %(group_id)s::uuid
+        """,
+        _key(collection_key, principal, effect),
+    )
+    row = await cursor.fetchone()
+    return str(row["level"]) if row else None
+
+
+async def _record_change(
+    conn: Connection,
+    actor: Actor | None,
+    collection: Collection,
+    principal: Principal,
+    effect: Effect,
+    before: str | None,
+    after: str | None,
+) -> None:
+    await audit.record(
+        conn,
+        actor=actor,
+        action="grant.changed",
+        resource=str(collection.id),
+        details={
+            "collection": collection.name,
+            principal.kind: str(principal.id),
+            "effect": effect,
+            "before": before,
+            "after": after,
+        },
+    )
+
+
+def _key(collection_key: int, principal: Principal, effect: Effect) -> dict[str, Any]:
+    return {
+        "collection_key": collection_key,
+        "user_id": principal.id if principal.kind == "user" else None,
+        "group_id": principal.id if principal.kind == "group" else None,
+        "effect": effect,
+    }
+
+
+def _collection(row: dict[str, Any]) -> Collection:
+    return Collection(**{**row, "level": LEVELS.get(row["level"])})
+
+
+def _grant(row: dict[str, Any]) -> Grant:
+    user = row["user_id"]
+    return Grant(
+        id=row["id"],
+        principal=Principal("user", user) if user else Principal("group", row["group_id"]),
+        name=row["name"],
+        level=Level(row["level"]),
+        effect=row["effect"],
+        created_at=row["created_at"],
+    )

@@ -1,0 +1,246 @@
+"""The text of a version: its pages, its chunks and their vectors, replaced in one transaction."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from govbot.db.pool import Connection
+from govbot.documents.locks import lock_collection, share_active_model
+from govbot.documents.types import Version
+from govbot.errors import NotFound, Unavailable
+from govbot.ids import VersionId
+
+BATCH = 2000
+
+
+class PageText(Protocol):
+    """A page with its text."""
+
+    @property
+    def number(self) -> int: ...
+    @property
+    def text(self) -> str: ...
+
+
+class ChunkText(Protocol):
+    """A piece of text with its place: offsets are in the text of its first and last page."""
+
+    @property
+    def ord(self) -> int: ...
+    @property
+    def page_from(self) -> int: ...
+    @property
+    def page_to(self) -> int: ...
+    @property
+    def heading(self) -> str: ...
+    @property
+    def text(self) -> str: ...
+    @property
+    def start(self) -> int: ...
+    @property
+    def end(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Vectors:
+    """One packed vector (`packed`) per chunk, made by the model with this id."""
+
+    model_id: int
+    packed: Sequence[bytes]
+
+
+def packed(vector: Sequence[float]) -> bytes:
+    """A vector as pgvector's halfvec travels in a binary COPY: dimension, zero, half floats."""
+    return struct.pack(f">HH{len(vector)}e", len(vector), 0, *vector)
+
+
+async def replace_chunks(
+    conn: Connection,
+    version: Version,
+    *,
+    title: str,
+    pages: Sequence[PageText],
+    scanned_pages: int,
+    chunks: Sequence[ChunkText],
+    vectors: Vectors | None,
+) -> bool:
+    """Makes this version the one that is searched, in the caller's transaction, as the system.
+
+    Whoever reads sees the version before or this one, never half. False when it is not wanted any
+    more: the document is in the trash, or a newer version is served. Raises Unavailable when the
+    active embedding model is not the one of `vectors`.
+    """
+    if vectors is not None and len(vectors.packed) != len(chunks):
+        raise ValueError(f"{len(vectors.packed)} vectors for {len(chunks)} chunks")
+    await share_active_model(conn)
+    await lock_collection(conn, version.collection_key)
+    if not await _wanted(conn, version):
+        return False
+    if vectors is not None:
+        await _require_active(conn, vectors.model_id)
+    await _copy_pages(conn, version, pages)
+    await conn.execute("SELECT govbot_unindex_document(%(key)s)", {"key": version.document_key})
+    ids: list[int] = []
+    for start in range(0, len(chunks), BATCH):
+        ids += await _insert_chunks(conn, version, title, chunks[start : start + BATCH])
+    if vectors is not None:
+        await copy_vectors(
+            conn,
+            vectors.model_id,
+            [(i, version.collection_key, version.document_key) for i in ids],
+            vectors.packed,
+        )
+    await conn.execute("SELECT govbot_index_version(%(id)s)", {"id": version.id})
+    await _finish(conn, version, title, len(pages), scanned_pages, len(chunks))
+    return True
+
+
+async def page_text(conn: Connection, version_id: VersionId, number: int) -> str:
+    """The text of one page. Raises NotFound when there is none or the actor may not see it."""
+    cursor = await conn.execute(
+        "SELECT text FROM version_pages WHERE version_id = %(id)s AND number = %(number)s",
+        {"id": version_id, "number": number},
+    )
+    row = await cursor.fetchone()
+    if row is None:
+        raise NotFound
+    return str(row["text"])
+
+
+async def page_count(conn: Connection, version_id: VersionId) -> int:
+    """How many pages have their text stored."""
+    cursor = await conn.execute(
+        "SELECT count(*) AS n FROM version_pages WHERE version_id = %(id)s", {"id": version_id}
+    )
+    row = await cursor.fetchone()
+    return int(row["n"]) if row else 0
+
+
+async def copy_vectors(
+    conn: Connection,
+    model_id: int,
+    places: Sequence[tuple[int, int, int]],
+    vectors: Sequence[bytes],
+) -> None:
+    """Stores packed vectors; `places` are (chunk id, collection key, document key)."""
+    async with (
+        conn.cursor() as cursor,
+        cursor.copy(
+            "COPY chunk_vectors (model_id, chunk_id, collection_key, document_key, embedding)"
+            " FROM STDIN (FORMAT BINARY)"
+        ) as copy,
+    ):
+        copy.set_types(["int2", "int8", "int4", "int4", "bytea"])
+        for (chunk_id, collection_key, document_key), vector in zip(places, vectors, strict=True):
+            await copy.write_row((model_id, chunk_id, collection_key, document_key, vector))
+
+
+async def _wanted(conn: Connection, version: Version) -> bool:
+    cursor = await conn.execute(
+        """
+        SELECT d.id FROM documents d
+        WHERE d.id = %(id)s AND d.trashed_at IS NULL
+          AND NOT EXISTS (SELECT FROM document_versions n
+                          WHERE n.document_id = d.id AND n.number > %(number)s
+                            AND n.state = 'ready')
+        FOR UPDATE OF d
+        """,
+        {"id": version.document_id, "number": version.number},
+    )
+    return await cursor.fetchone() is not None
+
+
+async def _require_active(conn: Connection, model_id: int) -> None:
+    cursor = await conn.execute(
+        "SELECT id FROM embedding_models WHERE id = %(id)s AND state = 'active'", {"id": model_id}
+    )
+    if await cursor.fetchone() is None:
+        raise Unavailable(
+            "The embedding model was changed meanwhile. Restart GovBot.", code="E-MODEL"
+        )
+
+
+async def _copy_pages(conn: Connection, version: Version, pages: Sequence[PageText]) -> None:
+    await conn.execute("DELETE FROM version_pages WHERE version_id = %(id)s", {"id": version.id})
+    async with (
+        conn.cursor() as cursor,
+        cursor.copy(
+            "COPY version_pages (version_id, document_key, collection_key, number, text)"
+            " FROM STDIN (FORMAT BINARY)"
+        ) as copy,
+    ):
+        copy.set_types(["uuid", "int4", "int4", "int4", "text"])
+        for page in pages:
+            await copy.write_row(
+                (version.id, version.document_key, version.collection_key, page.number, page.text)
+            )
+
+
+async def _insert_chunks(
+    conn: Connection, version: Version, title: str, chunks: Sequence[ChunkText]
+) -> list[int]:
+    """Inserts chunks with their stems and returns their ids in the order of `chunks`.
+
+    Arrays in one statement, not COPY: the stems are computed by the database.
+    """
+    cursor = await conn.execute(
+        """
+        INSERT INTO chunks (version_id, document_key, collection_key, ord, page_from, page_to,
+                            heading, text, start_offset, end_offset, tsv, length)
+        SELECT %(version_id)s, %(document_key)s, %(collection_key)s, c.ord, c.page_from, c.page_to,
+               c.heading, c.text, c.start_offset, c.end_offset, s.tsv,
+               (SELECT coalesce(sum(coalesce(cardinality(t.positions), 1)), 0)
+                FROM unnest(s.tsv) t)
+        FROM unnest(%(ord)s::int[], %(page_from)s::int[], %(page_to)s::int[], %(heading)s::text[],
+                    %(text)s::text[], %(start)s::int[], %(end)s::int[])
+             AS c (ord, page_from, page_to, heading, text, start_offset, end_offset)
+        CROSS JOIN LATERAL govbot_tsv(%(title)s || ' ' || c.heading || ' ' || c.text) AS s (tsv)
+        RETURNING id, ord
+        """,
+        {
+            "version_id": version.id,
+            "document_key": version.document_key,
+            "collection_key": version.collection_key,
+            "title": title,
+            "ord": [c.ord for c in chunks],
+            "page_from": [c.page_from for c in chunks],
+            "page_to": [c.page_to for c in chunks],
+            "heading": [c.heading for c in chunks],
+            "text": [c.text for c in chunks],
+            "start": [c.start for c in chunks],
+            "end": [c.end for c in chunks],
+        },
+    )
+    ids = {int(row["ord"]): int(row["id"]) for row in await cursor.fetchall()}
+    return [ids[chunk.ord] for chunk in chunks]
+
+
+async def _finish(
+    conn: Connection, version: Version, title: str, pages: int, scanned_pages: int, chunks: int
+) -> None:
+    await conn.execute(
+        """
+        UPDATE document_versions
+        SET state = 'superseded', finished_at = coalesce(finished_at, now())
+        WHERE document_id = %(document_id)s AND number < %(number)s
+          AND state NOT IN ('superseded', 'failed')
+        """,
+        {"document_id": version.document_id, "number": version.number},
+    )
+    await conn.execute(
+        """
+        UPDATE document_versions
+        SET state = 'ready', pages = %(pages)s, pages_done = %(pages)s,
+            scanned_pages = %(scanned_pages)s, chunks = %(chunks)s, error_code = NULL,
+            error = NULL, finished_at = clock_timestamp()
+        WHERE id = %(id)s
+        """,
+        {"id": version.id, "pages": pages, "scanned_pages": scanned_pages, "chunks": chunks},
+    )
+    await conn.execute(
+        "UPDATE documents SET title = %(title)s WHERE id = %(id)s",
+        {"id": version.document_id, "title": title},
+    )

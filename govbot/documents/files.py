@@ -1,0 +1,195 @@
+"""Originals on disk, named by their SHA-256: files/ab/cd/<sha256>, written once, never changed."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import fcntl
+import hashlib
+import logging
+import os
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from govbot.errors import BadDocument, NotFound, TooLarge, Unavailable
+
+logger = logging.getLogger(__name__)
+
+BLOCK = 1 << 20
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """An original in the store."""
+
+    sha256: str
+    size: int
+    path: Path
+
+
+class FileStore:
+    """The originals under one folder. Safe for several processes at once."""
+
+    def __init__(self, root: Path):
+        self.root = root
+        self._incoming = root / "incoming"
+
+    def prepare(self) -> None:
+        """Creates the folders and removes what a killed process left half written."""
+        with _as_unavailable():
+            self._incoming.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for file in self._incoming.iterdir():
+            if not _being_written(file):
+                with contextlib.suppress(FileNotFoundError):
+                    file.unlink()
+                    logger.info("Unfinished file removed", extra={"action": "file.swept"})
+
+    async def put(self, source: Path | AsyncIterator[bytes], *, max_bytes: int) -> StoredFile:
+        """Stores the content of a file or a stream; the same content twice is stored once.
+
+        Raises BadDocument E-VAZIO when empty, TooLarge E-TAMANHO above `max_bytes`, NotFound when
+        the file cannot be opened, Unavailable when the disk is full or not writable.
+        """
+        self._incoming.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if isinstance(source, Path):
+            return await asyncio.to_thread(self._put_file, source, max_bytes)
+        with _as_unavailable():
+            target = _Incoming(self._incoming, max_bytes)
+        try:
+            async for block in source:
+                await asyncio.to_thread(target.write, block)
+            return await asyncio.to_thread(target.keep, self)
+        finally:
+            target.discard()
+
+    def path_of(self, sha256: str) -> Path:
+        """Where the content lies (or would lie). Raises ValueError for what is not a SHA-256."""
+        if len(sha256) != 64 or not all(c in "0123456789abcdef" for c in sha256):
+            raise ValueError(f"not a SHA-256: {sha256!r}")
+        return self.root / sha256[:2] / sha256[2:4] / sha256
+
+    def remove(self, sha256: str) -> None:
+        """Deletes a content that no version names any more."""
+        with contextlib.suppress(FileNotFoundError):
+            self.path_of(sha256).unlink()
+
+    def _put_file(self, path: Path, max_bytes: int) -> StoredFile:
+        with _opened(path) as file, _as_unavailable():
+            target = _Incoming(self._incoming, max_bytes)
+            try:
+                while block := file.read(BLOCK):
+                    target.write(block)
+                return target.keep(self)
+            finally:
+                target.discard()
+
+
+class _Incoming:
+    """A file being written; held under a lock so that another process does not sweep it away."""
+
+    def __init__(self, folder: Path, max_bytes: int):
+        self._file, self._path = _new_locked(folder)
+        self._max = max_bytes
+        self._hash = hashlib.sha256()
+        self._size = 0
+
+    def write(self, block: bytes) -> None:
+        self._size += len(block)
+        if self._size > self._max:
+            raise TooLarge(
+                "The file is larger than the limit of %(limit)d MB.",
+                code="E-TAMANHO",
+                limit=self._max // 1_000_000,
+            )
+        self._hash.update(block)
+        with _as_unavailable():
+            self._file.write(block)
+
+    def keep(self, store: FileStore) -> StoredFile:
+        """Gives the file its final name; from then on it survives a power cut."""
+        if not self._size:
+            raise BadDocument("The file is empty.", code="E-VAZIO")
+        sha256 = self._hash.hexdigest()
+        final = store.path_of(sha256)
+        with _as_unavailable():
+            self._file.flush()
+            os.fchmod(self._file.fileno(), 0o400)
+            os.fsync(self._file.fileno())
+            final.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if not final.exists():
+                self._path.replace(final)
+                for folder in (final.parent, final.parent.parent, store.root):
+                    _sync_folder(folder)
+        return StoredFile(sha256, self._size, final)
+
+    def discard(self) -> None:
+        """Closes; removes the temporary name if it is still there."""
+        with contextlib.suppress(OSError):
+            self._file.close()
+        with contextlib.suppress(FileNotFoundError):
+            self._path.unlink()
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise NotFound(
+            "The file %(path)s cannot be read (%(reason)s).",
+            path=path.name,
+            reason=error.strerror,
+        ) from error
+    with file:
+        yield file
+
+
+@contextlib.contextmanager
+def _as_unavailable() -> Iterator[None]:
+    """Turns a failing disk into a sentence for the operator."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise Unavailable(
+                "The disk that holds the documents is full. Free some space and try again.",
+                code="E-DISK-FULL",
+            ) from error
+        raise Unavailable(
+            "The folder of the documents cannot be written (%(reason)s).",
+            code="E-DISK",
+            reason=error.strerror or str(error),
+        ) from error
+
+
+def _new_locked(folder: Path) -> tuple[BinaryIO, Path]:
+    """A new file under a lock; another process may sweep it away before the lock is taken."""
+    while True:
+        handle, name = tempfile.mkstemp(dir=folder)
+        file, path = os.fdopen(handle, "wb"), Path(name)
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        if path.exists():
+            return file, path
+        file.close()
+
+
+def _being_written(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            fcntl.flock(file.fileno(), fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except (BlockingIOError, FileNotFoundError):
+        return True
+    return False
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

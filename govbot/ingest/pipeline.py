@@ -1,0 +1,296 @@
+"""From an original to passages that can be found: extract, chunk, embed, store.
+
+Everything before the last transaction can be thrown away, so a worker may die at any moment: the
+job comes back and the work is done again from the start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, replace
+from pathlib import PurePath
+from typing import Protocol
+
+from govbot import metrics
+from govbot.config import Settings
+from govbot.db.access import as_system
+from govbot.db.pool import Connection, Pool
+from govbot.documents import progress, store
+from govbot.documents.content import Vectors, packed, replace_chunks
+from govbot.documents.embedding_models import ensure_model
+from govbot.documents.files import FileStore
+from govbot.documents.types import Document, State, Version
+from govbot.errors import BadDocument, GovBotError, NotFound, Unavailable
+from govbot.extract import Extracted, Limits, Page
+from govbot.extract.sandbox import extract
+from govbot.ids import VersionId
+from govbot.ingest.chunk import Chunk, chunk_pages
+from govbot.models.embedder import Embedder
+
+logger = logging.getLogger(__name__)
+
+REPORT_S = 0.7
+EMBED_AT_ONCE = 64
+MAX_TITLE = 300
+
+
+class App(Protocol):
+    """The parts that processing needs."""
+
+    @property
+    def settings(self) -> Settings: ...
+    @property
+    def pool(self) -> Pool: ...
+    @property
+    def files(self) -> FileStore: ...
+    @property
+    def embedder(self) -> Embedder: ...
+
+
+async def process_version(app: App, version_id: VersionId) -> None:
+    """Brings a version to ready, failed or superseded; does nothing when it is there already.
+
+    A bad document fails with its code and sentence. Raises Unavailable when a part is missing and
+    attempts are left: the queue tries again later.
+    """
+    document, version = await _load(app, version_id)
+    if document is None or version is None or not await _still_wanted(app, document, version):
+        return
+    if version.attempts >= app.settings.ingest.max_attempts:
+        await _fail(
+            app,
+            version,
+            "E-TENTATIVAS",
+            "Processing this document stopped the program several times. It was put aside.",
+        )
+        return
+    async with as_system(app.pool) as conn:
+        attempt = await progress.begin_attempt(conn, version_id)
+    try:
+        await _process(app, document, version)
+    except BadDocument as error:
+        await _fail(app, version, error.error_code, str(error))
+    except asyncio.CancelledError:
+        await asyncio.shield(_wait(app, version, uncount=True))
+        raise
+    except Unavailable as error:
+        if attempt >= app.settings.ingest.max_attempts:
+            await _fail(app, version, error.error_code, str(error))
+            return
+        await _wait(app, version, error)
+        raise
+    except Exception:
+        logger.exception("Processing failed", extra={"action": "document.crashed"})
+        await _fail(
+            app, version, GovBotError.code, "An internal error stopped the processing. See the log."
+        )
+
+
+async def _load(app: App, version_id: VersionId) -> tuple[Document | None, Version | None]:
+    async with as_system(app.pool) as conn:
+        try:
+            version = await store.get_version(conn, version_id)
+            return await store.get_document(conn, version.document_id), version
+        except NotFound:
+            return None, None
+
+
+async def _still_wanted(app: App, document: Document, version: Version) -> bool:
+    """Not when it is finished, in the trash, or overtaken by a newer version that may succeed."""
+    if version.state.finished or document.trashed_at is not None:
+        return False
+    newest = document.version
+    if newest.id != version.id and newest.state != State.FAILED:
+        async with as_system(app.pool) as conn:
+            await progress.set_superseded(conn, version.id)
+        return False
+    return True
+
+
+async def _process(app: App, document: Document, version: Version) -> None:
+    clock = _Clock()
+    async with _Reporter(app.pool, version.id) as report:
+        extracted = _storable(await _extract(app, version, report))
+        clock.lap("extract")
+        chunks = await asyncio.to_thread(
+            chunk_pages,
+            extracted.pages,
+            max_words=app.settings.ingest.chunk_words,
+            overlap_words=app.settings.ingest.chunk_overlap_words,
+        )
+        if not chunks:
+            raise BadDocument("The document has no text.", code="E-VAZIO")
+        vectors = await _embed(app, chunks, len(extracted.pages), report)
+        clock.lap("embed")
+    title = " ".join(extracted.title.split())[:MAX_TITLE] or PurePath(document.filename).stem
+    async with as_system(app.pool) as conn:
+        await _without_time_limit(conn)
+        stored = await replace_chunks(
+            conn,
+            version,
+            title=title,
+            pages=extracted.pages,
+            scanned_pages=len(extracted.scanned_pages),
+            chunks=chunks,
+            vectors=vectors,
+        )
+    clock.lap("store")
+    if not stored:
+        return
+    metrics.observe_document("ready", clock.laps)
+    logger.info(
+        "Document processed",
+        extra={
+            "action": "document.ready",
+            "document": str(document.id),
+            "pages": len(extracted.pages),
+            "chunks": len(chunks),
+            **{f"{stage}_s": round(seconds, 3) for stage, seconds in clock.laps.items()},
+        },
+    )
+
+
+async def _extract(app: App, version: Version, report: _Reporter) -> Extracted:
+    path = app.files.path_of(version.sha256)
+    if not path.exists():
+        raise Unavailable(
+            "The original of this document is missing from the data folder.", code="E-ORIGINAL"
+        )
+    ingest = app.settings.ingest
+    limits = Limits(
+        max_pages=ingest.max_pages,
+        max_characters=ingest.max_characters,
+        timeout_s=ingest.extract_timeout_s,
+        memory_mb=ingest.extract_memory_mb,
+    )
+    return await extract(
+        path, version.mime, limits, lambda done, total: report.set(State.EXTRACTING, done, total)
+    )
+
+
+async def _embed(app: App, chunks: Sequence[Chunk], pages: int, report: _Reporter) -> Vectors:
+    async with as_system(app.pool) as conn:
+        model_id = await ensure_model(conn, app.embedder)
+    vectors: list[bytes] = []
+    report.set(State.EMBEDDING, 0, pages)
+    for start in range(0, len(chunks), EMBED_AT_ONCE):
+        batch = chunks[start : start + EMBED_AT_ONCE]
+        for vector in await app.embedder.embed_passages([passage_text(c) for c in batch]):
+            vectors.append(packed(vector))
+        report.set(State.EMBEDDING, batch[-1].page_to, pages)
+    return Vectors(model_id, vectors)
+
+
+def passage_text(chunk: Chunk) -> str:
+    """What the embedder sees of a chunk: where it stands, then its words."""
+    return embedded_text(chunk.heading, chunk.text)
+
+
+def embedded_text(heading: str, text: str) -> str:
+    """The same for every model, so that `reindex` makes the vectors that ingestion would make."""
+    return f"{heading}\n{text}" if heading else text
+
+
+async def _without_time_limit(conn: Connection) -> None:
+    """A long document takes longer to index than a statement of the chat may."""
+    await conn.execute("SELECT set_config('statement_timeout', '0', true)")
+
+
+async def _fail(app: App, version: Version, code: str, message: str) -> None:
+    async with as_system(app.pool) as conn:
+        await progress.set_failed(conn, version.id, code, message)
+    metrics.observe_document("failed")
+    logger.warning(
+        "Document failed",
+        extra={"action": "document.failed", "document": str(version.document_id), "code": code},
+    )
+
+
+async def _wait(
+    app: App, version: Version, error: Unavailable | None = None, *, uncount: bool = False
+) -> None:
+    try:
+        async with as_system(app.pool) as conn:
+            await progress.set_waiting(
+                conn,
+                version.id,
+                error.error_code if error else "",
+                str(error) if error else "",
+                uncount=uncount,
+            )
+    except Unavailable:
+        logger.warning("State not written", extra={"action": "document.state-lost"})
+
+
+def _storable(extracted: Extracted) -> Extracted:
+    """PostgreSQL takes neither NUL nor halves of characters; spaces keep every offset."""
+    return replace(extracted, pages=tuple(_clean_page(page) for page in extracted.pages))
+
+
+def _clean_page(page: Page) -> Page:
+    clean = _clean(page.text)
+    if clean == page.text:
+        return page
+    blocks = tuple(replace(block, text=_clean(block.text)) for block in page.blocks)
+    return replace(page, text=clean, blocks=blocks)
+
+
+def _clean(text: str) -> str:
+    return text.replace("\0", " ").encode("utf-8", "replace").decode("utf-8")
+
+
+@dataclass(slots=True)
+class _Clock:
+    """Seconds by stage."""
+
+    laps: dict[str, float]
+    last: float
+
+    def __init__(self) -> None:
+        self.laps = {}
+        self.last = time.perf_counter()
+
+    def lap(self, stage: str) -> None:
+        now = time.perf_counter()
+        self.laps[stage] = now - self.last
+        self.last = now
+
+
+class _Reporter(AbstractAsyncContextManager["_Reporter"]):
+    """Writes the newest progress from time to time, each in a short transaction of its own."""
+
+    def __init__(self, pool: Pool, version_id: VersionId):
+        self._pool = pool
+        self._version_id = version_id
+        self._latest: tuple[State, int, int] | None = None
+        self._written: tuple[State, int, int] | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def set(self, state: State, pages_done: int, pages: int) -> None:
+        """Only remembers; the task writes."""
+        self._latest = (state, pages_done, pages)
+
+    async def __aenter__(self) -> _Reporter:
+        self._task = asyncio.create_task(self._run(), name="progress of a document")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._task is not None  # noqa: S101 - set on entering
+        self._task.cancel()
+        await asyncio.wait([self._task])
+
+    async def _run(self) -> None:
+        while True:
+            await asyncio.sleep(REPORT_S)
+            if self._latest is None or self._latest == self._written:
+                continue
+            self._written = self._latest
+            try:
+                async with as_system(self._pool) as conn:
+                    await progress.set_progress(conn, self._version_id, *self._written)
+            except Unavailable:
+                logger.debug("Progress not written", extra={"action": "document.progress-lost"})

@@ -1,0 +1,1 @@
+"""The job queue: rows in PostgreSQL, worked off inside this process (procrastinate)."""

@@ -1,0 +1,212 @@
+"""Works off the queue inside this event loop, for as long as it is told to.
+
+It survives a restart of the database, gives running jobs back when it is stopped, and takes over
+the jobs of workers that died: a worker that lives holds an advisory lock, so a dead one is known
+within seconds and a slow one is left alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import psycopg
+from procrastinate import BaseRetryStrategy, RetryDecision
+from procrastinate.exceptions import ConnectorException
+from procrastinate.jobs import Job
+
+from govbot import logs, metrics
+from govbot.errors import Unavailable
+from govbot.jobs.queue import Queue
+
+logger = logging.getLogger(__name__)
+
+Task = Callable[..., Awaitable[None]]
+
+HEARTBEAT_S = 2.0
+SILENT_S = 6.0  # without lock and heartbeat for this long: dead
+LOST_S = 120.0  # without heartbeat for this long: dead, whatever locks the server still holds
+LOOK_S = 5.0
+GRACE_S = 5.0
+PAUSE_S = 2.0
+WAITS_S = (30, 120, 480, 1800)
+_LOCK = 7165
+
+
+class Retry(BaseRetryStrategy):
+    """An orderly stop puts a job back at once, an unavailable part later and later."""
+
+    def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
+        if isinstance(exception, asyncio.CancelledError):
+            return RetryDecision()
+        if isinstance(exception, (Unavailable, psycopg.OperationalError)):
+            wait = WAITS_S[min(job.attempts, len(WAITS_S) - 1)]
+            return RetryDecision(retry_in={"seconds": wait})
+        return None
+
+
+class Worker:
+    """Runs the given tasks; `concurrency` jobs at the same time.
+
+    A task takes ids and returns nothing. It may run twice for one job (a worker can die after
+    the work and before saying so), so it must be idempotent.
+    """
+
+    def __init__(self, queue: Queue, tasks: Mapping[str, Task], *, concurrency: int = 1):
+        self._queue = queue
+        self._concurrency = concurrency
+        self._locks = _LivenessLock(queue.dsn)
+        self._strategy = Retry()
+        for name, task in tasks.items():
+            queue.app.task(name=name, retry=self._strategy)(_with_log_context(task))
+
+    async def run(self) -> None:
+        """Works until cancelled; running jobs get a few seconds, then go back to the queue."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._look_around(), name="queue watch")
+            group.create_task(self._work_for_ever(), name="queue worker")
+
+    async def run_until_empty(self) -> None:
+        """Works off what can be done now, the jobs of dead workers included, and returns."""
+        await requeue_dead(self._queue)
+        async with self._locks:
+            await self._work(wait=False)
+
+    async def _work_for_ever(self) -> None:
+        """A lost database ends procrastinate's worker, sometimes without an exception."""
+        while True:
+            try:
+                async with self._locks:
+                    await self._work(wait=True)
+                logger.warning("Queue worker ended; starting again", extra={"action": "worker.end"})
+            except (ConnectorException, psycopg.Error, OSError) as error:
+                logger.warning(
+                    "Queue worker lost the database; starting again",
+                    extra={"action": "worker.lost", "reason": type(error).__name__},
+                )
+            await asyncio.sleep(PAUSE_S)
+
+    async def _work(self, *, wait: bool) -> None:
+        await self._queue.app.run_worker_async(
+            wait=wait,
+            concurrency=self._concurrency,
+            install_signal_handlers=False,
+            delete_jobs="successful",
+            shutdown_graceful_timeout=GRACE_S,
+            update_heartbeat_interval=HEARTBEAT_S,
+            stalled_worker_timeout=LOST_S,
+            worker_middleware=[self._locks.middleware],
+        )
+
+    async def _look_around(self) -> None:
+        """Takes over the jobs of the dead and counts the queue, every few seconds."""
+        while True:
+            try:
+                await requeue_dead(self._queue)
+                metrics.set_jobs(await self._queue.counts())
+            except (Unavailable, ConnectorException, psycopg.Error, OSError) as error:
+                logger.warning(
+                    "The job queue does not answer",
+                    extra={"action": "queue.unavailable", "reason": type(error).__name__},
+                )
+            await asyncio.sleep(LOOK_S)
+
+
+async def worker_lives(queue: Queue) -> bool:
+    """Whether some process works off this queue right now."""
+    rows = await queue.app.connector.execute_query_all_async(
+        """
+        SELECT id FROM procrastinate_workers
+        WHERE last_heartbeat > now() - make_interval(secs => %(silent)s)
+        LIMIT 1
+        """,
+        silent=SILENT_S,
+    )
+    return bool(rows)
+
+
+async def requeue_dead(queue: Queue) -> int:
+    """Puts the running jobs of dead workers back in the queue; returns how many.
+
+    One statement per job decides and acts, so that two nodes cannot take the same job.
+    """
+    rows = await queue.app.connector.execute_query_all_async(
+        """
+        SELECT j.id, procrastinate_retry_job_v2(j.id, now(), NULL, NULL, NULL)
+        FROM (
+            SELECT d.id
+            FROM procrastinate_jobs d
+            LEFT JOIN procrastinate_workers w ON w.id = d.worker_id
+            WHERE d.status = 'doing'
+              AND (w.id IS NULL
+                   OR w.last_heartbeat < now() - make_interval(secs => %(lost)s)
+                   OR (w.last_heartbeat < now() - make_interval(secs => %(silent)s)
+                       AND NOT EXISTS (
+                           SELECT FROM pg_locks l
+                           WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2
+                             AND l.database = (SELECT oid FROM pg_database
+                                               WHERE datname = current_database())
+                             AND l.classid = %(kind)s
+                             AND l.objid = (w.id %% 2147483647)::oid)))
+            FOR UPDATE OF d SKIP LOCKED
+        ) j
+        """,
+        lost=LOST_S,
+        silent=SILENT_S,
+        kind=_LOCK,
+    )
+    if rows:
+        logger.warning(
+            "Jobs of a worker that died were put back",
+            extra={"action": "queue.requeued", "jobs": len(rows)},
+        )
+    return len(rows)
+
+
+class _LivenessLock:
+    """A session-level advisory lock per worker id: PostgreSQL frees it when the process dies."""
+
+    def __init__(self, dsn: str):
+        self._dsn = dsn
+        self._conn: psycopg.AsyncConnection[Any] | None = None
+        self._held: set[int] = set()
+        self._taking = asyncio.Lock()
+
+    async def __aenter__(self) -> _LivenessLock:
+        self._conn = await psycopg.AsyncConnection.connect(
+            self._dsn, autocommit=True, application_name="govbot-worker"
+        )
+        self._held.clear()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._conn is not None:
+            await self._conn.close()
+
+    async def middleware(
+        self, call_next: Callable[[], Awaitable[Any]], _context: Any, worker: Any
+    ) -> Any:
+        """Runs around every job: the first one of a worker takes its lock."""
+        async with self._taking:
+            if worker.worker_id not in self._held and self._conn is not None:
+                await self._conn.execute(
+                    "SELECT pg_try_advisory_lock(%(kind)s, (%(id)s %% 2147483647)::int)",
+                    {"kind": _LOCK, "id": worker.worker_id},
+                )
+                self._held.add(worker.worker_id)
+        return await call_next()
+
+
+def _with_log_context(task: Task) -> Task:
+    """Log lines of a job carry what it is about."""
+
+    async def run(**ids: str) -> None:
+        token = logs.job_id.set(",".join(ids.values()))
+        try:
+            await task(**ids)
+        finally:
+            logs.job_id.reset(token)
+
+    return run
