@@ -301,7 +301,7 @@ def _table(element: Element) -> list[Flowable]:
         style=[
             ("GRID", (0, 0), (-1, -1), 0.5, RULE),
             ("BACKGROUND", (0, 0), (-1, 0), SHADE),
-            ("VALIGN", (0, 0), (-1, -1), "MIDDLE"),
+            ("VALIGN", (0, 0), (-1, -1), "TOP"),
         ],
         spaceBefore=4,
         spaceAfter=12,
