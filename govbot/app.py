@@ -87,9 +87,15 @@ async def _open_database(
 ) -> tuple[Pool, str]:
     dsns = await stack.enter_async_context(open_database(settings, on_progress=on_progress))
     if migrate:
-        await asyncio.to_thread(schema.migrate, dsns.owner, on_progress)
+        await asyncio.to_thread(schema.migrate, dsns.owner, _step(on_progress))
     pool = await open_pool(dsns.app, size=settings.database.pool_size, name="govbot")
     stack.push_async_callback(pool.close)
     async with pool.connection() as conn:
         await schema.check(conn)
     return pool, dsns.app
+
+
+def _step(on_progress: Progress | None) -> Callable[[str, str], None] | None:
+    if on_progress is None:
+        return None
+    return lambda revision, words: on_progress(f"Schema {revision}: {words}")

@@ -222,7 +222,8 @@ async def _until(
     try:
         while not stop.is_set():
             item = item or asyncio.ensure_future(_next(stream))
-            await asyncio.wait({item, stopping}, timeout=0.5, return_when=asyncio.FIRST_COMPLETED)
+            either: set[asyncio.Future[Any]] = {item, stopping}
+            await asyncio.wait(either, timeout=0.5, return_when=asyncio.FIRST_COMPLETED)
             if (news := status()) is not None:
                 yield news
             if item.done():

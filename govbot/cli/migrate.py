@@ -17,5 +17,9 @@ async def _migrate() -> None:
     from govbot.db.database import open_database
 
     async with open_database(current_settings(), on_progress=output.say) as dsns:
-        await asyncio.to_thread(schema.migrate, dsns.owner, output.say)
+        await asyncio.to_thread(schema.migrate, dsns.owner, _say)
     print(f"The schema is at {schema.head()}.")
+
+
+def _say(revision: str, words: str) -> None:
+    output.say(f"Schema {revision}: {words}")

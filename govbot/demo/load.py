@@ -19,7 +19,7 @@ from govbot.chat import suggestions
 from govbot.db.access import Role, as_system
 from govbot.db.pool import Connection
 from govbot.documents import collections
-from govbot.documents.types import Principal
+from govbot.documents.types import Level, Principal
 from govbot.errors import Conflict, NotFound
 from govbot.ids import CollectionId
 from govbot.ingest.receive import receive
@@ -130,10 +130,14 @@ async def _collection(
         raise Conflict("Another process is loading the demo.") from error
     for name in entry["readers"]:
         group = await groups.by_name(conn, name)
-        await collections.set_grant(conn, None, collection_id, Principal.group(group.id), "read")
+        await collections.set_grant(
+            conn, None, collection_id, Principal.group(group.id), Level.READ
+        )
     for name in entry["managers"]:
         user = await users.by_username(conn, name)
-        await collections.set_grant(conn, None, collection_id, Principal.user(user.id), "manage")
+        await collections.set_grant(
+            conn, None, collection_id, Principal.user(user.id), Level.MANAGE
+        )
     files = {d["file"] for d in content["documents"] if d["collection"] == entry["name"]}
     questions = [q["question"] for q in content["questions"] if q["file"] in files]
     created = await collections.get_collection(conn, collection_id)

@@ -1,0 +1,190 @@
+"""`govbot serve`: web application, job worker, folder watcher and timers in one event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import perf_counter
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from govbot.cli import current_settings, run_async
+
+if TYPE_CHECKING:
+    import uvicorn
+
+    from govbot.app import App
+    from govbot.config import Settings
+    from govbot.demo.load import DemoUser
+
+log = logging.getLogger(__name__)
+
+STREAMS_END_S = 10  # open event streams may end within this at shutdown
+HOUSEKEEPING_S = 3600
+
+
+def command(
+    demo: Annotated[
+        bool, typer.Option("--demo", help="Migrate, load the demonstration and show its users.")
+    ] = False,
+) -> None:
+    """Run the web application, the queue and the watched folder."""
+    run_async(_serve, demo)
+
+
+async def _serve(demo: bool) -> None:
+    from govbot import logs
+    from govbot.app import open_app
+    from govbot.chat.live import close_interrupted
+
+    settings = current_settings()
+    logs.configure(settings)
+    started = perf_counter()
+    say = _say if demo else _silent
+    async with open_app(settings, migrate=demo, on_progress=say) as app:
+        await close_interrupted(app)
+        users = await _load_demo(app) if demo else []
+        await _run(app, lambda: _announce(settings, users, perf_counter() - started))
+
+
+async def _run(app: App, on_ready: object) -> None:
+    """Everything that runs until a signal; the order of the end is the reverse of the start."""
+    from govbot import tasks
+    from govbot.ingest.watch import watch
+
+    server = _server(app)
+    async with asyncio.TaskGroup() as group:
+        background = [
+            group.create_task(tasks.worker(app).run(), name="worker"),
+            group.create_task(_housekeeping(app), name="housekeeping"),
+        ]
+        if app.settings.watch.folder:
+            background.append(group.create_task(watch(app), name="watcher"))
+        ready = group.create_task(_ready(app, server, on_ready), name="ready")
+        with _signals(server):
+            await server.serve()
+        for task in (ready, *background):
+            task.cancel()
+
+
+def _server(app: App) -> uvicorn.Server:
+    import uvicorn
+
+    from govbot.web.site import create_site
+
+    web = app.settings.web
+
+    class Server(uvicorn.Server):
+        @contextmanager
+        def capture_signals(self) -> Iterator[None]:
+            yield  # `_signals` below decides, so that the database is stopped last
+
+    return Server(
+        uvicorn.Config(
+            create_site(app),
+            host=web.host,
+            port=web.port,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=STREAMS_END_S,
+            h11_max_incomplete_event_size=64 * 1024,
+            limit_concurrency=2000,
+            lifespan="on",
+        )
+    )
+
+
+@contextmanager
+def _signals(server: uvicorn.Server) -> Iterator[None]:
+    """The first SIGINT or SIGTERM ends the server in order, a second one at once."""
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        server.force_exit = server.should_exit
+        server.should_exit = True
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop)
+    try:
+        yield
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+
+async def _ready(app: App, server: uvicorn.Server, on_ready: object) -> None:
+    import sdnotify
+
+    from govbot import audit
+    from govbot.db.access import as_system
+
+    while not server.started:
+        await asyncio.sleep(0.05)
+    async with as_system(app.pool) as conn:
+        await audit.record(conn, actor=None, action="service.started")
+    sdnotify.SystemdNotifier().notify("READY=1")
+    if callable(on_ready):
+        on_ready()
+    # The first question should not wait for the model to load.
+    await app.embedder.embed_query("aquecimento")
+    while not server.should_exit:
+        await asyncio.sleep(0.2)
+    await app.answers.close()
+
+
+async def _housekeeping(app: App) -> None:
+    from govbot.auth import sessions
+    from govbot.db.access import as_system
+    from govbot.errors import GovBotError
+
+    while True:
+        try:
+            async with as_system(app.pool) as conn:
+                await sessions.delete_expired(conn)
+        except GovBotError as error:
+            log.warning("Housekeeping waits: %s", error, extra={"action": "housekeeping.failed"})
+        await asyncio.sleep(HOUSEKEEPING_S)
+
+
+async def _load_demo(app: App) -> list[DemoUser]:
+    from govbot.demo.load import load
+
+    return await load(app, _say)
+
+
+def _announce(settings: Settings, users: list[DemoUser], seconds: float) -> None:
+    address = settings.web.base_url or f"http://{settings.web.host}:{settings.web.port}"
+    log.info(
+        "GovBot is ready at %s after %.1f s", address, seconds, extra={"action": "service.ready"}
+    )
+    if not users:
+        return
+    lines = [
+        "",
+        f"  GovBot is ready: {address}   ({seconds:.1f} s)",
+        "",
+        f"  {'user':<12} {'password':<21} {'role':<8} groups",
+        *(
+            f"  {u.username:<12} {u.password or '(changed)':<21} {u.role:<8} {', '.join(u.groups)}"
+            for u in users
+        ),
+        "",
+        f"  The passwords stand in {settings.data_dir / 'demo-users.txt'}. Ctrl-C stops everything.",
+        "",
+    ]
+    print("\n".join(lines), flush=True)
+
+
+def _say(text: str) -> None:
+    print(f"  {text}", file=sys.stderr, flush=True)
+
+
+def _silent(_text: str) -> None:
+    pass
