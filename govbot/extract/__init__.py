@@ -74,7 +74,7 @@ EXTRACTORS: dict[str, str] = {
     DOCX: "govbot.extract.docx:extract_docx",
     ODT: "govbot.extract.odt:extract_odt",
     HTML: "govbot.extract.html:extract_html",
-    MARKDOWN: "govbot.extract.text:extract_markdown",
+    MARKDOWN: "govbot.extract.markdown:extract_markdown",
     TEXT: "govbot.extract.text:extract_text",
 }
 

@@ -24,6 +24,13 @@ _MC = "{http://schemas.openxmlformats.org/markup-compatibility/2006}"
 _SKIPPED = {f"{_W}del", f"{_W}moveFrom", f"{_W}instrText", f"{_MC}Fallback", f"{_W}rPr", f"{_W}pPr"}
 _CONTAINERS = {f"{_W}sdt", f"{_W}sdtContent", f"{_W}ins", f"{_W}customXml", f"{_W}moveTo"}
 _PAGE_BREAK = "\f"
+_CHARACTERS = {
+    f"{_W}tab": " ",
+    f"{_W}ptab": " ",
+    f"{_W}cr": "\n",
+    f"{_W}noBreakHyphen": "-",
+    f"{_W}lastRenderedPageBreak": _PAGE_BREAK,
+}
 
 
 def extract_docx(path: Path, limits: Limits, on_page: OnPage) -> Extracted:
@@ -114,16 +121,10 @@ class _Reader:
                 continue
             if tag == f"{_W}t":
                 yield child.text or ""
-            elif tag in (f"{_W}tab", f"{_W}ptab"):
-                yield " "
-            elif tag == f"{_W}noBreakHyphen":
-                yield "-"
             elif tag == f"{_W}br":
                 yield _PAGE_BREAK if child.get(f"{_W}type") == "page" else "\n"
-            elif tag == f"{_W}cr":
-                yield "\n"
-            elif tag == f"{_W}lastRenderedPageBreak":
-                yield _PAGE_BREAK
+            elif tag in _CHARACTERS:
+                yield _CHARACTERS[tag]
             elif tag in (f"{_W}footnoteReference", f"{_W}endnoteReference"):
                 yield self._note(f"{tag.removeprefix(_W)[:4]}{child.get(f'{_W}id')}")
             elif tag == f"{_W}txbxContent":
@@ -184,7 +185,7 @@ def _style(document: Any, element: Any) -> _Style:
     style = _Style()
     paragraph = Paragraph(element, document)
     base = paragraph.style
-    names = []
+    names: list[str] = []
     while base is not None and len(names) < 12:
         names.append(base.name or "")
         style.ids.append(base.style_id)

@@ -11,6 +11,8 @@ from govbot.extract.norms import ARTICLE, division
 
 _MARGIN = 0.14  # of the page height, at the top and at the bottom
 _EDGE_LINES = 5
+_TOLERANCE = 4.0  # points
+_Place = tuple[int, int, float]  # page, line, distance from the edge of the page
 _NUMBER_ONLY = re.compile(
     r"[\W_]*(?:(?:p[áa]g(?:ina)?|fl(?:s|\.)?|folha|page)\b[\s.:nº°]*)?(?P<n>\d{1,4}|[ivxl]{1,6})"
     r"(?:\s*(?:/|de|of)\s*\d{1,4})?[\W_]*$",
@@ -25,15 +27,18 @@ def furniture_of(
     pages: Sequence[Sequence[Line]], heights: Sequence[float]
 ) -> tuple[list[set[int]], list[str]]:
     """For each page the indexes of its furniture lines, and the page number printed on it."""
-    seen: dict[str, list[tuple[int, int, float]]] = defaultdict(list)
+    seen: dict[tuple[str, bool], list[_Place]] = defaultdict(list)
     for number, (lines, height) in enumerate(zip(pages, heights, strict=True)):
         for index in _edges(lines, height):
-            place = min(lines[index].top, height - lines[index].bottom)
-            seen[_shape(lines[index].text)].append((number, index, place))
+            line = lines[index]
+            high = line.bottom < height * _MARGIN
+            away = line.top if high else height - line.bottom
+            seen[_shape(line.text), high].append((number, index, away))
     marked: list[set[int]] = [set() for _ in pages]
-    for shape, places in seen.items():
-        if _repeats(shape, [place[0] for place in places], len(pages)):
-            for number, index, _place in places:
+    for (shape, _high), places in seen.items():
+        common = _same_place(places)
+        if _repeats(shape, sorted({place[0] for place in common}), len(pages)):
+            for number, index, _away in common:
                 marked[number].add(index)
     for number, (lines, height) in enumerate(zip(pages, heights, strict=True)):
         marked[number].update(_number_lines(lines, height, marked[number]))
@@ -53,14 +58,23 @@ def _shape(text: str) -> str:
     return re.sub(r"\d+", "#", " ".join(text.lower().split()))
 
 
+def _same_place(places: list[_Place]) -> list[_Place]:
+    """Those at the distance from the edge at which most of them stand."""
+    common = Counter(round(place[2] / _TOLERANCE) for place in places).most_common(1)[0][0]
+    return [p for p in places if abs(p[2] - common * _TOLERANCE) <= 1.5 * _TOLERANCE]
+
+
 def _repeats(shape: str, pages: list[int], total: int) -> bool:
-    count = len(set(pages))
+    """On a good part of all pages, or on most of a run of pages (headers that name the chapter)."""
+    count = len(pages)
     structural = division(shape.upper()) is not None or ARTICLE.match(shape.capitalize())
     if structural or not re.search(r"[^\W_]|#", shape):
         return total >= 4 and count >= 0.6 * total
     if total <= 2:
         return total == 2 and count == 2 and len(shape) > 3
-    return count >= max(3, min(0.25 * total, 6))
+    if count >= max(3, 0.25 * total):
+        return True
+    return count >= 4 and count >= 0.45 * (pages[-1] - pages[0] + 1)
 
 
 def _number_lines(lines: Sequence[Line], height: float, marked: set[int]) -> list[int]:

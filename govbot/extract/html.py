@@ -115,8 +115,8 @@ class _Writer:
             if any(cells):
                 rows.append(cells)
         if all(len(row) <= 1 for row in rows):
-            for row in rows:
-                self.parts.append(row[0])
+            for cells in rows:
+                self.parts.append(cells[0])
                 self.end(kind)
         else:
             text = "\n".join(" | ".join(row) for row in rows)

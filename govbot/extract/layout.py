@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from govbot.extract.fragments import Fragment
 
@@ -178,8 +179,7 @@ def _same_row(row: list[Fragment], fragment: Fragment) -> bool:
 
 
 def _gaps(row: list[Fragment]) -> list[tuple[float, float]]:
-    pairs = zip(row, row[1:], strict=False)
-    return [(a.x1, b.x0) for a, b in pairs if b.x0 - a.x1 > _CELL_GAP * max(a.size, b.size)]
+    return [(a.x1, b.x0) for a, b in pairwise(row) if b.x0 - a.x1 > _CELL_GAP * max(a.size, b.size)]
 
 
 def _aligned(gap: tuple[float, float], others: list[tuple[float, float]]) -> bool:
@@ -193,7 +193,7 @@ def _line(
     cell_gaps: Sequence[tuple[float, float]] = (),
 ) -> Line:
     cells = [row[0].text]
-    for before, fragment in zip(row, row[1:], strict=False):
+    for before, fragment in pairwise(row):
         if (before.x1, fragment.x0) in cell_gaps:
             cells.append(fragment.text)
         else:

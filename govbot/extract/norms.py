@@ -30,12 +30,14 @@ _DIVISION = re.compile(
 )
 ARTICLE = re.compile(
     r"(?P<quote>[“\"'‘«]\s*)?(?:Art(?:igo)?\.?|ART(?:IGO)?\.?)\s{0,3}"
-    r"(?P<number>\d{1,3}(?:\.\d{3})?\s?(?:[º°ª]|o(?![a-zà-ú]))?(?:\s?[-–]\s?[A-Z]{1,2}(?![\wÀ-ú]))?"
+    r"(?P<number>\d{1,3}(?:\.\d{3})?\s?(?:[º°ª]|o(?![a-zà-ú]))?(?:\s?[-–][A-Z]{1,2}(?![\wÀ-ú]))?"
     r"|[ÚúU]nico)(?![\wÀ-ú])"
 )
 PARAGRAPH = re.compile(
-    r"(?P<quote>[“\"'‘«]\s*)?(?:§\s{0,2}(?P<number>\d{1,3}\s?(?:[º°ª]|o(?![a-zà-ú]))?"
-    r"(?:\s?[-–]\s?[A-Z](?![\wÀ-ú]))?)(?![\wÀ-ú])|(?P<only>Par[áa]grafo [úu]nico|PAR[ÁA]GRAFO [ÚU]NICO))"
+    r"(?P<quote>[“\"'‘«]\s*)?"
+    r"(?:§\s{0,2}(?P<number>\d{1,3}\s?(?:[º°ª]|o(?![a-zà-ú]))?"
+    r"(?:\s?[-–][A-Z](?![\wÀ-ú]))?)(?![\wÀ-ú])"
+    r"|(?P<only>Par[áa]grafo [úu]nico|PAR[ÁA]GRAFO [ÚU]NICO))"
 )
 INCISO = re.compile(
     r"(?P<quote>[“\"'‘«]\s*)?(?P<number>[IVXLCDM]{1,8}(?:-[A-Z])?)\s{0,2}(?:[-–—]|\)|\.(?=\s))"

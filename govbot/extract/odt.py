@@ -107,9 +107,7 @@ class _Reader:
         yield element.text or ""
         for child in element:
             tag = child.tag
-            if tag == f"{_TEXT}s":
-                yield " "
-            elif tag == f"{_TEXT}tab":
+            if tag in (f"{_TEXT}s", f"{_TEXT}tab"):
                 yield " "
             elif tag == f"{_TEXT}line-break":
                 yield "\n"
@@ -182,7 +180,7 @@ def _furniture(data: bytes) -> list[Block]:
     for kind in ("header", "footer"):
         for part in parse_xml(data).iter(f"{_STYLE}{kind}"):
             for element in part.iter(f"{_TEXT}p"):
-                found[" ".join("".join(element.itertext()).split())] = None
+                found[" ".join("".join(map(str, element.itertext())).split())] = None
     return [Block("furniture", text) for text in found if text]
 
 

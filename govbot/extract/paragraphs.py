@@ -7,6 +7,7 @@ import statistics
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from govbot.extract import Block
 from govbot.extract.fragments import SOFT_HYPHEN
@@ -47,7 +48,7 @@ def style_of(pages: Iterable[Sequence[Line]]) -> Style:
         for line in lines:
             sizes[round(line.size * 2) / 2] += len(line.text)
             words.update(word.lower() for word in _WORD.findall(line.text))
-        for above, below in zip(lines, lines[1:], strict=False):
+        for above, below in pairwise(lines):
             step = (below.bottom - above.bottom) / (above.size or 1.0)
             same = abs(above.size - below.size) < 0.5 and above.left == below.left
             if same and 0.8 < step < 3.0 and _is_full(above):
@@ -60,12 +61,27 @@ def style_of(pages: Iterable[Sequence[Line]]) -> Style:
 def blocks_of(lines: Sequence[Line], style: Style) -> list[Block]:
     """The blocks of a page, in order."""
     groups: list[list[Line]] = []
-    for line in lines:
+    for line in _tabled(lines):
         if groups and not _starts_block(groups[-1], line, style):
             groups[-1].append(line)
         else:
             groups.append([line])
     return _settle([_block(group, style) for group in groups])
+
+
+def _tabled(lines: Sequence[Line]) -> list[Line]:
+    """Short lines between the rows of a table (merged or wrapped cells) made rows of it."""
+    result = list(lines)
+    for index, line in enumerate(result):
+        if index == 0 or line.cells or line.x1 - line.x0 > 0.5 * (line.right - line.left):
+            continue
+        above, below = result[index - 1], result[index + 1 : index + 4]
+        near = abs(line.bottom - above.bottom) < 2.2 * line.size
+        if above.cells and near and not division(line.text) and not starts_unit(line.text):
+            table = [other for other in below if other.cells]
+            if table and table[0].bottom - line.bottom < 5.0 * line.size:
+                result[index] = replace(line, cells=(line.text,))
+    return result
 
 
 def _settle(blocks: list[Block]) -> list[Block]:
@@ -115,11 +131,9 @@ def _starts_block(group: list[Line], line: Line, style: Style) -> bool:
     if line.cells:
         return line.bottom - last.bottom > 4.0 * line.size
     step = line.bottom - last.bottom
-    if step < -0.3 * line.size or step > (style.pitch + 0.45) * max(last.size, line.size):
-        return True
-    if abs(line.size - last.size) > 0.12 * style.size:
-        return True
-    if CONTENTS_LEADER.search(last.text):
+    apart = step < -0.3 * line.size or step > (style.pitch + 0.45) * max(last.size, line.size)
+    resized = abs(line.size - last.size) > 0.12 * style.size
+    if apart or resized or CONTENTS_LEADER.search(last.text):
         return True
     if last.text.endswith(SOFT_HYPHEN):
         return False
@@ -143,13 +157,8 @@ def _starts_heading(group: list[Line], line: Line) -> bool:
 def _starts_paragraph(group: list[Line], line: Line) -> bool:
     last = group[-1]
     open_end = not last.text.rstrip().endswith(_TERMINAL)
-    if starts_unit(line.text):
-        # A line of a paragraph may begin with a reference ("art. 5º", "1) ...") by chance of wrap.
-        lower_reference = line.text[:1].islower() and not ALINEA.match(line.text)
-        number_by_wrap = line.text[:1].isdigit() and open_end and _is_full(last)
-        mention = number_by_wrap or (lower_reference and open_end)
-        if not mention:
-            return True
+    if starts_unit(line.text) and not _is_mention(last, line, open_end):
+        return True
     if last.centred and line.centred:
         return last.bold != line.bold
     indent = line.x0 - last.x0
@@ -157,10 +166,17 @@ def _starts_paragraph(group: list[Line], line: Line) -> bool:
         return len(group) > 1 or not _is_full(last)
     if indent < -0.7 * line.size and len(group) > 1:
         return not open_end or not _is_full(last)
-    short = last.right - last.x1 > 0.2 * (last.right - last.left)
-    if short and not open_end:
-        return True
-    return short and line.text[:1].isupper() and last.right - last.x1 > _first_word(line)
+    space = last.right - last.x1
+    short = space > 0.2 * (last.right - last.left)
+    begins = line.text[:1].isupper() and space > _first_word(line)
+    return short and (begins or not open_end)
+
+
+def _is_mention(last: Line, line: Line, open_end: bool) -> bool:
+    """A line that begins with "art. 5º" or "10." only because the paragraph was wrapped there."""
+    if line.text[:1].isdigit():
+        return open_end and _is_full(last)
+    return open_end and line.text[:1].islower() and not ALINEA.match(line.text)
 
 
 def _first_word(line: Line) -> float:
@@ -186,14 +202,10 @@ def _heading_level(group: list[Line], text: str, style: Style) -> int:
     found = division(text)
     if found:
         return found[0] + 1
+    if not _may_be_heading(text):
+        return 0
     words = text.split()
     first = group[0]
-    if not 1 <= len(words) <= 30 or text.endswith((";", ",")) or len(text) < 3:
-        return 0
-    if not any(char.isalpha() for char in text) or text.startswith(("•", "(", "“", '"')):
-        return 0
-    if ARTICLE.match(text) or PARAGRAPH.match(text) or CONTENTS_LEADER.search(text):
-        return 0
     larger = first.size > 1.15 * style.size
     bold = all(line.bold for line in group)
     capitals = shouts(text)
@@ -204,6 +216,13 @@ def _heading_level(group: list[Line], text: str, style: Style) -> int:
     if bold and len(words) <= 15 and not text.endswith((".", ":")) and _shortened(group):
         return 9
     return 0
+
+
+def _may_be_heading(text: str) -> bool:
+    short = 3 <= len(text) and len(text.split()) <= 30 and not text.endswith((";", ","))
+    plain = any(map(str.isalpha, text)) and not text.startswith(("•", "(", "“", '"'))
+    unit = ARTICLE.match(text) or PARAGRAPH.match(text) or CONTENTS_LEADER.search(text)
+    return short and plain and not unit
 
 
 def _shortened(group: list[Line]) -> bool:

@@ -64,7 +64,7 @@ async def _start(target: str, path: Path, limits: Limits) -> Process:
     return await asyncio.create_subprocess_exec(
         sys.executable,
         *("-B", "-s", "-m", "govbot.extract.child"),
-        *(target, str(path.resolve()), json.dumps(asdict(limits)), str(os.getpid())),
+        *(target, os.path.abspath(path), json.dumps(asdict(limits)), str(os.getpid())),
         stdin=DEVNULL,
         stdout=PIPE,
         stderr=DEVNULL,

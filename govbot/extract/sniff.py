@@ -60,7 +60,7 @@ def _package(path: Path) -> str:
 
 
 def _ole(path: Path) -> BadDocument:
-    """Word 97 to 2003, or a modern Office file encrypted with a password inside an OLE container."""
+    """Word 97 to 2003, or a modern Office file encrypted with a password in an OLE container."""
     with path.open("rb") as file:
         data = file.read(8 << 20)
     if "EncryptedPackage".encode("utf-16-le") in data:

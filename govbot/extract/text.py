@@ -1,4 +1,4 @@
-"""Plain text and Markdown: the character set, lines that were wrapped by hand, page breaks."""
+"""Plain text: the character set, lines that were wrapped by hand, page breaks."""
 
 from __future__ import annotations
 
@@ -29,44 +29,6 @@ def extract_text(path: Path, limits: Limits, on_page: OnPage) -> Extracted:
         pages.append(page_of(number, _blocks(part.split("\n"), wrapped)))
         on_page(number, len(parts))
     return finished(pages, {"charset": charset})
-
-
-def extract_markdown(path: Path, limits: Limits, on_page: OnPage) -> Extracted:
-    """Markdown as its readers see it: without marks, with headings, lists and tables."""
-    from markdown_it import MarkdownIt
-
-    text, charset = read_text(path, limits)
-    tokens = MarkdownIt("commonmark").enable("table").parse(text.replace("\f", "\n"))
-    blocks: list[Block] = []
-    row: list[str] = []
-    rows: list[str] = []
-    level, marker = 0, ""
-    for token in tokens:
-        if token.type == "heading_open":
-            level = int(token.tag[1])
-        elif token.type == "heading_close":
-            level = 0
-        elif token.type == "list_item_open":
-            marker = f"{token.info}{token.markup} " if token.info else "• "
-        elif token.type == "tr_close":
-            rows.append(" | ".join(row))
-            row = []
-        elif token.type == "table_close":
-            blocks.append(Block("table", "\n".join(rows)))
-            rows = []
-        elif token.type in ("fence", "code_block"):
-            blocks.append(Block("paragraph", token.content.rstrip("\n")))
-        elif token.type == "html_block":
-            blocks.append(Block("paragraph", _without_tags(token.content)))
-        elif token.type == "inline":
-            content = _inline(token.children or [])
-            if token.level >= 3 and token.block and _in_table(tokens, token):
-                row.append(content)
-            else:
-                blocks.append(_markdown_block(content, level, marker))
-                marker = ""
-    on_page(1, 1)
-    return finished([page_of(1, blocks)], {"charset": charset})
 
 
 def read_text(path: Path, limits: Limits) -> tuple[str, str]:
@@ -154,32 +116,3 @@ def _blocks(lines: Sequence[str], wrapped: bool) -> list[Block]:
         if text:
             group.append(text)
     return blocks
-
-
-def _inline(children: Sequence[object]) -> str:
-    parts = []
-    for child in children:
-        kind = getattr(child, "type", "")
-        if kind in ("softbreak", "hardbreak"):
-            parts.append(" ")
-        elif kind == "html_inline":
-            continue
-        else:
-            parts.append(str(getattr(child, "content", "")))
-    return " ".join("".join(parts).split())
-
-
-def _markdown_block(content: str, level: int, marker: str) -> Block:
-    if level:
-        found = division(content)
-        return Block("heading", content, found[0] + 1 if found else level)
-    return Block("list", marker + content) if marker else kind_of(content)
-
-
-def _in_table(tokens: Sequence[object], token: object) -> bool:
-    before = tokens[tokens.index(token) - 1]
-    return getattr(before, "type", "") in ("th_open", "td_open")
-
-
-def _without_tags(html: str) -> str:
-    return " ".join(re.sub(r"<!--.*?-->|<[^>]*>", " ", html, flags=re.DOTALL).split())

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from govbot.extract import Page
+from govbot.extract.norms import ARTICLE
 
 _ACT = re.compile(
     r"(?:LEI(?: COMPLEMENTAR| DELEGADA)?|DECRETO(?:-LEI)?|RESOLUÇÃO|PORTARIA|MEDIDA PROVISÓRIA"
@@ -14,7 +15,8 @@ _ACT = re.compile(
     re.IGNORECASE,
 )
 _USELESS = re.compile(
-    r"^(?:microsoft \w+ - |untitled|sem t[íi]tulo|documento?\d*$|sei\b|doc\d)|\.(?:docx?|pdf|odt)$|^\W*\d*\W*$",
+    r"^(?:microsoft \w+ - |untitled|sem t[íi]tulo|documento?\d*$|sei\b|doc\d)"
+    r"|\.(?:docx?|pdf|odt)$|^\W*\d*\W*$",
     re.IGNORECASE,
 )
 _MAX = 200
@@ -33,7 +35,8 @@ def title_of(pages: Sequence[Page], metadata_title: str = "") -> str:
     if len(given) >= 4 and not _USELESS.search(given):
         return _clean(given)
     headings = [block.text for block in blocks if block.kind == "heading"]
-    return _clean((headings or lines or [""])[0])
+    first = [line for line in lines[:1] if not ARTICLE.match(line)]
+    return _clean((headings or first or [""])[0])
 
 
 def _clean(text: str) -> str:

@@ -63,17 +63,22 @@ def _merged(sections: Sequence[Section], max_words: int) -> list[Section]:
     merged: list[Section] = []
     for section in sections:
         last = merged[-1] if merged else None
-        if (
-            last is not None
-            and last.words + section.words <= max_words
-            and min(last.words, section.words) < max(_SMALL * max_words, 1)
-            and last.parent == section.parent
-            and not section.opens
-        ):
+        if last is not None and _belong(last, section, max_words):
             merged[-1] = last.with_next(section)
         else:
             merged.append(section)
     return merged
+
+
+def _belong(last: Section, section: Section, max_words: int) -> bool:
+    """Whether two neighbours are small enough, and stand under the same heading."""
+    if last.words + section.words > max_words:
+        return False
+    small = max(_SMALL * max_words, 1)
+    if not section.opens:
+        return last.parent == section.parent and min(last.words, section.words) < small
+    same = last.siblings is not None and last.siblings == section.siblings
+    return same and max(last.words, section.words) < small
 
 
 def _chunk(

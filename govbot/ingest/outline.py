@@ -22,7 +22,7 @@ from govbot.extract.norms import (
 LineKind = Literal["heading", "article", "paragraph", "inciso", "alinea", "item", "row", "text"]
 
 # Ranks in the path: divisions 0-6 (norms.DIVISIONS), then what stands below them.
-_HEADING, _ARTICLE, _QUOTED, _PARAGRAPH, _INCISO = 10, 30, 31, 32, 33
+_HEADING, _NUMBERED, _ARTICLE, _QUOTED, _PARAGRAPH, _INCISO = 10, 20, 30, 31, 32, 33
 _MAX_LABEL = 90
 _CLOSING = re.compile(r"[”\"’»]\.?\s*(?:\(NR\)|\(AC\))?\s*[.;]?$")
 
@@ -53,6 +53,12 @@ class Section:
     lines: tuple[Line, ...]
     article: str = ""  # number of the (first) article
     last_article: str = ""  # of the last one, when small ones were merged
+    common_path: tuple[Entry, ...] | None = None  # of sections that were merged
+
+    @property
+    def path(self) -> tuple[Entry, ...]:
+        """What stands above all of it."""
+        return self.body.path if self.common_path is None else self.common_path
 
     @property
     def words(self) -> int:
@@ -69,6 +75,12 @@ class Section:
         return tuple(entry for entry in self.body.path if entry.rank < _ARTICLE)
 
     @property
+    def siblings(self) -> tuple[Entry, ...] | None:
+        """The path above its own heading, where that is no division of a norm."""
+        path = self.parent
+        return path[:-1] if self.opens and path and path[-1].rank >= _HEADING else None
+
+    @property
     def body(self) -> Line:
         """The first line that is no heading; the last heading when there is nothing else."""
         return next((line for line in self.lines if line.kind != "heading"), self.lines[-1])
@@ -76,7 +88,10 @@ class Section:
     def with_next(self, other: Section) -> Section:
         """Both as one."""
         last = other.last_article or other.article or self.last_article
-        return Section(self.lines + other.lines, self.article or other.article, last)
+        common = tuple(a for a, b in zip(self.path, other.path, strict=False) if a == b)
+        return Section(
+            self.lines + other.lines, self.article or other.article, last, common_path=common
+        )
 
 
 def sections_of(pages: Sequence[Page], starts: Sequence[int], text: str) -> list[Section]:
@@ -116,7 +131,7 @@ def _raw_lines(pages: Sequence[Page], starts: Sequence[int]) -> Iterator[_Raw]:
         position = begin
         for kind, level, content in _parts(page):
             for line in content.split("\n"):
-                if line.strip():
+                if any(map(str.isalnum, line)):
                     lead = len(line) - len(line.lstrip())
                     end = position + len(line.rstrip())
                     yield _Raw(position + lead, end, kind, level)
@@ -173,7 +188,10 @@ class _Outline:
             self.last_number = 0 if rank == 0 else self.last_number
             return "heading"
         if kind == "heading" and not ARTICLE.match(content):
-            self._enter(_HEADING + level, " ".join(content.split())[:_MAX_LABEL])
+            number = ITEM.match(content)
+            depth = number["number"].rstrip(".").count(".") if number else 0
+            rank = _NUMBERED + depth if number else _HEADING + min(level, 9)
+            self._enter(rank, " ".join(content.split())[:_MAX_LABEL])
             return "heading"
         return "row" if kind == "table" else self._unit(content)
 
@@ -192,6 +210,8 @@ class _Outline:
         if ALINEA.match(content):
             return "alinea"
         if (match := ITEM.match(content)) and not self._in_article():
+            if "." in match["number"]:
+                self._enter(_PARAGRAPH, f"item {match['number']}")
             return "item"
         return "text"
 

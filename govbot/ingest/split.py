@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import accumulate
+from dataclasses import dataclass, replace
+from itertools import accumulate, pairwise
 
 from govbot.ingest.outline import Entry, Line, LineKind, Section, shown
 
@@ -20,7 +20,7 @@ _COSTS: dict[LineKind, float] = {
     "row": 0.3,
     "alinea": 0.45,
 }
-_AFTER_HEADING, _SENTENCE, _CLAUSE, _WORD = 4.0, 0.6, 0.9, 1.5
+_AFTER_HEADING, _AFTER_COLON, _SENTENCE, _CLAUSE, _WORD = 4.0, 0.6, 0.6, 0.9, 1.5
 _UNDERFILLED = 1.2
 _SENTENCE_END = re.compile(
     r"(?<=[.!?])(?<!\b[Aa]rt\.)(?<!\b[Aa]rts\.)(?<!\b[Nn]\.)(?<!\binc\.)(?<!\bDr\.)(?<!\bSr\.)"
@@ -56,12 +56,10 @@ def spans_of(section: Section, text: str, *, max_words: int, overlap_words: int)
     """The section as spans of at most `max_words` words, cut where it hurts least."""
     label = _article_label(section)
     if section.words <= max_words:
-        return [
-            Span(section.lines[0].start, section.lines[-1].end, _shown(section.body.path, label))
-        ]
+        return [Span(section.lines[0].start, section.lines[-1].end, _shown(section.path, label))]
     room = max(1, max_words - overlap_words)
     pieces = [p for line in section.lines for p in _pieces(line, text, min(room, max_words))]
-    pieces = _after_headings(pieces)
+    pieces = _with_context(pieces, text)
     spans = []
     for first, last in _cuts(pieces, max_words, room):
         begin = _overlapped(pieces, first, last, text, max_words, overlap_words)
@@ -138,22 +136,17 @@ def _parted(content: str, start: int, end: int, boundary: re.Pattern[str]) -> li
     return parts
 
 
-def _after_headings(pieces: list[_Piece]) -> list[_Piece]:
-    """Makes it dear to part a heading from what it introduces."""
-    return [
-        piece
-        if index == 0 or not pieces[index - 1].heading
-        else _Piece(
-            piece.start,
-            piece.end,
-            piece.words,
-            _AFTER_HEADING,
-            False,
-            piece.path,
-            piece.heading,
-        )
-        for index, piece in enumerate(pieces)
-    ]
+def _with_context(pieces: list[_Piece], text: str) -> list[_Piece]:
+    """Makes it dear to part a heading, or words that announce a list, from what follows."""
+    result = pieces[:1]
+    for before, piece in pairwise(pieces):
+        if before.heading:
+            result.append(replace(piece, cost=_AFTER_HEADING, soft=False))
+        elif text[before.end - 1] == ":":
+            result.append(replace(piece, cost=piece.cost + _AFTER_COLON))
+        else:
+            result.append(piece)
+    return result
 
 
 def _cuts(pieces: Sequence[_Piece], max_words: int, room: int) -> list[tuple[int, int]]:
