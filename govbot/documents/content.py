@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
+
+from pgvector import HalfVector
 
 from govbot.db.pool import Connection
 from govbot.documents.locks import lock_collection, share_active_model
@@ -46,15 +47,10 @@ class ChunkText(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Vectors:
-    """One packed vector (`packed`) per chunk, made by the model with this id."""
+    """One vector per chunk, in half precision, made by the model with this id."""
 
     model_id: int
-    packed: Sequence[bytes]
-
-
-def packed(vector: Sequence[float]) -> bytes:
-    """A vector as pgvector's halfvec travels in a binary COPY: dimension, zero, half floats."""
-    return struct.pack(f">HH{len(vector)}e", len(vector), 0, *vector)
+    halves: Sequence[HalfVector]
 
 
 async def replace_chunks(
@@ -73,25 +69,25 @@ async def replace_chunks(
     more: the document is in the trash, or a newer version is served. Raises Unavailable when the
     active embedding model is not the one of `vectors`.
     """
-    if vectors is not None and len(vectors.packed) != len(chunks):
-        raise ValueError(f"{len(vectors.packed)} vectors for {len(chunks)} chunks")
+    if vectors is not None and len(vectors.halves) != len(chunks):
+        raise ValueError(f"{len(vectors.halves)} vectors for {len(chunks)} chunks")
     await share_active_model(conn)
     await lock_collection(conn, version.collection_key)
     if not await _wanted(conn, version):
         return False
     if vectors is not None:
         await _require_active(conn, vectors.model_id)
-    await _copy_pages(conn, version, pages)
+    await _replace_pages(conn, version, pages)
     await conn.execute("SELECT govbot_unindex_document(%(key)s)", {"key": version.document_key})
     ids: list[int] = []
     for start in range(0, len(chunks), BATCH):
         ids += await _insert_chunks(conn, version, title, chunks[start : start + BATCH])
     if vectors is not None:
-        await copy_vectors(
+        await insert_vectors(
             conn,
             vectors.model_id,
             [(i, version.collection_key, version.document_key) for i in ids],
-            vectors.packed,
+            vectors.halves,
         )
     await conn.execute("SELECT govbot_index_version(%(id)s)", {"id": version.id})
     await _finish(conn, version, title, len(pages), scanned_pages, len(chunks))
@@ -119,23 +115,35 @@ async def page_count(conn: Connection, version_id: VersionId) -> int:
     return int(row["n"]) if row else 0
 
 
-async def copy_vectors(
+async def insert_vectors(
     conn: Connection,
     model_id: int,
     places: Sequence[tuple[int, int, int]],
-    vectors: Sequence[bytes],
+    vectors: Sequence[HalfVector],
 ) -> None:
-    """Stores packed vectors; `places` are (chunk id, collection key, document key)."""
-    async with (
-        conn.cursor() as cursor,
-        cursor.copy(
-            "COPY chunk_vectors (model_id, chunk_id, collection_key, document_key, embedding)"
-            " FROM STDIN (FORMAT BINARY)"
-        ) as copy,
-    ):
-        copy.set_types(["int2", "int8", "int4", "int4", "bytea"])
-        for (chunk_id, collection_key, document_key), vector in zip(places, vectors, strict=True):
-            await copy.write_row((model_id, chunk_id, collection_key, document_key, vector))
+    """Stores vectors; `places` are (chunk id, collection key, document key).
+
+    Binary arrays: PostgreSQL refuses COPY into a table with row-level security.
+    """
+    for start in range(0, len(places), BATCH):
+        part = places[start : start + BATCH]
+        await conn.execute(
+            """
+            INSERT INTO chunk_vectors (model_id, chunk_id, collection_key, document_key, embedding)
+            SELECT %(model_id)s, v.chunk_id, v.collection_key, v.document_key, v.embedding
+            FROM unnest(%(chunks)s::bigint[], %(collections)s::int[], %(documents)s::int[],
+                        %(vectors)b::halfvec[])
+                 AS v (chunk_id, collection_key, document_key, embedding)
+            ON CONFLICT (model_id, chunk_id) DO NOTHING
+            """,
+            {
+                "model_id": model_id,
+                "chunks": [chunk for chunk, _, _ in part],
+                "collections": [collection for _, collection, _ in part],
+                "documents": [document for _, _, document in part],
+                "vectors": list(vectors[start : start + BATCH]),
+            },
+        )
 
 
 async def _wanted(conn: Connection, version: Version) -> bool:
@@ -163,20 +171,24 @@ async def _require_active(conn: Connection, model_id: int) -> None:
         )
 
 
-async def _copy_pages(conn: Connection, version: Version, pages: Sequence[PageText]) -> None:
+async def _replace_pages(conn: Connection, version: Version, pages: Sequence[PageText]) -> None:
     await conn.execute("DELETE FROM version_pages WHERE version_id = %(id)s", {"id": version.id})
-    async with (
-        conn.cursor() as cursor,
-        cursor.copy(
-            "COPY version_pages (version_id, document_key, collection_key, number, text)"
-            " FROM STDIN (FORMAT BINARY)"
-        ) as copy,
-    ):
-        copy.set_types(["uuid", "int4", "int4", "int4", "text"])
-        for page in pages:
-            await copy.write_row(
-                (version.id, version.document_key, version.collection_key, page.number, page.text)
-            )
+    for start in range(0, len(pages), BATCH):
+        part = pages[start : start + BATCH]
+        await conn.execute(
+            """
+            INSERT INTO version_pages (version_id, document_key, collection_key, number, text)
+            SELECT %(version_id)s, %(document_key)s, %(collection_key)s, p.number, p.text
+            FROM unnest(%(numbers)s::int[], %(texts)s::text[]) AS p (number, text)
+            """,
+            {
+                "version_id": version.id,
+                "document_key": version.document_key,
+                "collection_key": version.collection_key,
+                "numbers": [page.number for page in part],
+                "texts": [page.text for page in part],
+            },
+        )
 
 
 async def _insert_chunks(
@@ -184,7 +196,7 @@ async def _insert_chunks(
 ) -> list[int]:
     """Inserts chunks with their stems and returns their ids in the order of `chunks`.
 
-    Arrays in one statement, not COPY: the stems are computed by the database.
+    Arrays in one statement: the stems are computed by the database.
     """
     cursor = await conn.execute(
         """

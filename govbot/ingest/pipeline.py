@@ -15,12 +15,14 @@ from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import Protocol
 
+from pgvector import HalfVector
+
 from govbot import metrics
 from govbot.config import Settings
 from govbot.db.access import as_system
 from govbot.db.pool import Connection, Pool
 from govbot.documents import progress, store
-from govbot.documents.content import Vectors, packed, replace_chunks
+from govbot.documents.content import Vectors, replace_chunks
 from govbot.documents.embedding_models import ensure_model
 from govbot.documents.files import FileStore
 from govbot.documents.types import Document, State, Version
@@ -175,12 +177,12 @@ async def _extract(app: App, version: Version, report: _Reporter) -> Extracted:
 async def _embed(app: App, chunks: Sequence[Chunk], pages: int, report: _Reporter) -> Vectors:
     async with as_system(app.pool) as conn:
         model_id = await ensure_model(conn, app.embedder)
-    vectors: list[bytes] = []
+    vectors: list[HalfVector] = []
     report.set(State.EMBEDDING, 0, pages)
     for start in range(0, len(chunks), EMBED_AT_ONCE):
         batch = chunks[start : start + EMBED_AT_ONCE]
         for vector in await app.embedder.embed_passages([passage_text(c) for c in batch]):
-            vectors.append(packed(vector))
+            vectors.append(HalfVector(vector))
         report.set(State.EMBEDDING, batch[-1].page_to, pages)
     return Vectors(model_id, vectors)
 
