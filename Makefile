@@ -1,0 +1,53 @@
+# make run is all a new machine needs. Words in capitals are for the command line:
+#   TORCH_INDEX=...  where torch comes from    CMAKE_ARGS=...  how llama.cpp is compiled
+#   T="tests/unit"   which tests               UPGRADE=1       newer versions for make lock
+SHELL := /bin/bash
+BIN := .venv/bin
+T ?=
+
+.PHONY: help run setup setup-test test lint format bench lock docs clean
+
+help:
+	@echo "make run     set up, load the demonstration and serve it"
+	@echo "make test    set up and run all tests (T=path for some)"
+	@echo "make lint    ruff, mypy and the import rules"
+	@echo "make format  let ruff format the code"
+	@echo "make bench   measure speed and quality"
+	@echo "make lock    resolve the dependencies again"
+	@echo "make docs    write docs/settings.md again"
+	@echo "make clean   remove .venv and caches; data stays"
+
+run: setup
+	@exec $(BIN)/govbot serve --demo
+
+setup:
+	@packaging/setup/install.sh
+
+setup-test: setup
+	@packaging/setup/install-tests.sh
+
+test: setup-test
+	$(BIN)/python -m pytest $(T)
+
+lint: setup-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup-test
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: setup-test
+	$(BIN)/python -m pytest tests/bench --timeout 0 -s
+
+lock: setup-test
+	@packaging/setup/lock.sh
+
+docs: setup
+	$(BIN)/govbot config docs >docs/settings.md
+
+clean:
+	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# Adds to .venv what the tests need, and to the machine a browser, OCR and fonts where it may.
+source "$(dirname -- "${BASH_SOURCE[0]}")/steps.sh"
+
+main() {
+  local packages
+  packages=$(fingerprint "$(<"$VENV/.done-packages")" <requirements-dev.lock)
+  if ! is_done tests "$packages"; then
+    step "Installing the packages for tests"
+    pip_install --require-hashes --no-deps -r requirements-dev.lock
+    mark_done tests "$packages"
+  fi
+  local missing=()
+  command -v chromium >/dev/null || command -v google-chrome >/dev/null || missing+=(chromium)
+  command -v tesseract >/dev/null || missing+=(tesseract-ocr)
+  tesseract --list-langs 2>/dev/null | grep -qx por || missing+=(tesseract-ocr-por)
+  compgen -G '/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf' >/dev/null ||
+    missing+=(fonts-dejavu-core)
+  compgen -G '/usr/share/fonts/truetype/liberation*' >/dev/null || missing+=(fonts-liberation)
+  if ((${#missing[@]} == 0)) || apt_install "${missing[@]}"; then
+    return
+  fi
+  note "Missing Debian packages: ${missing[*]}. Tests that need them are skipped; to run them:"
+  note "    sudo apt-get install ${missing[*]}"
+}
+
+main
