@@ -157,7 +157,7 @@ class RemoteGenerator:
         except (httpx.HTTPError, SSEError, UnicodeDecodeError) as error:
             raise _broken() from error
         finally:
-            await events.aclose()  # type: ignore[attr-defined]
+            await events.aclose()
         if event is None and not finished:
             raise _broken()
 

@@ -106,7 +106,7 @@ def _level(text: str) -> int:
 
 def _sentences(text: str, start: int, end: int) -> list[tuple[int, int]]:
     cuts = {match.end() for match in _STOP.finditer(text, start, end) if _ends(text, match, end)}
-    cuts.update(match.start() + 1 for match in _INLINE_ITEM.finditer(text, start, end))
+    cuts.update(match.end() for match in _INLINE_ITEM.finditer(text, start, end))
     spans = []
     for cut in [*sorted(cuts), end]:
         begin, stop = start, cut
@@ -145,7 +145,8 @@ def _ends(text: str, stop: re.Match[str], end: int) -> bool:
     label = text[max(0, stop.start() - 20) : stop.start()]
     if _LABEL.search(label):
         return False
-    return rest[0] not in ",;:)" and not (rest[0].islower() and label[-2:].strip().isdigit())
+    after_number = re.search(r"\d\w*$", label) is not None
+    return rest[0] not in ",;:)" and not (rest[0].islower() and after_number)
 
 
 def _abbreviated(text: str) -> bool:

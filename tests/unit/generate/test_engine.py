@@ -1,0 +1,187 @@
+import asyncio
+import threading
+from collections.abc import Callable, Generator
+from contextlib import aclosing
+
+import pytest
+
+from govbot.errors import Busy, Invalid, Unavailable
+from govbot.generate import Request, State
+from govbot.generate.engine import Engine, Ticket
+from tests.unit.generate.conftest import MakeRequest
+
+
+class Gate:
+    """A model that writes one piece, then waits until it is let through or cancelled."""
+
+    device = "test"
+
+    def __init__(self) -> None:
+        self.opened = threading.Event()
+        self.threads: set[str] = set()
+        self.served: list[str] = []
+        self.closed = False
+
+    def answer(self, ticket: Ticket) -> Generator[str, None, None]:
+        self.threads.add(threading.current_thread().name)
+        self.served.append(ticket.request.owner)
+        yield "primeira"
+        while not self.opened.wait(0.005):
+            if ticket.cancelled:
+                return
+        yield " segunda"
+
+    def close(self) -> None:
+        self.closed = True
+
+
+async def _all(engine: Engine, request: Request) -> str:
+    return "".join([text async for text in engine.stream(request)])
+
+
+async def _until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not condition():
+            await asyncio.sleep(0.002)
+
+
+async def test_one_thread_serves_owners_in_turns(make_request: MakeRequest) -> None:
+    model = Gate()
+    engine = Engine(lambda: model)
+    async with asyncio.TaskGroup() as group:
+        for owner in ("ana", "ana", "ana", "rui", "bia"):
+            group.create_task(_all(engine, make_request(owner=owner)))
+        await _until(lambda: engine.status().waiting == 4)
+        model.opened.set()
+    assert model.served == ["ana", "rui", "bia", "ana", "ana"] or model.served == [
+        "ana",
+        "ana",
+        "rui",
+        "bia",
+        "ana",
+    ]
+    assert model.threads == {"engine"}
+    await engine.aclose()
+
+
+async def test_those_who_wait_see_their_position_move(make_request: MakeRequest) -> None:
+    model = Gate()
+    engine = Engine(lambda: model)
+    seen: list[int] = []
+    async with asyncio.TaskGroup() as group:
+        group.create_task(_all(engine, make_request(owner="a")))
+        await _until(lambda: engine.status().running == 1)
+        group.create_task(_all(engine, make_request(owner="b")))
+        group.create_task(_all(engine, make_request(owner="c", on_position=seen.append)))
+        await _until(lambda: engine.status().waiting == 2)
+        model.opened.set()
+    assert seen == [2, 1, 0]
+    await engine.aclose()
+
+
+async def test_leaving_the_queue_moves_the_others_up(make_request: MakeRequest) -> None:
+    engine = Engine(Gate)
+    seen: list[int] = []
+    running = asyncio.create_task(_all(engine, make_request(owner="a")))
+    await _until(lambda: engine.status().running == 1)
+    waiting = asyncio.create_task(_all(engine, make_request(owner="b")))
+    await _until(lambda: engine.status().waiting == 1)
+    last = asyncio.create_task(_all(engine, make_request(owner="c", on_position=seen.append)))
+    await _until(lambda: seen == [2])
+    waiting.cancel()
+    await _until(lambda: seen == [2, 1])
+    assert engine.status().waiting == 1
+    for task in (running, last):
+        task.cancel()
+    await asyncio.gather(running, waiting, last, return_exceptions=True)
+    await engine.aclose()
+
+
+async def test_a_full_queue_is_busy_and_says_so_at_once(make_request: MakeRequest) -> None:
+    engine = Engine(Gate, max_waiting=1)
+    running = asyncio.create_task(_all(engine, make_request(owner="a")))
+    await _until(lambda: engine.status().running == 1)
+    waiting = asyncio.create_task(_all(engine, make_request(owner="b")))
+    await _until(lambda: engine.status().waiting == 1)
+    with pytest.raises(Busy):
+        await _all(engine, make_request(owner="c"))
+    for task in (running, waiting):
+        task.cancel()
+    await asyncio.gather(running, waiting, return_exceptions=True)
+    await engine.aclose()
+
+
+async def test_closing_the_stream_cancels_the_model_between_two_pieces(
+    make_request: MakeRequest,
+) -> None:
+    engine = Engine(Gate)
+    async with aclosing(engine.stream(make_request())) as stream:  # type: ignore[type-var]
+        assert await anext(stream) == "primeira"
+        assert engine.status().running == 1
+    await _until(lambda: engine.status().running == 0)
+    await engine.aclose()
+
+
+async def test_closing_the_engine_ends_running_and_waiting_with_a_sentence(
+    make_request: MakeRequest,
+) -> None:
+    model = Gate()
+    engine = Engine(lambda: model)
+    running = asyncio.create_task(_all(engine, make_request(owner="a")))
+    await _until(lambda: engine.status().running == 1)
+    waiting = asyncio.create_task(_all(engine, make_request(owner="b")))
+    await _until(lambda: engine.status().waiting == 1)
+    await engine.aclose()
+    results = await asyncio.gather(running, waiting, return_exceptions=True)
+    assert [type(result) for result in results] == [Unavailable, Unavailable]
+    assert model.closed
+    with pytest.raises(Unavailable, match="stopping"):
+        await _all(engine, make_request())
+
+
+async def test_a_model_that_does_not_load_is_tried_again_only_after_a_while(
+    make_request: MakeRequest,
+) -> None:
+    now = [0.0]
+    tries: list[float] = []
+
+    def fails() -> Gate:
+        tries.append(now[0])
+        raise Unavailable("no such file")
+
+    engine = Engine(fails, clock=lambda: now[0])
+    for now[0] in (0.0, 10.0, 40.0):
+        with pytest.raises(Unavailable, match="no such file"):
+            await _all(engine, make_request())
+    assert tries == [0.0, 40.0]
+    assert engine.status().error == "no such file"
+    await engine.aclose()
+
+
+async def test_starting_loads_the_model_before_the_first_question() -> None:
+    engine = Engine(Gate)
+    assert engine.status().state is State.IDLE
+    engine.start()
+    await _until(lambda: engine.status().state is State.READY)
+    assert engine.status().device == "test"
+    await engine.aclose()
+    assert engine.status().state is State.CLOSED
+
+
+@pytest.mark.parametrize(
+    ("raised", "expected"), [(Invalid("too long"), Invalid), (ValueError("bug"), Unavailable)]
+)
+async def test_an_error_of_the_model_ends_one_answer_and_not_the_engine(
+    make_request: MakeRequest, raised: Exception, expected: type[Exception]
+) -> None:
+    class Fails(Gate):
+        def answer(self, ticket: Ticket) -> Generator[str, None, None]:
+            if ticket.request.owner == "bad":
+                raise raised
+            yield "ok"
+
+    engine = Engine(Fails)
+    with pytest.raises(expected):
+        await _all(engine, make_request(owner="bad"))
+    assert await _all(engine, make_request(owner="good")) == "ok"
+    await engine.aclose()
