@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -16,6 +16,11 @@ from govbot.db.dsns import Dsns
 from govbot.db.embedded import DatabaseSettings as EmbeddedSettings
 from govbot.db.embedded import Progress, embedded
 from govbot.db.schema import check_server, unreachable
+from govbot.errors import Unavailable
+
+_MAY_BECOME: Final = """
+    SELECT current_user, pg_has_role(r.oid, 'SET') FROM pg_roles AS r WHERE r.rolname = %(role)s
+"""
 
 
 class DatabaseSettings(EmbeddedSettings, Protocol):
@@ -58,9 +63,23 @@ def _external(database: DatabaseSettings) -> Dsns:
     try:
         with psycopg.connect(owner, connect_timeout=10) as conn:
             check_server(conn)
+            if not database.owner_url:
+                _check_membership(conn)
     except psycopg.Error as error:
         raise unreachable(error) from error
     return Dsns(app=app, owner=owner)
+
+
+def _check_membership(conn: psycopg.Connection) -> None:
+    """Before the first migration the role is missing, and that migration grants it."""
+    row = conn.execute(_MAY_BECOME, {"role": APPLICATION}).fetchone()
+    if row is not None and not row[1]:
+        raise Unavailable(
+            'The database login "%(name)s" may not become %(role)s: let an administrator of the '
+            'server run GRANT %(role)s TO "%(name)s".',
+            name=row[0],
+            role=APPLICATION,
+        )
 
 
 def _with_application_role(url: str) -> str:

@@ -35,6 +35,11 @@ _SERVER: Final = """
            (SELECT coalesce(installed_version, default_version)
             FROM pg_available_extensions WHERE name = 'vector') AS vector
 """
+# Policies bind neither superusers nor roles with BYPASSRLS.
+_LOGIN: Final = """
+    SELECT r.rolname AS name, r.rolsuper OR r.rolbypassrls AS unbound
+    FROM pg_roles AS r WHERE r.rolname = current_user
+"""
 _HAS_VERSION_TABLE: Final = "SELECT to_regclass('public.alembic_version') IS NOT NULL AS present"
 _VERSION: Final = "SELECT version_num FROM public.alembic_version"
 
@@ -46,6 +51,7 @@ def migrate(owner_dsn: str, on_step: OnStep | None = None) -> None:
     and its title after each step. Raises Unavailable when the server does not fit.
     """
     from alembic import command
+    from sqlalchemy.exc import DBAPIError
 
     try:
         # The session lock lives as long as this connection, whatever happens to us.
@@ -58,15 +64,26 @@ def migrate(owner_dsn: str, on_step: OnStep | None = None) -> None:
             check_version(_current(lock), behind_is_fine=True)
             command.upgrade(config, "head")
             lock.execute(f"GRANT SELECT ON public.alembic_version TO {APPLICATION}")
-    except psycopg.OperationalError as error:
-        raise unreachable(error) from error
+    except psycopg.Error as error:
+        raise _explained(error) from error
+    except DBAPIError as error:
+        raise (
+            _explained(error.orig) if isinstance(error.orig, psycopg.Error) else error
+        ) from error
     log.info("The schema is at %s", head(), extra={"action": "schema.migrated"})
 
 
 async def check(conn: Connection) -> None:
     """Raise Unavailable unless server and schema are what this version of GovBot needs."""
     row = await (await conn.execute(_SERVER)).fetchone()
-    _check_server(*(row or {}).values())
+    check_versions(*(row or {}).values())
+    login = await (await conn.execute(_LOGIN)).fetchone()
+    if login and login["unbound"]:
+        raise Unavailable(
+            'The database login "%(name)s" ignores row-level security, so everybody could read '
+            "everything: let database.url name a role without SUPERUSER and BYPASSRLS.",
+            name=login["name"],
+        )
     present = await (await conn.execute(_HAS_VERSION_TABLE)).fetchone()
     if not present or not present["present"]:
         check_version(None)
@@ -97,10 +114,11 @@ def check_version(current: str | None, *, behind_is_fine: bool = False) -> None:
 
 def check_server(conn: psycopg.Connection) -> None:
     """Raise Unavailable for a server older than PostgreSQL 16, or without pgvector 0.8."""
-    _check_server(*(conn.execute(_SERVER).fetchone() or ()))
+    check_versions(*(conn.execute(_SERVER).fetchone() or ()))
 
 
-def _check_server(number: int, version: str, vector: str | None) -> None:
+def check_versions(number: int, version: str, vector: str | None) -> None:
+    """As `check_server`, for what a server said of itself."""
     if number < _OLDEST_SERVER:
         raise Unavailable(
             "The database server is PostgreSQL %(version)s: GovBot needs 16 or newer.",
@@ -125,6 +143,21 @@ def unreachable(error: psycopg.Error) -> Unavailable:
     return Unavailable(
         "The database cannot be reached: %(reason)s. Check database.url and that the server runs.",
         reason=(lines[0] if lines else type(error).__name__).rstrip("."),
+    )
+
+
+def _explained(error: psycopg.Error) -> Unavailable:
+    if isinstance(error, psycopg.errors.InsufficientPrivilege):
+        return Unavailable(
+            "The owner of the database may not prepare it: %(reason)s. Let an administrator of the "
+            "server create the role govbot_app and the extension vector, and start again.",
+            reason=str(error.diag.message_primary or error),
+        )
+    if isinstance(error, psycopg.OperationalError):
+        return unreachable(error)
+    return Unavailable(
+        "A migration failed and changed nothing: %(reason)s.",
+        reason=str(error.diag.message_primary or error).rstrip("."),
     )
 
 
