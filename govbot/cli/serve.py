@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import perf_counter
 from typing import TYPE_CHECKING, Annotated
@@ -52,30 +53,31 @@ async def _serve(demo: bool) -> None:
         await _run(app, lambda: _announce(settings, users, perf_counter() - started))
 
 
-async def _run(app: App, on_ready: object) -> None:
+async def _run(app: App, on_ready: Callable[[], None]) -> None:
     """Everything that runs until a signal; the order of the end is the reverse of the start."""
     from govbot import tasks
     from govbot.ingest.watch import watch
 
-    server = _server(app)
+    ready = asyncio.Event()
+    server = _server(app, ready)
     async with asyncio.TaskGroup() as group:
         background = [
-            group.create_task(tasks.worker(app).run(), name="worker"),
+            group.create_task(tasks.open_worker(app).run(), name="worker"),
             group.create_task(_housekeeping(app), name="housekeeping"),
         ]
         if app.settings.watch.folder:
             background.append(group.create_task(watch(app), name="watcher"))
-        ready = group.create_task(_ready(app, server, on_ready), name="ready")
+        background.append(group.create_task(_welcome(app, ready, on_ready), name="welcome"))
         with _signals(server):
             await server.serve()
-        for task in (ready, *background):
+        for task in background:
             task.cancel()
 
 
-def _server(app: App) -> uvicorn.Server:
+def _server(app: App, ready: asyncio.Event) -> uvicorn.Server:
     import uvicorn
 
-    from govbot.web.site import create_site
+    from govbot.web.site import build_site
 
     web = app.settings.web
 
@@ -84,9 +86,19 @@ def _server(app: App) -> uvicorn.Server:
         def capture_signals(self) -> Iterator[None]:
             yield  # `_signals` below decides, so that the database is stopped last
 
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            ready.set()
+
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            # Streams end when their answers do, and uvicorn waits for them.
+            closing = asyncio.create_task(app.answers.close())
+            await super().shutdown(sockets)
+            await closing
+
     return Server(
         uvicorn.Config(
-            create_site(app),
+            build_site(app),
             host=web.host,
             port=web.port,
             log_config=None,
@@ -119,24 +131,19 @@ def _signals(server: uvicorn.Server) -> Iterator[None]:
             loop.remove_signal_handler(number)
 
 
-async def _ready(app: App, server: uvicorn.Server, on_ready: object) -> None:
+async def _welcome(app: App, ready: asyncio.Event, on_ready: Callable[[], None]) -> None:
     import sdnotify
 
     from govbot import audit
     from govbot.db.access import as_system
 
-    while not server.started:
-        await asyncio.sleep(0.05)
+    await ready.wait()
     async with as_system(app.pool) as conn:
         await audit.record(conn, actor=None, action="service.started")
     sdnotify.SystemdNotifier().notify("READY=1")
-    if callable(on_ready):
-        on_ready()
+    on_ready()
     # The first question should not wait for the model to load.
     await app.embedder.embed_query("aquecimento")
-    while not server.should_exit:
-        await asyncio.sleep(0.2)
-    await app.answers.close()
 
 
 async def _housekeeping(app: App) -> None:
@@ -176,7 +183,7 @@ def _announce(settings: Settings, users: list[DemoUser], seconds: float) -> None
             for u in users
         ),
         "",
-        f"  The passwords stand in {settings.data_dir / 'demo-users.txt'}. Ctrl-C stops everything.",
+        f"  Passwords are kept in {settings.data_dir / 'demo-users.txt'}. Ctrl-C stops everything.",
         "",
     ]
     print("\n".join(lines), flush=True)

@@ -64,7 +64,7 @@ async def load(app: App, say: Callable[[str], None]) -> list[DemoUser]:
             None,
             collection_id=by_name[entry["collection"]],
             filename=entry["file"],
-            content=FOLDER / "documents" / entry["file"],
+            path=FOLDER / "documents" / entry["file"],
             source="demo",
         )
     return demo_users(app.settings.data_dir)
