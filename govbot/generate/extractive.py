@@ -36,6 +36,7 @@ WEIGHTS: dict[str, float] = {
     "fragment": -0.5,
 }
 _REPEAT = 0.7  # share of stems in common from which two sentences say the same
+_MAX_ITEMS = 700  # characters of items shown after the sentence that introduces them
 _FAINT = 0.35  # a further excerpt below this part of the best score is left out
 _MARKDOWN = re.compile(r"([\\`*\[\]<|~]|(?<!\w)_|_(?!\w)|&(?=#?\w+;))")
 _BLOCK_START = re.compile(r"^(#{1,6}(?=\s)|[-+>](?=\s)|={3,}|-{3,})")
@@ -236,6 +237,7 @@ def _spans(text: str, group: Sequence[Candidate]) -> list[tuple[int, int]]:
     """Spans of the sentences and their lead-ins in order; those with nothing between are one."""
     wanted = {(each.sentence.start, each.sentence.end) for each in group}
     wanted.update(span for each in group for span in each.sentence.leads)
+    wanted.update(item for each in group for item in _items(text, each.sentence))
     joined: list[tuple[int, int]] = []
     for start, end in sorted(wanted):
         if joined and not text[joined[-1][1] : start].strip():
@@ -243,6 +245,15 @@ def _spans(text: str, group: Sequence[Candidate]) -> list[tuple[int, int]]:
         else:
             joined.append((start, end))
     return joined
+
+
+def _items(text: str, lead: Sentence) -> list[tuple[int, int]]:
+    """Spans of what a sentence that ends in a colon introduces, up to some length: the caput
+    alone ("são direitos:") would be no answer."""
+    if text[lead.end - 1] != ":":
+        return []
+    items = [each for each in split(text) if (lead.start, lead.end) in each.leads]
+    return [(each.start, each.end) for each in items if each.end - lead.end <= _MAX_ITEMS]
 
 
 def _escape(text: str) -> str:

@@ -62,6 +62,14 @@ def test_an_item_is_shown_with_its_lead_in() -> None:
     ]
 
 
+def test_a_lead_in_is_shown_with_the_items_it_introduces() -> None:
+    text = "Art. 4º São deveres do administrado:\nI - lealdade;\nII - urbanidade."
+    more = f"{text}\nIII - {'x' * 800}."
+    for given in (text, more):
+        (excerpt,) = choose("Quais os deveres do administrado?", [source(1, given)], limit=1)
+        assert excerpt.pieces == (" ".join(text.split()),)
+
+
 def test_the_kind_of_thing_asked_for_decides_between_equals() -> None:
     text = "O conselho foi criado por lei estadual. O conselho foi criado em 12 de maio de 1998."
     (excerpt,) = choose("Quando o conselho foi criado?", [source(1, text)], limit=1)
