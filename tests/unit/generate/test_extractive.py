@@ -65,8 +65,8 @@ def test_an_item_is_shown_with_its_lead_in() -> None:
 def test_a_lead_in_is_shown_with_the_items_it_introduces() -> None:
     text = "Art. 4º São deveres do administrado:\nI - lealdade;\nII - urbanidade."
     more = f"{text}\nIII - {'x' * 800}."
-    for given in (text, more):
-        (excerpt,) = choose("Quais os deveres do administrado?", [source(1, given)], limit=1)
+    for passage in (text, more):
+        (excerpt,) = choose("Quais os deveres do administrado?", [source(1, passage)], limit=1)
         assert excerpt.pieces == (" ".join(text.split()),)
 
 
