@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from govbot.app import App
 
 
-def open_worker(app: App) -> Worker:
+def worker(app: App) -> Worker:
     """The worker of this process; `run()` it in a task and cancel it to stop."""
     return Worker(app.queue, tasks(app), concurrency=app.settings.ingest.workers)
 

@@ -14,7 +14,7 @@ from govbot import audit, metrics
 from govbot.config import Settings
 from govbot.db.access import Actor, as_system
 from govbot.db.pool import Connection, Pool
-from govbot.documents import collections, store
+from govbot.documents import collections, intake, store
 from govbot.documents.files import FileStore, StoredFile
 from govbot.documents.locks import lock_content, lock_path
 from govbot.documents.rights import account_of, acting
@@ -153,7 +153,7 @@ async def _enter(
     await lock_path(conn, collection.key, file.place)
     if not file.stored.path.exists():
         raise Unavailable("The file was removed at the same moment: send it again.")
-    same = await store.same_content(conn, collection.key, file.stored.sha256)
+    same = await intake.same_content(conn, collection.key, file.stored.sha256)
     if same is not None:
         again = (
             retry_failed
@@ -162,10 +162,10 @@ async def _enter(
         )
         state = State.QUEUED if again else same.version.state
         return Received(same.id, same.version.id, state, duplicate=True)
-    document = await store.document_at(conn, collection.key, file.place)
+    document = await intake.document_at(conn, collection.key, file.place)
     document_id = document.id if document else None
     if document_id is None:
-        document_id = await store.add_document(
+        document_id = await intake.add_document(
             conn,
             collection_key=collection.key,
             path=file.place,
@@ -173,7 +173,7 @@ async def _enter(
             source=source,
             created_by=account_of(actor),
         )
-    version_id = await store.add_version(
+    version_id = await intake.add_version(
         conn,
         document_id,
         sha256=file.stored.sha256,
@@ -199,7 +199,7 @@ async def _enter(
 
 
 async def _retry(app: App, conn: Connection, actor: Actor | None, document: Document) -> bool:
-    if not await store.requeue_version(conn, document.version.id):
+    if not await intake.requeue_version(conn, document.version.id):
         raise Denied
     await _defer(app, conn, document.version.id)
     await audit.record(

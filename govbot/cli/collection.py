@@ -1,0 +1,177 @@
+"""`govbot collection`: collections of documents and who may read, write and manage them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from govbot.cli import current_settings, output, run_async
+
+if TYPE_CHECKING:
+    from govbot.db.pool import Connection
+    from govbot.documents.types import Collection, Effect, Principal
+
+app = typer.Typer(no_args_is_help=True, help="Create collections and grant access.")
+
+Name = Annotated[str, typer.Argument(help="Name of the collection.")]
+User = Annotated[str | None, typer.Option("--user", help="User name.")]
+Group = Annotated[str | None, typer.Option("--group", help="Name of a group.")]
+Deny = Annotated[bool, typer.Option("--deny", help="A denial, which wins over permissions.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command()
+def add(
+    name: Name,
+    description: Annotated[str, typer.Option(help="What it holds.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Create a collection; only administrators see it until access is granted."""
+    run_async(_add, name, description, as_json)
+
+
+@app.command("list")
+def list_(as_json: AsJson = False) -> None:
+    """List the collections with their documents and who may do what."""
+    run_async(_list, as_json)
+
+
+@app.command()
+def grant(
+    name: Name,
+    level: Annotated[str, typer.Argument(help="read, write or manage.")],
+    user: User = None,
+    group: Group = None,
+    deny: Deny = False,
+) -> None:
+    """Give a user or a group a level on a collection."""
+    run_async(_grant, name, level, user, group, deny)
+
+
+@app.command()
+def revoke(name: Name, user: User = None, group: Group = None, deny: Deny = False) -> None:
+    """Take a grant away."""
+    run_async(_revoke, name, user, group, deny)
+
+
+@app.command()
+def delete(
+    name: Name,
+    with_documents: Annotated[
+        bool, typer.Option("--with-documents", help="Delete its documents too, for good.")
+    ] = False,
+) -> None:
+    """Delete a collection."""
+    run_async(_delete, name, with_documents)
+
+
+async def _add(name: str, description: str, as_json: bool) -> None:
+    from govbot.app import open_store
+    from govbot.db.access import OPERATOR, as_system
+    from govbot.documents import collections
+
+    async with open_store(current_settings()) as pool, as_system(pool) as conn:
+        collection_id = await collections.create_collection(
+            conn, OPERATOR, name=name, description=description
+        )
+    if as_json:
+        output.print_json({"id": collection_id, "name": name})
+
+
+async def _list(as_json: bool) -> None:
+    from govbot.app import open_store
+    from govbot.db.access import as_system
+    from govbot.documents import collections
+
+    async with open_store(current_settings()) as pool, as_system(pool) as conn:
+        found = [
+            (collection, await collections.list_grants(conn, collection.id))
+            for collection in await collections.list_collections(conn)
+        ]
+    if as_json:
+        output.print_json([{"collection": c, "grants": grants} for c, grants in found])
+        return
+    output.print_table(
+        ["name", "documents", "access"],
+        [
+            [
+                c.name,
+                c.documents,
+                ", ".join(
+                    f"{'not ' if g.effect == 'deny' else ''}{g.level}: {g.principal.kind} {g.name}"
+                    for g in grants
+                ),
+            ]
+            for c, grants in found
+        ],
+    )
+
+
+async def _grant(name: str, level: str, user: str | None, group: str | None, deny: bool) -> None:
+    from govbot.app import open_store
+    from govbot.db.access import OPERATOR, as_system
+    from govbot.documents import collections
+    from govbot.documents.types import Level
+    from govbot.errors import Invalid
+
+    if level not in list(Level):
+        raise Invalid("A level is read, write or manage.")
+    async with open_store(current_settings()) as pool, as_system(pool) as conn:
+        collection = await _named(conn, name)
+        principal = await _principal(conn, user, group)
+        effect: Effect = "deny" if deny else "allow"
+        await collections.set_grant(
+            conn, OPERATOR, collection.id, principal, Level(level), effect=effect
+        )
+
+
+async def _revoke(name: str, user: str | None, group: str | None, deny: bool) -> None:
+    from govbot.app import open_store
+    from govbot.db.access import OPERATOR, as_system
+    from govbot.documents import collections
+
+    async with open_store(current_settings()) as pool, as_system(pool) as conn:
+        collection = await _named(conn, name)
+        principal = await _principal(conn, user, group)
+        effect: Effect = "deny" if deny else "allow"
+        await collections.remove_grant(conn, OPERATOR, collection.id, principal, effect=effect)
+
+
+async def _delete(name: str, with_documents: bool) -> None:
+    from govbot.app import open_store
+    from govbot.db.access import OPERATOR, as_system
+    from govbot.documents import collections
+    from govbot.documents.files import FileStore
+
+    settings = current_settings()
+    async with open_store(settings) as pool, as_system(pool) as conn:
+        collection = await _named(conn, name)
+        orphans = await collections.delete_collection(
+            conn, OPERATOR, collection.id, with_documents=with_documents
+        )
+        files = FileStore(settings.data_dir / "files")
+        for sha256 in orphans:
+            files.remove(sha256)
+
+
+async def _named(conn: Connection, name: str) -> Collection:
+    from govbot.documents import collections
+    from govbot.errors import NotFound
+
+    collection = await collections.collection_by_name(conn, name)
+    if collection is None:
+        raise NotFound('There is no collection named "%(name)s".', name=name)
+    return collection
+
+
+async def _principal(conn: Connection, user: str | None, group: str | None) -> Principal:
+    from govbot.auth import groups, users
+    from govbot.documents.types import Principal
+    from govbot.errors import Invalid
+
+    if (user is None) == (group is None):
+        raise Invalid("Name one user (--user) or one group (--group).")
+    if user is not None:
+        return Principal.user((await users.by_username(conn, user)).id)
+    return Principal.group((await groups.by_name(conn, group or "")).id)

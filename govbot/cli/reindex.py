@@ -1,0 +1,29 @@
+"""`govbot reindex`: the vectors of another embedding model."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from govbot.cli import current_settings, output, run_async
+
+
+def command(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """Compute all vectors again, after a change of embedder; can be stopped and started again."""
+    run_async(_reindex, as_json)
+
+
+async def _reindex(as_json: bool) -> None:
+    from govbot.app import open_app
+    from govbot.ingest.reindex import reindex
+
+    async with open_app(current_settings()) as app:
+        with output.progress("chunks") as bar:
+            done = await reindex(app, lambda n, total: bar.update(done=n, total=total))
+        model = app.embedder.name
+    if as_json:
+        output.print_json({"model": model, "made": done.made, "removed": done.removed})
+    else:
+        print(f"{model}: {done.made} vectors made, {done.removed} old ones removed")
+        output.say("Restart the service if it runs with another model.")
