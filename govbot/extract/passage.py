@@ -6,9 +6,12 @@ Pure: the page is a list of characters as its text layer gives them.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from difflib import SequenceMatcher
 
+Rect = tuple[float, float, float, float]
+
+PDFIUM_HYPHENS = ("\u0002", "\ufffe", "\u00ad")
 MIN_WORDS = 4
 MAX_WORDS = 4000
 
@@ -28,6 +31,35 @@ def find(quote: str, letters: Sequence[str]) -> list[tuple[int, int]]:
     if at >= 0:
         return [(plain[at][1], plain[at + len(wanted) - 1][1] + 1)]
     return _shared_runs(quote, letters)
+
+
+def lines(boxes: Iterable[Rect]) -> list[Rect]:
+    """Joins the boxes (x, y, width, height) of letters in reading order into one per line."""
+    found: list[Rect] = []
+    for box in boxes:
+        if box[2] <= 0 or box[3] <= 0:
+            continue
+        if found and _on_same_line(found[-1], box):
+            found[-1] = _around(found[-1], box)
+        else:
+            found.append(box)
+    return found
+
+
+def _on_same_line(line: Rect, box: Rect) -> bool:
+    shared = min(line[1] + line[3], box[1] + box[3]) - max(line[1], box[1])
+    gap = max(line[0], box[0]) - min(line[0] + line[2], box[0] + box[2])
+    return shared > 0.5 * min(line[3], box[3]) and gap < 3 * box[3]
+
+
+def _around(a: Rect, b: Rect) -> Rect:
+    x, y = min(a[0], b[0]), min(a[1], b[1])
+    return (
+        x,
+        y,
+        max(a[0] + a[2], b[0] + b[2]) - x,
+        max(a[1] + a[3], b[1] + b[3]) - y,
+    )
 
 
 def _shared_runs(quote: str, letters: Sequence[str]) -> list[tuple[int, int]]:
@@ -62,12 +94,10 @@ def _words(letters: Sequence[str]) -> Iterator[tuple[str, int, int]]:
 
 def _after_hyphen(letters: Sequence[str], index: int) -> int | None:
     """Where a word goes on after a hyphen and a line break, or None."""
-    if letters[index] in ("\u0002", "\ufffe", "\u00ad"):  # how PDFium writes such a hyphen
-        index += 1
-    elif letters[index] == "-" and index + 1 < len(letters) and letters[index + 1] in "\r\n":
-        index += 1
-    else:
+    broken = letters[index] == "-" and "".join(letters[index + 1 : index + 2]) in ("\r", "\n")
+    if letters[index] not in PDFIUM_HYPHENS and not broken:
         return None
+    index += 1
     while index < len(letters) and letters[index] in "\r\n":
         index += 1
     return index

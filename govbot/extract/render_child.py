@@ -12,6 +12,8 @@ import resource
 import sys
 from typing import Any
 
+from govbot.extract.passage import Rect, find, lines
+
 MAX_PIXELS = 6_000_000
 SMALL_PNG = 400_000
 
@@ -66,35 +68,37 @@ def _packed(picture: Any) -> tuple[str, bytes]:
     return "image/jpeg", buffer.getvalue()
 
 
-def _rects(page: Any, quote: str) -> list[list[float]]:
-    """Rectangles of the passage as fractions of the page as it is shown, rotation included."""
-    import pypdfium2.raw as raw
-
-    from govbot.extract.passage import find
+def _rects(page: Any, quote: str) -> list[Rect]:
+    """One rectangle per line of the passage, in fractions of the page as shown, rotation too."""
+    from pypdfium2 import raw
 
     text = page.get_textpage()
     letters = [_letter(raw.FPDFText_GetUnicode(text, i)) for i in range(text.count_chars())]
-    found = []
-    for start, end in find(quote, letters):
-        for index in range(text.count_rects(start, end - start)):
-            found.append(_on_screen(raw, page, text.get_rect(index)))
-    return [rect for rect in found if rect[2] > 0 and rect[3] > 0]
+    return [
+        line
+        for start, end in find(quote, letters)
+        for line in lines(
+            _on_screen(raw, page, text.get_charbox(index, loose=True))
+            for index in range(start, end)
+            if not letters[index].isspace()
+        )
+    ]
 
 
 def _letter(code: int) -> str:
     return chr(code) if 0 < code < 0x110000 else " "
 
 
-def _on_screen(raw: Any, page: Any, box: tuple[float, float, float, float]) -> list[float]:
+def _on_screen(raw: Any, page: Any, box: tuple[float, float, float, float]) -> Rect:
     """x, y, width, height in fractions, from a box (left, bottom, right, top) in PDF points."""
-    size, left, bottom, right, top = 1_000_000, *box
+    size, (left, bottom, right, top) = 1_000_000, box
     x, y = ctypes.c_int(), ctypes.c_int()
     corners = []
     for across, up in ((left, top), (right, bottom)):
         raw.FPDF_PageToDevice(page, 0, 0, size, size, 0, across, up, x, y)
         corners.append((_clamp(x.value / size), _clamp(y.value / size)))
     (x1, y1), (x2, y2) = corners
-    return [min(x1, x2), min(y1, y2), abs(x2 - x1), abs(y2 - y1)]
+    return min(x1, x2), min(y1, y2), abs(x2 - x1), abs(y2 - y1)
 
 
 def _clamp(value: float) -> float:

@@ -1,0 +1,175 @@
+"""Signing in and out, the password, and the visitor's choices of language and colours."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from litestar import Response
+from litestar.datastructures import Cookie
+
+from govbot.auth import passwords, sessions, users
+from govbot.auth.sessions import TooManyAttempts, WrongCredentials
+from govbot.db.access import as_system
+from govbot.errors import GovBotError, Invalid
+from govbot.web.i18n import LANGUAGES, _
+from govbot.web.visit import (
+    LANGUAGE_COOKIE,
+    SESSION_COOKIE,
+    THEME_COOKIE,
+    THEMES,
+    Visit,
+    local_path,
+)
+
+if TYPE_CHECKING:
+    from govbot.config import Settings
+
+YEAR_S = 365 * 24 * 3600
+
+
+async def sign_in_form(visit: Visit, seguir: str = "/") -> Response[Any]:
+    """The form, or straight on for who is signed in."""
+    if visit.session is not None:
+        return visit.redirect(local_path(seguir))
+    return visit.page("account/sign_in.html", follow=local_path(seguir), username="", problem="")
+
+
+async def sign_in(visit: Visit) -> Response[Any]:
+    """Opens a session and leads on to the page that was asked for."""
+    form = await visit.form()
+    follow, username = local_path(form.get("follow")), form.get("username", "")[:200]
+    settings = visit.app.settings
+    try:
+        signed_in = await sessions.sign_in(
+            visit.app.pool,
+            username=username,
+            password=form.get("password", ""),
+            ip=visit.ip,
+            user_agent=visit.request.headers.get("user-agent", ""),
+            settings=settings.auth,
+        )
+    except (WrongCredentials, TooManyAttempts) as error:
+        return visit.page(
+            "account/sign_in.html",
+            status=error.status,
+            follow=follow,
+            username=username,
+            problem=visit.language.sentence(error),
+        )
+    where = "/conta/senha" if signed_in.must_change_password else follow
+    response = visit.redirect(where)
+    response.set_cookie(_session_cookie(settings, signed_in.token))
+    return response
+
+
+async def sign_out(visit: Visit) -> Response[Any]:
+    """Ends the session here and on the server."""
+    token = visit.request.cookies.get(SESSION_COOKIE)
+    if token and visit.session is not None:
+        async with as_system(visit.app.pool) as conn:
+            await sessions.sign_out(conn, token, visit.actor)
+    response = visit.redirect("/entrar")
+    response.set_cookie(_session_cookie(visit.app.settings, "", max_age=0))
+    response.headers["Clear-Site-Data"] = '"cache"'
+    return response
+
+
+async def account(visit: Visit) -> Response[str]:
+    """Who is signed in, and what they may choose."""
+    async with as_system(visit.app.pool) as conn:
+        user = await users.get(conn, visit.actor.id)
+    return visit.page("account/account.html", user=user)
+
+
+async def password_form(visit: Visit) -> Response[str]:
+    """The form for a new password."""
+    return _password_page(visit, None)
+
+
+async def change_password(visit: Visit) -> Response[Any]:
+    """Replaces the password, ends all sessions of the account and opens a new one here."""
+    form = await visit.form()
+    try:
+        await _replace_password(
+            visit, form.get("current", ""), form.get("password", ""), form.get("again", "")
+        )
+        signed_in = await _sign_in_as(visit, form.get("password", ""))
+    except (Invalid, TooManyAttempts) as error:
+        return _password_page(visit, error)
+    response = visit.redirect("/conta?senha=nova")
+    response.set_cookie(_session_cookie(visit.app.settings, signed_in.token))
+    return response
+
+
+async def preferences(visit: Visit) -> Response[Any]:
+    """Keeps the chosen language or colours in a cookie of this browser."""
+    form = await visit.form()
+    response = visit.done(local_path(form.get("back")))
+    for field, cookie, allowed in (
+        ("language", LANGUAGE_COOKIE, tuple(LANGUAGES)),
+        ("theme", THEME_COOKIE, THEMES),
+    ):
+        if (value := form.get(field)) in allowed:
+            response.set_cookie(
+                Cookie(
+                    key=cookie,
+                    value=quote(str(value)),
+                    max_age=YEAR_S,
+                    httponly=True,
+                    samesite="lax",
+                    secure=visit.app.settings.web.secure_cookies,
+                )
+            )
+    return response
+
+
+async def _replace_password(visit: Visit, current: str, password: str, again: str) -> None:
+    """Raises Invalid when the current one is wrong, the new ones differ or are too easy."""
+    if password != again:
+        raise Invalid(_("The new passwords are not the same."), code="E-PASSWORD-AGAIN")
+    passwords.check_strength(
+        password,
+        minimum=visit.app.settings.auth.min_password_length,
+        username=visit.actor.name,
+    )
+    try:
+        # Signing in is the one check of a password, so guesses here count as guesses there.
+        await _sign_in_as(visit, current)
+    except WrongCredentials as error:
+        raise Invalid(_("The current password is wrong."), code="E-CREDENTIALS") from error
+    async with as_system(visit.app.pool) as conn:
+        await users.set_password(conn, visit.actor.id, password, by=visit.actor)
+
+
+async def _sign_in_as(visit: Visit, password: str) -> sessions.SignedIn:
+    return await sessions.sign_in(
+        visit.app.pool,
+        username=visit.actor.name,
+        password=password,
+        ip=visit.ip,
+        user_agent=visit.request.headers.get("user-agent", ""),
+        settings=visit.app.settings.auth,
+    )
+
+
+def _password_page(visit: Visit, problem: GovBotError | None) -> Response[str]:
+    return visit.page(
+        "account/password.html",
+        status=problem.status if problem else 200,
+        problem=visit.language.sentence(problem) if problem else "",
+        minimum=visit.app.settings.auth.min_password_length,
+        forced=visit.session is not None and visit.session.must_change_password,
+    )
+
+
+def _session_cookie(settings: Settings, token: str, *, max_age: int | None = None) -> Cookie:
+    hours = settings.auth.session_absolute_hours
+    return Cookie(
+        key=SESSION_COOKIE,
+        value=token,
+        max_age=hours * 3600 if max_age is None else max_age,
+        httponly=True,
+        samesite="lax",
+        secure=settings.web.secure_cookies,
+    )

@@ -1,0 +1,277 @@
+"""The chat page: conversations, questions, answers as they are written."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from litestar import Response
+from litestar.params import Parameter
+from litestar.response import ServerSentEvent
+from litestar.response.sse import ServerSentEventMessage
+
+from govbot.chat import store
+from govbot.chat.store import Citation, Message, Turn
+from govbot.db.access import as_actor
+from govbot.errors import Invalid
+from govbot.ids import ConversationId, MessageId
+from govbot.web import errors, markdown
+from govbot.web.i18n import _
+from govbot.web.stream import paced
+from govbot.web.visit import Visit
+
+MAX_QUESTION = 4000
+PAGE = 40
+
+
+async def home(visit: Visit) -> Response[str]:
+    """An empty conversation with suggested questions."""
+    return await _page(visit, None, [], "chat/_conversation.html")
+
+
+async def show(visit: Visit, conversation_id: UUID) -> Response[str]:
+    """A conversation with its answers."""
+    found = ConversationId(conversation_id)
+    async with as_actor(visit.app.pool, visit.actor) as conn:
+        conversation = await store.get_conversation(conn, found)
+        turns = await store.turns(conn, found)
+    return await _page(visit, conversation, turns, "chat/_conversation.html")
+
+
+async def listing(
+    visit: Visit,
+    q: Annotated[str, Parameter(max_length=200)] = "",
+    before: datetime | None = None,
+) -> Response[str]:
+    """Conversations whose title holds `q`, grouped by day; `before` pages on."""
+    context = await _sidebar(visit, q, before)
+    if visit.wants_fragment:
+        template = "chat/_conversations_more.html" if before else "chat/_conversations.html"
+        return visit.page(template, **context)
+    return visit.page("chat/page.html", **_main(visit, None, []), **context)
+
+
+async def start(visit: Visit) -> Response[Any]:
+    """A first question: opens a conversation and asks."""
+    question = await visit.field("question", max_length=MAX_QUESTION)
+    async with as_actor(visit.app.pool, visit.actor, write=True) as conn:
+        conversation_id = await store.create_conversation(conn, visit.actor)
+    await visit.app.answers.start(visit.actor, conversation_id, question)
+    path = f"/conversas/{conversation_id}"
+    if not visit.wants_fragment:
+        return visit.redirect(path)
+    async with as_actor(visit.app.pool, visit.actor) as conn:
+        conversation = await store.get_conversation(conn, conversation_id)
+        turns = await store.turns(conn, conversation_id)
+    context = _main(visit, conversation, turns) | await _sidebar(visit)
+    return visit.page("chat/_started.html", headers={"HX-Push-Url": path}, **context)
+
+
+async def ask(visit: Visit, conversation_id: UUID) -> Response[Any]:
+    """A further question of a conversation."""
+    question = await visit.field("question", max_length=MAX_QUESTION)
+    found = ConversationId(conversation_id)
+    started = await visit.app.answers.start(visit.actor, found, question)
+    if not visit.wants_fragment:
+        return visit.redirect(f"/conversas/{conversation_id}#m-{started.question_id}")
+    async with as_actor(visit.app.pool, visit.actor) as conn:
+        turns = await store.turns(conn, found)
+    turn = next(turn for turn in turns if turn.question.id == started.question_id)
+    return visit.page("chat/_turn.html", turn=turn, conversation_id=found, **_helpers(visit))
+
+
+async def regenerate(visit: Visit, conversation_id: UUID, answer_id: UUID) -> Response[Any]:
+    """Another answer to the same question."""
+    found, old = ConversationId(conversation_id), MessageId(answer_id)
+    async with as_actor(visit.app.pool, visit.actor) as conn:
+        turn = _turn_of(await store.turns(conn, found), old)
+    await visit.app.answers.start(visit.actor, found, turn.question.content, regenerate=old)
+    if not visit.wants_fragment:
+        return visit.redirect(f"/conversas/{conversation_id}#m-{turn.question.id}")
+    async with as_actor(visit.app.pool, visit.actor) as conn:
+        turns = await store.turns(conn, found)
+    again = next(each for each in turns if each.question.id == turn.question.id)
+    return visit.page("chat/_turn.html", turn=again, conversation_id=found, **_helpers(visit))
+
+
+async def events(
+    visit: Visit,
+    conversation_id: UUID,
+    answer_id: UUID,
+    last_event_id: Annotated[int, Parameter(header="Last-Event-ID", ge=0)] = 0,
+) -> ServerSentEvent:
+    """An answer as it is written: `status`, `text` (the whole text so far) and `done` events."""
+    async with as_actor(visit.app.pool, visit.actor) as conn:
+        await store.question_of(conn, ConversationId(conversation_id), MessageId(answer_id))
+    stream = _fragments(visit, ConversationId(conversation_id), MessageId(answer_id), last_event_id)
+    return ServerSentEvent(stream, headers={"Cache-Control": "no-store"})
+
+
+async def stop(visit: Visit, conversation_id: UUID, answer_id: UUID) -> Response[Any]:
+    """Ends an answer; what is written so far stays."""
+    await visit.app.answers.stop(visit.actor, MessageId(answer_id))
+    return visit.done(f"/conversas/{conversation_id}")
+
+
+async def title_form(visit: Visit, conversation_id: UUID) -> Response[str]:
+    """The form that renames a conversation."""
+    return await _conversation_form(visit, conversation_id, "chat/_rename.html", "chat/rename.html")
+
+
+async def rename(visit: Visit, conversation_id: UUID) -> Response[Any]:
+    """Gives a conversation another title."""
+    title = await visit.field("title", max_length=200)
+    found = ConversationId(conversation_id)
+    async with as_actor(visit.app.pool, visit.actor, write=True) as conn:
+        await store.rename(conn, found, title)
+        conversation = await store.get_conversation(conn, found)
+    if visit.wants_fragment:
+        return visit.page("chat/_renamed.html", item=conversation)
+    return visit.redirect(f"/conversas/{conversation_id}")
+
+
+async def delete_form(visit: Visit, conversation_id: UUID) -> Response[str]:
+    """Asks before a conversation is deleted."""
+    return await _conversation_form(visit, conversation_id, "chat/_delete.html", "chat/delete.html")
+
+
+async def delete(visit: Visit, conversation_id: UUID) -> Response[Any]:
+    """Deletes a conversation with all that is in it."""
+    async with as_actor(visit.app.pool, visit.actor, write=True) as conn:
+        await store.delete(conn, ConversationId(conversation_id))
+    return visit.redirect("/")
+
+
+async def _page(
+    visit: Visit, conversation: store.Conversation | None, turns: list[Turn], fragment: str
+) -> Response[str]:
+    context = _main(visit, conversation, turns)
+    if visit.wants_fragment:
+        return visit.page(fragment, **context)
+    return visit.page("chat/page.html", **context, **await _sidebar(visit))
+
+
+def _main(
+    visit: Visit, conversation: store.Conversation | None, turns: list[Turn]
+) -> dict[str, Any]:
+    return {
+        "conversation": conversation,
+        "conversation_id": conversation.id if conversation else None,
+        "turns": turns,
+        "running": any(turn.answers[-1].state == "running" for turn in turns),
+        "suggestions": visit.app.suggestions if conversation is None else [],
+        **_helpers(visit),
+    }
+
+
+async def _sidebar(visit: Visit, query: str = "", before: datetime | None = None) -> dict[str, Any]:
+    async with as_actor(visit.app.pool, visit.actor) as conn:
+        found = await store.list_conversations(conn, query=query, limit=PAGE + 1, before=before)
+    shown = found[:PAGE]
+    return {
+        "groups": visit.language.by_day((item.updated_at, item) for item in shown),
+        "query": query,
+        "more": shown[-1].updated_at if len(found) > PAGE else None,
+    }
+
+
+async def _conversation_form(
+    visit: Visit, conversation_id: UUID, fragment: str, page: str
+) -> Response[str]:
+    async with as_actor(visit.app.pool, visit.actor) as conn:
+        conversation = await store.get_conversation(conn, ConversationId(conversation_id))
+    if visit.wants_fragment:
+        return visit.page(fragment, item=conversation)
+    return visit.page(page, item=conversation, **await _sidebar(visit))
+
+
+async def _fragments(
+    visit: Visit, conversation_id: ConversationId, answer_id: MessageId, after: int
+) -> AsyncIterator[ServerSentEventMessage]:
+    source = visit.app.answers.events(visit.actor, answer_id, after)
+    limit = float(visit.app.settings.web.stream_timeout_s)
+    async for event in paced(source, limit=limit):
+        if event is None:
+            yield ServerSentEventMessage(comment="")
+        elif event.kind == "text":
+            yield _message(event.seq, "text", markdown.to_html(event.text))
+        elif event.kind == "status":
+            yield _message(event.seq, "status", _status(visit, event.text))
+        else:
+            html = visit.html(
+                "chat/_answer.html",
+                answer=event.message or _hidden(answer_id),
+                conversation_id=conversation_id,
+                **_helpers(visit),
+            )
+            yield _message(event.seq, "done", html)
+            return
+
+
+def _status(visit: Visit, word: str) -> str:
+    """A status word of the answer as a sentence."""
+    kind, _colon, place = word.partition(":")
+    if kind == "queued":
+        return visit.translate("Waiting in the queue: place %(place)s…", place=place or "1")
+    if kind == "writing":
+        return visit.translate("Reading the passages found…")
+    return visit.translate("Searching the documents…")
+
+
+def _hidden(answer_id: MessageId) -> Message:
+    """An answer whose documents went out of the reader's reach while it was written."""
+    return Message(
+        id=answer_id,
+        role="assistant",
+        content="",
+        state="done",
+        refused=False,
+        engine="",
+        excerpts=False,
+        error_code=None,
+        created_at=datetime.now().astimezone(),
+        hidden=True,
+    )
+
+
+def _message(seq: int, kind: str, html: str) -> ServerSentEventMessage:
+    return ServerSentEventMessage(data=html, event=kind, id=seq)
+
+
+def _turn_of(turns: list[Turn], answer_id: MessageId) -> Turn:
+    for turn in turns:
+        if any(answer.id == answer_id for answer in turn.answers):
+            return turn
+    raise Invalid(_("This answer cannot be written again."))
+
+
+def _helpers(visit: Visit) -> dict[str, Any]:
+    """What the templates of an answer call."""
+
+    def label(citation: Citation) -> str:
+        return visit.translate(
+            "Source %(number)s: %(title)s, page %(page)s",
+            number=citation.number,
+            title=citation.title or citation.filename,
+            page=citation.page_from,
+        )
+
+    def body(answer: Message) -> str:
+        links = {c.number: (citation_path(answer.id, c), label(c)) for c in answer.citations}
+        return markdown.to_html(answer.content, links)
+
+    return {
+        "answer_html": body,
+        "citation_label": label,
+        "citation_path": citation_path,
+        "error_sentence": lambda code: visit.language.gettext(errors.describe(code)),
+        "max_question": MAX_QUESTION,
+    }
+
+
+def citation_path(message_id: MessageId, citation: Citation, kind: str = "cited") -> str:
+    """The address of the page that a citation points to."""
+    mark = f"m={message_id}&c={citation.number}" + ("&k=nearest" if kind == "nearest" else "")
+    return f"/documentos/{citation.version_id}/pagina/{citation.page_from}?{mark}"

@@ -1,0 +1,116 @@
+"""The one place where errors become pages: a sentence, a code, the way on; never a traceback."""
+
+from __future__ import annotations
+
+import logging
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from litestar import Response
+from litestar.exceptions import HTTPException
+from litestar.response import Redirect
+
+from govbot import errors, logs
+from govbot.errors import GovBotError, NotSignedIn
+from govbot.web.guards import MustChangePassword
+from govbot.web.i18n import _
+from govbot.web.visit import HttpRequest, Visit, sign_in_path
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+log = logging.getLogger(__name__)
+
+CHANGE_PATH = "/conta/senha"
+
+_BY_STATUS: dict[int, type[GovBotError]] = {
+    401: errors.NotSignedIn,
+    403: errors.Denied,
+    404: errors.NotFound,
+    405: errors.NotFound,
+    409: errors.Conflict,
+    413: errors.TooLarge,
+    429: errors.Busy,
+    503: errors.Unavailable,
+}
+# Codes that are stored with an answer and have no class of their own.
+_SENTENCES = {
+    "E-INTERRUPTED": _("The answer was interrupted because GovBot was restarted. Ask again."),
+    "E-TIMEOUT": _("The answer took too long. Ask again, perhaps in fewer words."),
+}
+
+
+def handlers(visit_of: Callable[[HttpRequest], Visit]) -> dict[Any, Any]:
+    """Exception handlers for the whole site."""
+
+    def own(request: HttpRequest, error: GovBotError) -> Response[Any]:
+        if error.status >= 500:
+            log.warning(
+                "A request failed: %s", error.error_code, extra={"action": "request.failed"}
+            )
+        return _answer(visit_of(request), error)
+
+    def foreign(request: HttpRequest, error: HTTPException) -> Response[Any]:
+        if error.status_code >= 500:
+            return unknown(request, error)
+        kind = _BY_STATUS.get(error.status_code, errors.Invalid)
+        return _answer(visit_of(request), kind())
+
+    def unknown(request: HttpRequest, error: Exception) -> Response[Any]:
+        log.error(
+            "A request failed unexpectedly", exc_info=error, extra={"action": "request.failed"}
+        )
+        return _answer(visit_of(request), GovBotError())
+
+    return {GovBotError: own, HTTPException: foreign, Exception: unknown}
+
+
+def describe(code: str | None) -> str:
+    """The message id of a stored error code."""
+    if code in _SENTENCES:
+        return _SENTENCES[code]
+    kind = _by_code().get(code or "", GovBotError)
+    return (kind.__doc__ or "").strip()
+
+
+@cache
+def _by_code() -> dict[str, type[GovBotError]]:
+    found: dict[str, type[GovBotError]] = {}
+    waiting = [GovBotError]
+    while waiting:
+        kind = waiting.pop()
+        found.setdefault(kind.code, kind)
+        waiting.extend(kind.__subclasses__())
+    return found
+
+
+def _answer(visit: Visit, error: GovBotError) -> Response[Any]:
+    if isinstance(error, NotSignedIn):
+        return _elsewhere(visit, sign_in_path(visit.request), error)
+    if isinstance(error, MustChangePassword):
+        return _elsewhere(visit, CHANGE_PATH, error)
+    template = "errors/_notice.html" if visit.wants_fragment else "errors/error.html"
+    return visit.page(
+        template,
+        status=error.status,
+        sentence=visit.language.sentence(error),
+        code=error.error_code,
+        status_code=error.status,
+        request_id=logs.request_id.get(),
+    )
+
+
+def _elsewhere(visit: Visit, path: str, error: GovBotError) -> Response[Any]:
+    """Browsers that show pages are sent on; everything else gets the status."""
+    if visit.wants_fragment:
+        return Response("", status_code=error.status, headers={"HX-Redirect": path})
+    if visit.request.method == "GET" and "text/html" in visit.request.headers.get("accept", ""):
+        return Redirect(path, status_code=303)
+    return visit.page(
+        "errors/error.html",
+        status=error.status,
+        sentence=visit.language.sentence(error),
+        code=error.error_code,
+        status_code=error.status,
+        request_id=logs.request_id.get(),
+    )

@@ -1,0 +1,81 @@
+"""The frame around every response: request id, security headers, metrics."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, cast
+
+from litestar.datastructures import MutableScopeHeaders
+
+from govbot import logs, metrics
+from govbot.ids import new_id
+
+if TYPE_CHECKING:
+    from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
+
+POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data:",
+        "connect-src 'self'",
+        "manifest-src 'self'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+        "base-uri 'none'",
+    )
+)
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+HSTS = "max-age=31536000"
+
+
+class Frame:
+    """Wraps the application; a header that a handler has set stays as it is."""
+
+    def __init__(self, app: ASGIApp, *, secure: bool) -> None:
+        self.app = app
+        self.headers = HEADERS | ({"Strict-Transport-Security": HSTS} if secure else {})
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if str(scope["type"]) != "http":
+            await self.app(scope, receive, send)
+            return
+        request_id = new_id().hex[-12:]
+        mark = logs.request_id.set(request_id)
+        started, status = time.perf_counter(), 500
+
+        async def framed(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableScopeHeaders.from_message(message)
+                for name, value in self.headers.items():
+                    headers.setdefault(name, value)
+                headers["X-Request-Id"] = request_id
+            await send(message)
+
+        try:
+            await self.app(scope, receive, framed)
+        finally:
+            logs.request_id.reset(mark)
+            metrics.observe_request(
+                cast("HTTPScope", scope)["method"],
+                _route(scope),
+                status,
+                time.perf_counter() - started,
+            )
+
+
+def _route(scope: Scope) -> str:
+    """The pattern of the route, never the path: paths hold ids."""
+    return str(scope.get("path_template") or "unknown")

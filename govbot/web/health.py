@@ -1,0 +1,73 @@
+"""For load balancers and monitoring: is it alive, is it ready, what are its figures."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from ipaddress import ip_address
+from typing import Any
+
+from litestar import Response
+
+from govbot import metrics
+from govbot.auth.sessions import session_of
+from govbot.db import schema
+from govbot.db.access import Role, as_system
+from govbot.errors import Denied, GovBotError
+from govbot.web.visit import SESSION_COOKIE, Visit
+
+log = logging.getLogger(__name__)
+
+Check = Callable[[], bool]
+
+
+async def healthz() -> Response[str]:
+    """The process answers."""
+    return Response("ok\n", media_type="text/plain")
+
+
+async def readyz(visit: Visit, worker_alive: Check) -> Response[dict[str, str]]:
+    """200 when the database answers with the right schema and documents are processed."""
+    found = {"database": "ok", "schema": "ok", "worker": "ok"}
+    try:
+        async with as_system(visit.app.pool) as conn:
+            await conn.execute("SELECT 1")
+            try:
+                await schema.check(conn)
+            except GovBotError:
+                found["schema"] = "wrong version"
+    except GovBotError:
+        found |= {"database": "no answer", "schema": "unknown"}
+    if not worker_alive():
+        found["worker"] = "stopped"
+    ready = set(found.values()) == {"ok"}
+    if not ready:
+        log.warning("Not ready: %s", found, extra={"action": "service.not-ready"})
+    return Response(found, status_code=200 if ready else 503)
+
+
+async def figures(visit: Visit) -> Response[bytes]:
+    """Prometheus metrics, for this machine itself and for administrators."""
+    if not (_from_this_machine(visit) or await _is_administrator(visit)):
+        raise Denied
+    return Response(metrics.render(), media_type=metrics.CONTENT_TYPE)
+
+
+def _from_this_machine(visit: Visit) -> bool:
+    """A loopback address that no proxy has passed on."""
+    headers = visit.request.headers
+    if any(name in headers for name in ("x-forwarded-for", "forwarded", "x-real-ip")):
+        return False
+    try:
+        return ip_address(visit.ip).is_loopback
+    except ValueError:
+        return False
+
+
+async def _is_administrator(visit: Visit) -> bool:
+    token: Any = visit.request.cookies.get(SESSION_COOKIE)
+    if not token:
+        return False
+    async with as_system(visit.app.pool) as conn:
+        session = await session_of(conn, token, ip=visit.ip, settings=visit.app.settings.auth)
+    return session is not None and session.actor.role is Role.ADMIN

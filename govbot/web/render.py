@@ -1,0 +1,88 @@
+"""Templates to HTML: one Jinja environment per language, the same context for every page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+from govbot import __version__
+from govbot.db.access import Role
+from govbot.web import i18n, markdown
+from govbot.web.assets import Assets
+
+if TYPE_CHECKING:
+    from govbot.web.visit import Visit
+
+
+@dataclass(frozen=True, slots=True)
+class NavItem:
+    """An entry of the main menu; `roles` empty means everybody who is signed in."""
+
+    path: str
+    label: str
+    icon: str
+    roles: tuple[Role, ...] = ()
+
+
+class Renderer:
+    """Fills templates. Strict: a name that is missing is an error, not an empty place."""
+
+    def __init__(self, templates: Path, assets: Assets, nav: Sequence[NavItem]) -> None:
+        self.templates = templates
+        self.assets = assets
+        self.nav = tuple(nav)
+        self._environment = cache(self._build)
+
+    def html(self, template: str, visit: Visit, context: Mapping[str, object]) -> str:
+        """The template's text for this visit."""
+        language = visit.language
+        path = visit.request.url.path
+        shared = {
+            "visit": visit,
+            "language": language,
+            "languages": i18n.LANGUAGES,
+            "organisation": visit.app.settings.organisation,
+            "session": visit.session,
+            "nav": [item for item in self.nav if not item.roles or visit.may(*item.roles)],
+            "path": path,
+            "version": __version__,
+        }
+        found = self._environment(language.code).get_template(template)
+        return found.render({**shared, **context})
+
+    def _build(self, code: str) -> Environment:
+        environment = Environment(
+            loader=FileSystemLoader(self.templates),
+            autoescape=select_autoescape(["html"]),
+            undefined=StrictUndefined,
+            extensions=["jinja2.ext.i18n"],
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        language = i18n.language(code)
+        environment.install_gettext_translations(  # type: ignore[attr-defined]
+            _Catalog(language), newstyle=True
+        )
+        environment.globals["static"] = self.assets.url
+        environment.filters.update(
+            day=language.day,
+            moment=language.moment,
+            time=language.time,
+            number=language.number,
+            markdown=markdown.to_html,
+            lines=markdown.to_text,
+        )
+        return environment
+
+
+class _Catalog:
+    """What Jinja's i18n extension asks of a catalog."""
+
+    def __init__(self, language: i18n.Language) -> None:
+        self.gettext: Any = language.gettext
+        self.ngettext: Any = language.ngettext

@@ -1,0 +1,175 @@
+"""A page of a document with the cited passage marked, and the original file.
+
+Every look goes through row-level security as the one who asks: what they may not read does not
+exist for them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from litestar import Response
+from litestar.params import Parameter
+from litestar.response import File
+
+from govbot import audit
+from govbot.chat.store import Citation, get_citation
+from govbot.db.access import as_actor
+from govbot.documents import store
+from govbot.documents.types import Document, Version
+from govbot.errors import BadDocument, NotFound
+from govbot.extract import PDF
+from govbot.extract.render import WIDTHS, PagePicture, PageRenderer
+from govbot.ids import MessageId, VersionId
+from govbot.web.headers import POLICY
+from govbot.web.visit import Visit
+
+# The browser's own PDF viewer draws with inline styles in a document of its own.
+PDF_POLICY = POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'").replace(
+    "default-src 'none'", "default-src 'none'; object-src 'self'; plugin-types application/pdf"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What the database says about the page, read in one transaction."""
+
+    document: Document
+    version: Version
+    number: int
+    pages: int
+    text: str
+    citation: Citation | None
+
+
+async def page(
+    visit: Visit,
+    pages: PageRenderer,
+    version_id: UUID,
+    number: Annotated[int, Parameter(ge=1, le=1_000_000)],
+    m: UUID | None = None,
+    c: Annotated[int | None, Parameter(ge=1, le=999)] = None,
+    k: Literal["cited", "nearest"] = "cited",
+) -> Response[str]:
+    """Page `number`; `m`, `c` and `k` name the citation (message, number, kind) to mark."""
+    opened = await _open(visit, VersionId(version_id), number, m, c, k)
+    picture = await _picture(visit, pages, opened)
+    context: dict[str, Any] = {
+        "opened": opened,
+        "picture": picture,
+        "parts": _parts(opened),
+        "mark": _mark(m, c, k),
+        "quote": opened.citation.quote if opened.citation else "",
+    }
+    if visit.wants_fragment:
+        return visit.page("viewer/_page.html", **context)
+    return visit.page("viewer/page.html", **context)
+
+
+async def image(
+    visit: Visit,
+    pages: PageRenderer,
+    version_id: UUID,
+    number: Annotated[int, Parameter(ge=1, le=1_000_000)],
+    largura: int = WIDTHS[0],
+) -> Response[bytes]:
+    """The picture of a page of a PDF."""
+    async with as_actor(visit.app.pool, visit.actor) as conn:
+        version = await store.get_version(conn, VersionId(version_id))
+    if version.mime != PDF:
+        raise NotFound
+    width = min((w for w in WIDTHS if w >= largura), default=WIDTHS[-1])
+    path = visit.app.files.path_of(version.sha256)
+    picture = await pages.page(path, number, width=width)
+    return Response(picture.image, media_type=picture.media_type)
+
+
+async def original(visit: Visit, version_id: UUID, abrir: bool = False) -> File:
+    """The file as it was put in; `abrir` shows a PDF in the browser instead of saving it."""
+    found = VersionId(version_id)
+    async with as_actor(visit.app.pool, visit.actor, write=True) as conn:
+        version = await store.get_version(conn, found)
+        document = await store.get_document(conn, version.document_id)
+        await _record(visit, conn, version, {"file": True})
+    inline = abrir and version.mime == PDF
+    path = visit.app.files.path_of(version.sha256)
+    if not path.is_file():
+        raise NotFound
+    # HTML and text of unknown hands never run or render as part of this site.
+    media_type = version.mime if version.mime not in ("text/html",) else "application/octet-stream"
+    return File(
+        path,
+        filename=document.filename,
+        media_type=media_type,
+        content_disposition_type="inline" if inline else "attachment",
+        headers={"Content-Security-Policy": PDF_POLICY} if inline else None,
+    )
+
+
+async def _open(
+    visit: Visit, version_id: VersionId, number: int, m: UUID | None, c: int | None, kind: Any
+) -> Opened:
+    async with as_actor(visit.app.pool, visit.actor, write=True) as conn:
+        version = await store.get_version(conn, version_id)
+        document = await store.get_document(conn, version.document_id)
+        total = await store.page_count(conn, version_id)
+        text = await store.page_text(conn, version_id, number)
+        citation = None
+        if m is not None and c is not None:
+            citation = await get_citation(conn, MessageId(m), c, kind)
+            if citation.version_id != version_id:
+                raise NotFound
+        await _record(visit, conn, version, {"page": number})
+    return Opened(document, version, number, max(total, version.pages), text, citation)
+
+
+async def _record(visit: Visit, conn: Any, version: Version, details: dict[str, Any]) -> None:
+    await audit.record(
+        conn,
+        actor=visit.actor,
+        action="document.opened",
+        resource=f"document:{version.document_id}",
+        details={"version": version.number, **details},
+    )
+
+
+async def _picture(visit: Visit, pages: PageRenderer, opened: Opened) -> PagePicture | None:
+    """The page as a picture with the passage's place; None for what has no pages to draw."""
+    if opened.version.mime != PDF:
+        return None
+    path = visit.app.files.path_of(opened.version.sha256)
+    quote = ""
+    if opened.citation and _holds(opened.citation, opened.number):
+        quote = opened.citation.quote
+    try:
+        return await pages.page(path, opened.number, width=WIDTHS[0], quote=quote)
+    except (BadDocument, NotFound):
+        return None
+
+
+def _holds(citation: Citation, number: int) -> bool:
+    return citation.page_from <= number <= citation.page_to
+
+
+def _parts(opened: Opened) -> tuple[str, str, str]:
+    """The page's text before, in and after the cited passage."""
+    text, citation = opened.text, opened.citation
+    if citation is None or not _holds(citation, opened.number):
+        return text, "", ""
+    start = citation.start if opened.number == citation.page_from else 0
+    end = citation.end if opened.number == citation.page_to else len(text)
+    one_page = citation.page_from == citation.page_to
+    if one_page and text[start:end] != citation.quote:
+        found = text.find(citation.quote)
+        start, end = (found, found + len(citation.quote)) if found >= 0 else (start, end)
+    start, end = min(start, len(text)), min(max(end, start), len(text))
+    return text[:start], text[start:end], text[end:]
+
+
+def _mark(m: UUID | None, c: int | None, kind: str) -> str:
+    """The query that carries the citation to the pages before and after."""
+    if m is None or c is None:
+        return ""
+    return f"?m={m}&c={c}" + ("&k=nearest" if kind == "nearest" else "")
