@@ -1,13 +1,33 @@
 -- How it is found: chunks, their stems with statistics (BM25), their vectors.
 
--- Accents are folded on both sides before stemming, so that "licitacao" finds "licitação".
+-- Accents are folded on both sides before stemming, so that "licitacao" finds "licitação". Letters
+-- of old PDFs come as ligatures or with loose accents: NFKC first. Soft hyphens and zero-width
+-- spaces vanish.
 CREATE FUNCTION govbot_fold(t text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE STRICT
-RETURN translate(lower(t), 'áàâãäåéèêëíìîïóòôõöúùûüçñýº°ª', 'aaaaaaeeeeiiiiooooouuuucnyooa');
+RETURN translate(
+    lower(normalize(t, NFKC)),
+    'áàâãäåéèêëíìîïóòôõöúùûüçñý°' || U&'\00AD\200B',
+    'aaaaaaeeeeiiiiooooouuuucnyo'
+);
 
+-- Stems. References are brought to one form first, because PostgreSQL's parser would read 27/2020
+-- as a file, 8.112 as a fraction, -2021 as a negative number and art.5 as a host:
+-- "Lei nº 8.112/1990" and "lei 8112 de 1990" share lei, 8112 and 1990; "art. 37, § 6º" and
+-- "artigo 37, parágrafo 6" are the same. From the inside out: §, thousands, leading zeros,
+-- ordinals, number signs, art.; then punctuation.
 CREATE FUNCTION govbot_tsv(t text) RETURNS tsvector
 LANGUAGE sql IMMUTABLE PARALLEL SAFE STRICT
-RETURN to_tsvector('pg_catalog.portuguese'::regconfig, govbot_fold(t));
+RETURN to_tsvector('pg_catalog.portuguese'::regconfig, translate(
+    regexp_replace(regexp_replace(regexp_replace(regexp_replace(regexp_replace(
+        replace(govbot_fold(t), '§', ' paragrafo '),
+        '(?<=\d)\.(?=\d{3}(?!\d))', '', 'g'),
+        '\m0+(?=\d)', '', 'g'),
+        '\m(\d+)[oa]s?\M', '\1', 'g'),
+        '\mn[or]?s?\.?\s*(?=\d)', '', 'g'),
+        '\marts?\M', 'artigo', 'g'),
+    '!"#$%&''()*+,-./:;<=>?@[\]^_`{|}~', '                                '
+));
 
 CREATE TABLE embedding_models (
     id smallint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

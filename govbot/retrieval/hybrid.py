@@ -1,0 +1,211 @@
+"""The one statement of the search: BM25 and vectors, fused, under row-level security.
+
+Every table it names has a policy, so it sees, counts and weighs only what the actor may read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from psycopg import AsyncConnection
+from psycopg.errors import QueryCanceled
+from psycopg.rows import dict_row
+
+from govbot.errors import Unavailable
+from govbot.retrieval import lexical
+
+TIMEOUT_MS = 15_000
+
+# Compiling a plan costs more than the whole search takes.
+LIMITS = """
+SELECT set_config('statement_timeout', %(timeout_ms)s, true), set_config('jit', 'off', true)
+"""
+
+SEARCH = """
+WITH question AS MATERIALIZED (
+    SELECT t.lexeme, p.position
+    FROM unnest(govbot_tsv(%(question)s)) t, unnest(t.positions) p (position)
+    WHERE t.lexeme <> ALL (%(asking_stems)s::text[])
+    ORDER BY p.position, t.lexeme
+    LIMIT %(max_positions)s
+),
+asked AS MATERIALIZED (
+    SELECT q.lexeme, min(q.position) AS position
+    FROM question q
+    GROUP BY q.lexeme
+    ORDER BY 2, 1
+    LIMIT %(max_stems)s
+),
+-- Totals are kept per collection; an actor with single documents granted or refused needs a count.
+rules AS MATERIALIZED (
+    SELECT EXISTS (SELECT FROM govbot_allowed_documents())
+        OR EXISTS (SELECT FROM govbot_denied_documents()) AS by_document
+),
+scope AS MATERIALIZED (
+    SELECT k.chunks::float8 AS chunks, k.length::float8 / nullif(k.chunks, 0) AS mean_length
+    FROM (SELECT sum(s.chunks) AS chunks, sum(s.length) AS length FROM collection_stats s) k
+    WHERE NOT (SELECT r.by_document FROM rules r)
+    UNION ALL
+    SELECT k.chunks::float8, k.length::float8 / nullif(k.chunks, 0)
+    FROM (SELECT count(*) AS chunks, sum(c.length) AS length FROM chunks c) k
+    WHERE (SELECT r.by_document FROM rules r)
+),
+terms AS MATERIALIZED (
+    SELECT a.lexeme,
+           ln(1 + (greatest(s.chunks - f.chunks, 0) + 0.5) / (f.chunks + 0.5)) AS idf
+    FROM asked a
+    CROSS JOIN scope s
+    CROSS JOIN LATERAL (
+        SELECT CASE WHEN (SELECT r.by_document FROM rules r)
+            THEN (SELECT count(*) FROM postings p WHERE p.lexeme = a.lexeme)
+            ELSE (SELECT coalesce(sum(t.chunks), 0) FROM term_stats t WHERE t.lexeme = a.lexeme)
+        END::float8 AS chunks
+    ) f
+    WHERE s.chunks > 0
+),
+matched AS MATERIALIZED (
+    SELECT p.chunk_id,
+           sum(t.idf * p.tf * (%(k1)s + 1)
+               / (p.tf + %(k1)s * (1 - %(b)s + %(b)s * p.length / s.mean_length))) AS bm25
+    FROM terms t
+    JOIN postings p ON p.lexeme = t.lexeme
+    CROSS JOIN scope s
+    GROUP BY p.chunk_id
+    ORDER BY 2 DESC, 1
+    LIMIT %(candidates)s
+),
+pairs AS MATERIALIZED (
+    SELECT DISTINCT tsquery_phrase(
+        quote_literal(n.lexeme)::tsquery, quote_literal(n.next_lexeme)::tsquery, n.distance
+    ) AS phrase
+    FROM (
+        SELECT q.lexeme,
+               lead(q.lexeme) OVER (ORDER BY q.position) AS next_lexeme,
+               lead(q.position) OVER (ORDER BY q.position) - q.position AS distance
+        FROM question q
+        JOIN asked a ON a.lexeme = q.lexeme
+    ) n
+    WHERE n.next_lexeme IS NOT NULL
+),
+by_words AS MATERIALIZED (
+    SELECT m.chunk_id, m.bm25 + %(pair_bonus)s * m.pairs AS score
+    FROM (
+        SELECT r.chunk_id, r.bm25, (
+            SELECT count(*)
+            FROM chunks c
+            JOIN pairs x ON c.tsv @@ x.phrase
+            WHERE c.id = r.chunk_id AND r.rank <= %(pair_depth)s
+        ) AS pairs
+        FROM (
+            SELECT m.chunk_id, m.bm25, row_number() OVER (ORDER BY m.bm25 DESC, m.chunk_id) AS rank
+            FROM matched m
+        ) r
+    ) m
+),
+model AS MATERIALIZED (
+    SELECT m.id
+    FROM embedding_models m
+    WHERE m.state = 'active' AND m.fingerprint = %(fingerprint)s
+),
+-- Up to a limit every readable vector is compared, which finds what no index finds under filters
+-- (HNSW loses the nearest readable ones when nearer ones are not readable). Above it only the
+-- vectors of what the words found are.
+by_meaning AS MATERIALIZED (
+    (
+        SELECT v.chunk_id, 1 - (v.embedding <=> %(vector)s::halfvec) AS score
+        FROM chunk_vectors v
+        WHERE v.model_id = (SELECT m.id FROM model m)
+          AND (SELECT s.chunks FROM scope s) <= %(exact_scan_limit)s
+        ORDER BY v.embedding <=> %(vector)s::halfvec, v.chunk_id
+        LIMIT %(candidates)s
+    )
+    UNION ALL
+    SELECT v.chunk_id, 1 - (v.embedding <=> %(vector)s::halfvec)
+    FROM matched m
+    JOIN chunk_vectors v ON v.chunk_id = m.chunk_id AND v.model_id = (SELECT m.id FROM model m)
+    WHERE (SELECT s.chunks FROM scope s) > %(exact_scan_limit)s
+),
+fused AS (
+    SELECT coalesce(w.chunk_id, v.chunk_id) AS chunk_id,
+           (1 - %(weight)s) * coalesce(w.share, 0) + %(weight)s * coalesce(v.share, 0) AS score,
+           coalesce(w.score, 0) AS lexical,
+           coalesce(v.score, 0) AS dense
+    FROM (
+        SELECT b.chunk_id, b.score,
+               coalesce((b.score - min(b.score) OVER ())
+                        / nullif(max(b.score) OVER () - min(b.score) OVER (), 0), 1) AS share
+        FROM by_words b
+        WHERE %(weight)s < 1
+    ) w
+    FULL JOIN (
+        SELECT b.chunk_id, b.score,
+               coalesce((b.score - min(b.score) OVER ())
+                        / nullif(max(b.score) OVER () - min(b.score) OVER (), 0), 1) AS share
+        FROM by_meaning b
+    ) v ON v.chunk_id = w.chunk_id
+    ORDER BY 2 DESC, 1
+    LIMIT %(limit)s
+)
+SELECT f.chunk_id, d.id AS document_id, c.version_id, coalesce(k.name, '') AS collection,
+       d.filename, d.title, v.number AS version, c.page_from, c.page_to, c.ord, c.heading, c.text,
+       c.start_offset AS start, c.end_offset AS end,
+       f.score, f.lexical, f.dense,
+       coalesce((SELECT sum(t.idf) FILTER (WHERE t.lexeme = ANY (tsvector_to_array(c.tsv)))
+                        / nullif(sum(t.idf), 0)
+                 FROM terms t), 0) AS coverage
+FROM fused f
+JOIN chunks c ON c.id = f.chunk_id
+JOIN documents d ON d.key = c.document_key
+JOIN document_versions v ON v.id = c.version_id
+LEFT JOIN collections k ON k.key = c.collection_key
+ORDER BY f.score DESC, f.chunk_id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class DenseQuery:
+    """The question as a vector; `weight` is its share in the fused score."""
+
+    vector: Sequence[float]
+    fingerprint: str
+    weight: float
+
+
+async def search(
+    conn: AsyncConnection[Any],
+    question: str,
+    *,
+    dense: DenseQuery | None,
+    candidates: int,
+    exact_scan_limit: int,
+    limit: int,
+) -> list[Mapping[str, Any]]:
+    """The best `limit` chunks as rows; without `dense`, by words alone.
+
+    `conn` is inside `as_actor`. Raises Unavailable after 15 seconds.
+    """
+    parameters = {
+        "question": lexical.bounded(question),
+        "asking_stems": list(lexical.ASKING_STEMS),
+        "max_positions": lexical.MAX_POSITIONS,
+        "max_stems": lexical.MAX_STEMS,
+        "k1": lexical.K1,
+        "b": lexical.B,
+        "pair_bonus": lexical.PAIR_BONUS,
+        "pair_depth": lexical.PAIR_DEPTH,
+        "fingerprint": dense.fingerprint if dense else None,
+        "vector": str(list(dense.vector)) if dense else None,
+        "weight": dense.weight if dense else 0.0,
+        "candidates": candidates,
+        "exact_scan_limit": exact_scan_limit,
+        "limit": limit,
+    }
+    try:
+        async with conn.pipeline(), conn.cursor(row_factory=dict_row) as cursor:
+            await conn.execute(LIMITS, {"timeout_ms": str(TIMEOUT_MS)})
+            await cursor.execute(SEARCH, parameters)
+            return list(await cursor.fetchall())
+    except QueryCanceled as error:
+        raise Unavailable("The search took too long: try again later.") from error

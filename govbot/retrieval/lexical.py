@@ -1,0 +1,46 @@
+"""What the words of a question ask for: BM25's constants, words without weight, bounds.
+
+The stems themselves are made by `govbot_tsv` in the database, for questions and documents alike.
+"""
+
+from __future__ import annotations
+
+# Robertson & Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond" (2009), section
+# 3.2: the usual values. Others (k1 0.9 to 1.5, b 0.4 to 0.75) made no difference beyond noise.
+K1 = 1.2
+B = 0.75
+
+# Each pair of neighbouring stems of the question that stands in a passage at the same distance
+# adds this much, for the best passages by BM25. Measured: tests/bench/README.md.
+PAIR_BONUS = 2.0
+PAIR_DEPTH = 50
+
+# A question longer than this is a pasted document; its first stems say what it is about.
+MAX_CHARACTERS = 8000
+MAX_STEMS = 64
+MAX_POSITIONS = 256
+
+# Stems of words that ask, but are not asked for; PostgreSQL's Portuguese stop words do not have
+# them. They would otherwise count as content that a passage lacks.
+ASKING_STEMS = (
+    "acord",
+    "cuj",
+    "conform",
+    "diz",
+    "explic",
+    "existent",
+    "inform",
+    "nest",
+    "ond",
+    "porqu",
+    "quant",
+    "quais",
+    "refer",
+    "segund",
+    "tal",
+)
+
+
+def bounded(question: str) -> str:
+    """The part of a question that is searched for; NUL, which PostgreSQL refuses, is a space."""
+    return question[:MAX_CHARACTERS].replace("\0", " ")

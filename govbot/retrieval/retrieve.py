@@ -1,0 +1,95 @@
+"""From a question to the passages that may answer it, and whether they can."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from psycopg import AsyncConnection
+
+from govbot.config import Settings
+from govbot.errors import Unavailable
+from govbot.models.embedder import Embedder
+from govbot.retrieval.hybrid import DenseQuery, search
+from govbot.retrieval.passages import Passage, diverse, passage_of
+
+log = logging.getLogger(__name__)
+
+Mode = Literal["hybrid", "lexical", "dense"]
+
+# Rows fetched for each passage wanted, so that there is a choice.
+CHOICE = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Retrieval:
+    """Passages, best first. `sufficient`: they hold enough of what is asked to attempt an answer.
+
+    `timings` are seconds: embed, search.
+    """
+
+    passages: list[Passage]
+    sufficient: bool
+    timings: dict[str, float] = field(default_factory=dict)
+
+
+async def retrieve(
+    conn: AsyncConnection[Any],
+    question: str,
+    *,
+    embedder: Embedder | None,
+    settings: Settings,
+    limit: int | None = None,
+    mode: Mode = "hybrid",
+) -> Retrieval:
+    """Finds passages among what the actor of `conn` (inside `as_actor`) may read.
+
+    A hybrid search goes on with the words alone when the embedder fails; mode "dense" raises
+    Unavailable then.
+    """
+    started = time.perf_counter()
+    dense = await _dense(question, embedder, mode)
+    embedded = time.perf_counter()
+    limit = limit or settings.retrieval.passages
+    rows = await search(
+        conn,
+        question,
+        dense=dense,
+        candidates=max(settings.retrieval.candidates, limit),
+        exact_scan_limit=settings.retrieval.exact_scan_limit,
+        limit=limit * CHOICE,
+    )
+    passages = diverse((passage_of(row) for row in rows), limit)
+    return Retrieval(
+        passages=passages,
+        sufficient=is_sufficient(passages, settings.retrieval.min_coverage),
+        timings={"embed": embedded - started, "search": time.perf_counter() - embedded},
+    )
+
+
+def is_sufficient(passages: list[Passage], min_coverage: float) -> bool:
+    """Whether one of the passages holds enough of the question's stems."""
+    return any(passage.coverage >= min_coverage for passage in passages)
+
+
+async def _dense(question: str, embedder: Embedder | None, mode: Mode) -> DenseQuery | None:
+    if mode == "lexical":
+        return None
+    if embedder is None:
+        if mode == "dense":
+            raise Unavailable("There is no embedder to search by meaning.")
+        return None
+    try:
+        vector = await embedder.embed_query(question)
+    except Unavailable as error:
+        if mode == "dense":
+            raise
+        log.warning(
+            "The embedder is not available; the search goes on with the words alone: %s",
+            error,
+            extra={"action": "retrieval.lexical-only"},
+        )
+        return None
+    return DenseQuery(vector, embedder.fingerprint, 1.0 if mode == "dense" else embedder.weight)
