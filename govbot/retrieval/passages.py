@@ -26,6 +26,7 @@ class Passage:
 
     chunk_id: int
     document_id: DocumentId
+    document_key: int
     version_id: VersionId
     collection: str
     filename: str
