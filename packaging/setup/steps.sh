@@ -41,18 +41,20 @@ pip_install() {
   fi
 }
 
+# On a terminal the line moves; elsewhere only the long wait is announced.
 moving_line() {
-  local line count=0
+  local line
   while IFS= read -r line; do
     case $line in
-      *Collecting*) count=$((count + 1)); line="$count packages read: ${line#*Collecting }" ;;
-      *'Building wheel for'*) line="${line#"${line%%[! ]*}"} (compiles C++, takes minutes)" ;;
-      *'Installing collected'*) line="installing $count packages" ;;
+      *'Building wheel for llama'*started*)
+        line='compiling llama.cpp, which takes minutes'
+        [[ -t 1 ]] || note "$line"
+        ;;
+      *Collecting*) line="reading ${line#*Collecting }" ;;
+      *'Installing collected'*) line='unpacking' ;;
       *) continue ;;
     esac
-    if [[ -t 1 ]]; then printf '\r\033[K    %.90s' "$line"; else
-      case $line in *compiles*|installing*) note "$line" ;; esac
-    fi
+    if [[ -t 1 ]]; then printf '\r\033[K    %.90s' "$line"; fi
   done
   if [[ -t 1 ]]; then printf '\r\033[K'; fi
 }
