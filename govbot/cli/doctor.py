@@ -1,0 +1,202 @@
+"""`govbot doctor`: look at every part of this installation and say what is wrong and what to do."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from govbot.cli import current_settings, output, run_async
+from govbot.errors import GovBotError
+
+if TYPE_CHECKING:
+    from govbot.config import Settings
+    from govbot.db.pool import Pool
+
+FREE_GB = 2  # less free space than this is reported as a problem
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What one look found; a part that is merely absent by choice is `ok` with a remark."""
+
+    check: str
+    ok: bool
+    detail: str
+
+
+def command(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Check this installation, part by part; exit code 1 when something must be done."""
+    checks = run_async(_examine)
+    if as_json:
+        output.print_json(checks)
+    else:
+        rows = [["ok" if c.ok else "FAIL", c.check, c.detail] for c in checks]
+        output.print_table(["", "check", "detail"], rows)
+    if not all(check.ok for check in checks):
+        raise typer.Exit(1)
+
+
+async def _examine() -> list[Check]:
+    settings = current_settings()
+    checks = [_configuration(settings), _data_folder(settings.data_dir)]
+    async with AsyncExitStack() as stack:
+        try:
+            pool = await _database(stack, settings)
+        except GovBotError as error:
+            checks.append(Check("database", False, str(error)))
+        else:
+            for name, look in (
+                ("database", _server),
+                ("schema", _schema),
+                ("documents", _documents),
+                ("queue", _queue),
+                ("accounts", _accounts),
+                ("audit log", _audit),
+            ):
+                checks.append(await _tried(name, look, pool))
+        checks.append(await _embedder(settings))
+    checks.append(_generator(settings))
+    checks.append(_ocr())
+    checks.append(_watched(settings))
+    return checks
+
+
+async def _tried(name: str, look: Callable[[Pool], Awaitable[str]], pool: Pool) -> Check:
+    try:
+        return Check(name, True, await look(pool))
+    except GovBotError as error:
+        return Check(name, False, str(error))
+
+
+def _configuration(settings: Settings) -> Check:
+    return Check("configuration", True, str(settings.file or "defaults (no govbot.toml found)"))
+
+
+def _data_folder(folder: Path) -> Check:
+    folder.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(folder).free / 1e9
+    return Check("data folder", free >= FREE_GB, f"{folder}: {free:.1f} GB free")
+
+
+async def _database(stack: AsyncExitStack, settings: Settings) -> Pool:
+    from govbot.db.database import open_database
+    from govbot.db.pool import open_pool
+
+    dsns = await stack.enter_async_context(open_database(settings, on_progress=output.say))
+    pool = await open_pool(dsns.app, size=2, name="govbot-doctor")
+    stack.push_async_callback(pool.close)
+    return pool
+
+
+async def _server(pool: Pool) -> str:
+    async with pool.connection() as conn:
+        cursor = await conn.execute(
+            "SELECT current_setting('server_version') AS server,"
+            " (SELECT extversion FROM pg_extension WHERE extname = 'vector') AS vector"
+        )
+        row = await cursor.fetchone()
+    return f"PostgreSQL {row['server']}, pgvector {row['vector']}" if row else ""
+
+
+async def _schema(pool: Pool) -> str:
+    from govbot.db import schema
+
+    async with pool.connection() as conn:
+        await schema.check(conn)
+    return schema.head() or ""
+
+
+async def _documents(pool: Pool) -> str:
+    from govbot.db.access import as_system
+
+    async with as_system(pool) as conn:
+        cursor = await conn.execute(
+            "SELECT state, count(*) AS n FROM document_versions GROUP BY state ORDER BY state"
+        )
+        rows = await cursor.fetchall()
+    return ", ".join(f"{row['n']} {row['state']}" for row in rows) or "none yet"
+
+
+async def _queue(pool: Pool) -> str:
+    async with pool.connection() as conn:
+        cursor = await conn.execute(
+            "SELECT status::text AS status, count(*) AS n FROM procrastinate_jobs GROUP BY status"
+        )
+        rows = await cursor.fetchall()
+    return ", ".join(f"{row['n']} {row['status']}" for row in rows) or "empty"
+
+
+async def _accounts(pool: Pool) -> str:
+    from govbot.db.access import as_system
+    from govbot.errors import Unavailable
+
+    async with as_system(pool) as conn:
+        cursor = await conn.execute(
+            "SELECT count(*) AS n, count(*) FILTER (WHERE role = 'admin') AS admins FROM users"
+            " WHERE disabled_at IS NULL"
+        )
+        row = await cursor.fetchone()
+    if row is None or not row["admins"]:
+        raise Unavailable("There is no administrator: run `govbot user add NAME --role admin`.")
+    return f"{row['n']} active, {row['admins']} of them administrators"
+
+
+async def _audit(pool: Pool) -> str:
+    from govbot import audit
+    from govbot.db.access import as_system
+    from govbot.errors import Conflict
+
+    async with as_system(pool) as conn:
+        report = await audit.verify(conn)
+    if report.first_broken is not None:
+        raise Conflict("The chain is broken at entry %(entry)s.", entry=report.first_broken)
+    return f"{report.entries} entries, the chain is whole"
+
+
+async def _embedder(settings: Settings) -> Check:
+    from govbot.models.embedder import open_embedder
+
+    try:
+        embedder = open_embedder(settings)
+        try:
+            vector = await embedder.embed_query("teste")
+        finally:
+            await embedder.aclose()
+    except GovBotError as error:
+        return Check("embedder", False, str(error))
+    return Check("embedder", True, f"{embedder.name}, {len(vector)} dimensions")
+
+
+def _generator(settings: Settings) -> Check:
+    from govbot.generate.router import kind_of
+
+    try:
+        kind = kind_of(settings.generation)
+    except GovBotError as error:
+        return Check("generator", False, str(error))
+    if kind == "llama":
+        file = Path(settings.generation.model_path)
+        return Check("generator", file.is_file(), f"llama: {file}")
+    if kind == "openai":
+        return Check("generator", True, f"openai: {settings.generation.base_url}")
+    return Check("generator", True, "extractive: no model is set, answers are excerpts")
+
+
+def _ocr() -> Check:
+    found = shutil.which("tesseract")
+    return Check("OCR", True, found or "tesseract is not installed: scans stay unread")
+
+
+def _watched(settings: Settings) -> Check:
+    folder = settings.watch.folder
+    if not folder:
+        return Check("watched folder", True, "none")
+    return Check("watched folder", Path(folder).is_dir(), folder)
