@@ -103,23 +103,39 @@ class Cluster:
             pid = int(lines[0])
         except (FileNotFoundError, IndexError, ValueError):
             return None
-        if not self._works_here(pid):
+        if not self._is_ours(pid, self.title()):
             return None
         socket_dir = lines[4] if len(lines) > 4 else ""
         return Postmaster(pid, socket_dir, ready=len(lines) > 7 and lines[7].strip() == "ready")
 
     def processes(self) -> Iterator[int]:
-        """Every live process of the server, whoever is its parent: they all work in `data`."""
+        """Every live process of the server, whoever is its parent."""
+        title = self.title() if self.data.exists() else ""
         for entry in Path("/proc").iterdir():
-            if entry.name.isdigit() and self._works_here(int(entry.name)):
+            if title and entry.name.isdigit() and self._is_ours(int(entry.name), title):
                 yield int(entry.name)
 
-    def _works_here(self, pid: int) -> bool:
+    def title(self) -> str:
+        """The server's cluster_name: it stands in the command line of each of its processes.
+
+        Their working folder would tell the same, but root in a plain container may not ask for
+        it (ptrace(2)). Inode and device stay the same when the folder is moved.
+        """
+        found = self.data.stat()
+        return f"govbot-{found.st_dev:x}-{found.st_ino:x}"
+
+    def _is_ours(self, pid: int, title: str) -> bool:
+        """Only processes of the cluster's own account count: a command line can be imitated."""
         try:
-            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-            return state not in "ZX" and Path(f"/proc/{pid}/cwd").samefile(self.data)
-        except (OSError, IndexError):
+            process = Path(f"/proc/{pid}")
+            if process.stat().st_uid != self.data.stat().st_uid:
+                return False
+            words = (process / "cmdline").read_bytes()  # empty for a zombie
+        except OSError:
             return False
+        return words.startswith(f"postgres: {title}: ".encode()) or (
+            f"cluster_name={title}".encode() in words.split(b"\0")
+        )
 
     def wipe_unfinished(self) -> None:
         """Remove what a killed initialisation left."""

@@ -296,8 +296,9 @@ class EmbeddedPostgres:
     def _launch(self, account: Account) -> None:
         self._tell("Starting the database")
         with self._cluster.start_log.open("wb") as output:
+            command = [str(self._programs / "postgres"), "-D", str(self._cluster.data)]
             self._child = account.popen(
-                [str(self._programs / "postgres"), "-D", str(self._cluster.data)],
+                [*command, "-c", f"cluster_name={self._cluster.title()}"],
                 cwd=self._cluster.data,
                 env=files.environment(),
                 stdout=output,

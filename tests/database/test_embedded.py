@@ -163,9 +163,12 @@ def test_a_path_that_cannot_work_is_refused_in_one_sentence(tmp_path: Path) -> N
 
 
 def test_what_is_committed_is_there_after_a_restart(tmp_path: Path) -> None:
-    with EmbeddedPostgres(tmp_path) as server, psycopg.connect(server.dsns().owner) as conn:
+    with (
+        EmbeddedPostgres(tmp_path, options=FAST) as server,
+        psycopg.connect(server.dsns().owner) as conn,
+    ):
         conn.execute("CREATE TABLE t AS SELECT 7 AS n")
-    with EmbeddedPostgres(tmp_path) as server:
+    with EmbeddedPostgres(tmp_path, options=FAST) as server:
         assert ask(server.dsns().owner, "SELECT n FROM t") == 7
 
 
@@ -176,7 +179,7 @@ def test_a_process_killed_while_it_initialises_does_no_harm(tmp_path: Path) -> N
             assert other.line() == "starting"
             time.sleep(delay)
             other.kill()
-    with EmbeddedPostgres(tmp_path) as server:
+    with EmbeddedPostgres(tmp_path, options=FAST) as server:
         assert ask(server.dsns().owner, "SELECT current_user") == "govbot_owner"
         assert not list((tmp_path / "postgres").glob("new-*"))
     assert not is_running(tmp_path)
@@ -188,7 +191,7 @@ def test_each_moment_of_the_first_start_may_be_the_last(tmp_path: Path, delay: f
         assert other.line() == "starting"
         time.sleep(delay)
         other.kill()
-    with EmbeddedPostgres(tmp_path) as server:
+    with EmbeddedPostgres(tmp_path, options=FAST) as server:
         assert ask(server.dsns().app, "SELECT '[1]'::vector::text") == "[1]"
     assert not is_running(tmp_path)
 
@@ -198,7 +201,7 @@ def test_processes_share_the_server_and_the_last_one_stops_it(tmp_path: Path) ->
         assert first.ready() == second.ready()
         first.let_go()
         assert is_running(tmp_path)
-        with EmbeddedPostgres(tmp_path) as third:
+        with EmbeddedPostgres(tmp_path, options=FAST) as third:
             assert ask(third.dsns().app, "SELECT 1") == 1
         assert is_running(tmp_path)
         second.let_go()
@@ -218,7 +221,7 @@ def test_after_kill_9_of_govbot_the_next_process_joins_the_server(tmp_path: Path
     with holder(tmp_path) as first:
         pid = first.ready()
         first.kill()
-    with EmbeddedPostgres(tmp_path) as server:
+    with EmbeddedPostgres(tmp_path, options=FAST) as server:
         assert server.pid == pid
     assert not is_running(tmp_path)
 
@@ -230,7 +233,7 @@ def test_after_kill_9_of_everything_the_next_start_recovers(tmp_path: Path) -> N
     for pid in list(Cluster(tmp_path / "postgres").processes()):
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-    with EmbeddedPostgres(tmp_path) as server:
+    with EmbeddedPostgres(tmp_path, options=FAST) as server:
         assert ask(server.dsns().app, "SELECT 1") == 1
 
 
@@ -348,6 +351,16 @@ def test_in_a_closed_folder_the_server_keeps_one_capability_only(tmp_path: Path)
 
 
 @as_root
+def test_root_of_a_plain_container_can_run_it_too(tmp_path: Path) -> None:
+    docker = "chown dac_override fowner fsetid kill setgid setuid setpcap net_raw mknod"
+    bounds = ",".join(f"+{name}" for name in docker.split())
+    with holder(tmp_path / "data", "setpriv", f"--bounding-set=-all,{bounds}") as other:
+        other.ready()
+        other.let_go()
+    assert not is_running(tmp_path / "data")
+
+
+@as_root
 def test_a_user_who_does_not_exist_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadConfig, match='there is no user "nemo"'):
         EmbeddedPostgres(tmp_path, run_as="nemo").start()
@@ -387,7 +400,7 @@ def test_an_ordinary_user_runs_it_as_himself_and_root_may_join(open_folder: Path
     with holder(open_folder / "a b", *become, python=ordinary_python()) as other:
         pid = other.ready()
         assert Path(f"/proc/{pid}").stat().st_uid == uid
-        with EmbeddedPostgres(open_folder / "a b") as server:
+        with EmbeddedPostgres(open_folder / "a b", options=FAST) as server:
             assert server.pid == pid
             assert ask(server.dsns().owner, "SELECT current_user") == "govbot_owner"
         other.let_go()
