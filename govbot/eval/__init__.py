@@ -1,0 +1,1 @@
+"""Measuring retrieval and answers on a set of questions with known answers."""
