@@ -46,11 +46,11 @@ async def test_an_entry_belongs_to_the_transaction_of_its_act(pool: Pool, troupe
 @pytest.mark.parametrize(
     "change",
     [
-        "UPDATE audit_log SET details = '{}' WHERE seq = 3",
-        "UPDATE audit_log SET at = at + interval '1 second' WHERE seq = 3",
-        "UPDATE audit_log SET actor_name = 'other' WHERE seq = 3",
-        "DELETE FROM audit_log WHERE seq = 3",
-        "UPDATE audit_log SET hash = sha256('x') WHERE seq = 3",
+        "UPDATE audit_log SET details = '{}' WHERE seq = 7",
+        "UPDATE audit_log SET at = at + interval '1 second' WHERE seq = 7",
+        "UPDATE audit_log SET actor_name = 'other' WHERE seq = 7",
+        "DELETE FROM audit_log WHERE seq = 7",
+        "UPDATE audit_log SET hash = sha256('x') WHERE seq = 7",
     ],
 )
 async def test_verify_names_the_first_entry_that_was_changed(
@@ -62,7 +62,7 @@ async def test_verify_names_the_first_entry_that_was_changed(
         await conn.execute(change.encode())
     async with as_system(pool) as conn2:
         report = await audit.verify(conn2)
-    assert report.first_broken == 3
+    assert report.first_broken == 7
 
 
 @pytest.mark.parametrize(
