@@ -88,8 +88,13 @@ async def entries(
     before: int | None = None,
     action: str | None = None,
     actor: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
 ) -> list[Entry]:
-    """The newest entries first; `before` is the sequence number to go on from."""
+    """The newest entries first; `before` is the sequence number to go on from.
+
+    `since` is the first moment that counts, `until` the first that does not any more.
+    """
     cursor = await conn.execute(
         """
         SELECT seq, at, actor_id, actor_name, action, resource, details, ip, prev_hash, hash
@@ -97,12 +102,39 @@ async def entries(
         WHERE (%(before)s::bigint IS NULL OR seq < %(before)s::bigint)
           AND (%(action)s::text IS NULL OR action = %(action)s::text)
           AND (%(actor)s::text IS NULL OR actor_name = %(actor)s::text)
+          AND (%(since)s::timestamptz IS NULL OR at >= %(since)s::timestamptz)
+          AND (%(until)s::timestamptz IS NULL OR at < %(until)s::timestamptz)
         ORDER BY seq DESC
         LIMIT %(limit)s
         """,
-        {"before": before, "action": action, "actor": actor, "limit": limit},
+        {
+            "before": before,
+            "action": action,
+            "actor": actor,
+            "since": since,
+            "until": until,
+            "limit": limit,
+        },
     )
     return [Entry(**row) for row in await cursor.fetchall()]
+
+
+async def actions(conn: Connection) -> list[str]:
+    """The actions that occur in the log, by name; found by skipping along the index."""
+    cursor = await conn.execute(
+        """
+        WITH RECURSIVE found AS (
+            (SELECT action FROM audit_log ORDER BY action LIMIT 1)
+            UNION ALL
+            SELECT (SELECT a.action FROM audit_log a
+                    WHERE a.action > f.action ORDER BY a.action LIMIT 1)
+            FROM found f
+            WHERE f.action IS NOT NULL
+        )
+        SELECT action FROM found WHERE action IS NOT NULL
+        """
+    )
+    return [str(row["action"]) for row in await cursor.fetchall()]
 
 
 async def verify(conn: Connection) -> AuditReport:

@@ -90,6 +90,13 @@ async def remove_member(
     await _record_change(conn, group_id, user_id, "removed", by)
 
 
+async def get(conn: Connection, group_id: GroupId) -> Group:
+    """The group with this id; NotFound otherwise."""
+    for group in await list_groups(conn, group_id=group_id):
+        return group
+    raise NotFound
+
+
 async def by_name(conn: Connection, name: str) -> Group:
     """The group with this name; NotFound otherwise."""
     for group in await list_groups(conn, name=name.strip()):
@@ -97,18 +104,21 @@ async def by_name(conn: Connection, name: str) -> Group:
     raise NotFound("There is no group named %(name)s.", name=name)
 
 
-async def list_groups(conn: Connection, *, name: str | None = None) -> list[Group]:
-    """All groups by name, or the one with `name`."""
+async def list_groups(
+    conn: Connection, *, name: str | None = None, group_id: GroupId | None = None
+) -> list[Group]:
+    """All groups by name, or the one with `name` or `group_id`."""
     cursor = await conn.execute(
         """
         SELECT g.id, g.name,
                ARRAY(SELECT u.username FROM memberships m JOIN users u ON u.id = m.user_id
                      WHERE m.group_id = g.id ORDER BY u.username) AS members
         FROM groups g
-        WHERE %(name)s::text IS NULL OR g.name = %(name)s::text
+        WHERE (%(name)s::text IS NULL OR g.name = %(name)s::text)
+          AND (%(id)s::uuid IS NULL OR g.id = %(id)s::uuid)
         ORDER BY lower(g.name)
         """,
-        {"name": name},
+        {"name": name, "id": group_id},
     )
     return [Group(**{**row, "members": tuple(row["members"])}) for row in await cursor.fetchall()]
 

@@ -88,15 +88,23 @@ async def create_user(
 
 
 async def set_password(
-    conn: Connection, user_id: UserId, password: str, *, by: Actor | None = None
+    conn: Connection,
+    user_id: UserId,
+    password: str,
+    *,
+    must_change: bool = False,
+    by: Actor | None = None,
 ) -> None:
-    """Replace the password and end every session of the account."""
+    """Replace the password and end every session of the account.
+
+    `must_change`: the owner has to choose another one after the next sign-in.
+    """
     encoded = await asyncio.to_thread(passwords.hash_password, password)
     await _touch(
         conn,
-        "UPDATE users SET password_hash = %(hash)s, must_change_password = false"
+        "UPDATE users SET password_hash = %(hash)s, must_change_password = %(must_change)s"
         " WHERE id = %(id)s RETURNING id",
-        {"id": user_id, "hash": encoded},
+        {"id": user_id, "hash": encoded, "must_change": must_change},
     )
     await conn.execute("DELETE FROM sessions WHERE user_id = %(id)s", {"id": user_id})
     await audit.record(conn, actor=by, action="user.password-changed", resource=f"user:{user_id}")
@@ -153,9 +161,11 @@ async def get(conn: Connection, user_id: UserId) -> User:
     return found[0]
 
 
-async def list_users(conn: Connection, *, limit: int = 500, after: str = "") -> list[User]:
-    """Accounts by user name, `after` the given one."""
-    return await _select(conn, limit=limit, after=after)
+async def list_users(
+    conn: Connection, *, limit: int = 500, after: str = "", text: str = ""
+) -> list[User]:
+    """Accounts by user name, `after` the given one; `text` is looked for in both names."""
+    return await _select(conn, limit=limit, after=after, text=text.strip())
 
 
 def actor_for(user: User, ip: str = "") -> Actor:
@@ -170,6 +180,7 @@ async def _select(
     user_id: UserId | None = None,
     limit: int = 1,
     after: str = "",
+    text: str = "",
 ) -> list[User]:
     cursor = await conn.execute(
         """
@@ -181,10 +192,12 @@ async def _select(
         WHERE (%(username)s::text IS NULL OR u.username = %(username)s::text)
           AND (%(id)s::uuid IS NULL OR u.id = %(id)s::uuid)
           AND u.username > %(after)s
+          AND (%(text)s = '' OR strpos(govbot_fold(u.username || ' ' || u.name),
+                                       govbot_fold(%(text)s)) > 0)
         ORDER BY u.username
         LIMIT %(limit)s
         """,
-        {"username": username, "id": user_id, "after": after, "limit": limit},
+        {"username": username, "id": user_id, "after": after, "text": text, "limit": limit},
     )
     return [
         User(**{**row, "role": Role(row["role"]), "groups": tuple(row["groups"])})

@@ -22,6 +22,7 @@ from govbot.ids import CollectionId, DocumentId, VersionId
 
 __all__ = [
     "count_by_state",
+    "count_trashed",
     "get_document",
     "get_version",
     "get_versions",
@@ -44,13 +45,14 @@ async def list_documents(
     *,
     limit: int = PAGE,
     after: DocumentId | None = None,
-    state: State | None = None,
+    states: Sequence[State] = (),
     text: str = "",
     trashed: bool = False,
 ) -> list[Document]:
     """The newest documents first, at most `limit` (up to 500).
 
-    `after` is the last id of the page before; `text` is looked for in file name and title;
+    `after` is the last id of the page before; `states` narrows to the newest version's state, empty
+    for all; `text` is looked for in file name and title;
     `trashed` lists the trash instead.
     """
     if not 1 <= limit <= MAX_PAGE:
@@ -60,7 +62,7 @@ async def list_documents(
         + """
         WHERE (%(collection_id)s::uuid IS NULL OR c.id = %(collection_id)s::uuid)
           AND (%(after)s::uuid IS NULL OR d.id < %(after)s::uuid)
-          AND (%(state)s::text IS NULL OR v.state = %(state)s::text)
+          AND (%(states)s::text[] = '{}' OR v.state = ANY(%(states)s::text[]))
           AND (%(text)s = '' OR strpos(govbot_fold(d.filename || ' ' || d.title),
                                        govbot_fold(%(text)s)) > 0)
           AND (d.trashed_at IS NOT NULL) = %(trashed)s
@@ -70,7 +72,7 @@ async def list_documents(
         {
             "collection_id": collection_id,
             "after": after,
-            "state": state,
+            "states": [state.value for state in states],
             "text": text.strip(),
             "trashed": trashed,
             "limit": limit,
@@ -101,6 +103,22 @@ async def count_by_state(
         {"collection_id": collection_id},
     )
     return {State(row["state"]): int(row["n"]) for row in await cursor.fetchall()}
+
+
+async def count_trashed(conn: Connection, collection_id: CollectionId | None = None) -> int:
+    """How many documents of the trash the actor may take out of it."""
+    cursor = await conn.execute(
+        """
+        SELECT count(*) AS n
+        FROM documents d
+        LEFT JOIN collections c ON c.key = d.collection_key
+        WHERE d.trashed_at IS NOT NULL
+          AND (%(collection_id)s::uuid IS NULL OR c.id = %(collection_id)s::uuid)
+        """,
+        {"collection_id": collection_id},
+    )
+    row = await cursor.fetchone()
+    return int(row["n"]) if row else 0
 
 
 async def get_document(conn: Connection, document_id: DocumentId) -> Document:
