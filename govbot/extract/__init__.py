@@ -91,6 +91,6 @@ def sniff(path: Path, filename: str) -> str:
 
     Raises BadDocument E-FORMATO for what GovBot does not read, E-SENHA for protected Office files.
     """
-    from govbot.extract.sniff import mime_of
+    from govbot.extract.kinds import mime_of
 
     return mime_of(path, filename)

@@ -175,4 +175,4 @@ def _breaks(last: _Glyph, glyph: _Glyph) -> bool:
         return last.upright != glyph.upright or far
     if abs(glyph.base - last.base) > 0.6 * em:
         return True
-    return glyph.x - last.right > 1.4 * em or glyph.right < last.x - 0.3 * em
+    return glyph.x - last.right > 0.9 * em or glyph.right < last.x - 0.3 * em

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from govbot.extract.fragments import Fragment
 
-_CELL_GAP = 1.8  # ems between two fragments of a row that may be two cells
+_CELL_GAP = 1.5  # ems between two fragments of a row that may be two cells
 _MIN_COLUMN_ROWS = 5
 
 

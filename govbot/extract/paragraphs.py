@@ -45,9 +45,11 @@ def style_of(pages: Iterable[Sequence[Line]]) -> Style:
     pitches: list[float] = []
     words: set[str] = set()
     for lines in pages:
+        after_break = False
         for line in lines:
             sizes[round(line.size * 2) / 2] += len(line.text)
-            words.update(word.lower() for word in _WORD.findall(line.text))
+            words.update(_whole_words(line.text, after_break))
+            after_break = line.text.endswith(("-", SOFT_HYPHEN))
         for above, below in pairwise(lines):
             step = (below.bottom - above.bottom) / (above.size or 1.0)
             same = abs(above.size - below.size) < 0.5 and above.left == below.left
@@ -56,6 +58,14 @@ def style_of(pages: Iterable[Sequence[Line]]) -> Style:
     size = max(sizes, key=lambda value: sizes[value]) if sizes else 10.0
     pitch = statistics.median_low(pitches) if pitches else 1.2
     return Style(size, pitch, frozenset(words))
+
+
+def _whole_words(text: str, after_break: bool) -> list[str]:
+    """The words of a line without the halves of words divided at its ends."""
+    words = [word.lower() for word in _WORD.findall(text)]
+    if text.endswith(("-", SOFT_HYPHEN)):
+        words = words[:-1]
+    return words[1:] if after_break else words
 
 
 def blocks_of(lines: Sequence[Line], style: Style) -> list[Block]:
@@ -219,7 +229,7 @@ def _heading_level(group: list[Line], text: str, style: Style) -> int:
 
 
 def _may_be_heading(text: str) -> bool:
-    short = 3 <= len(text) and len(text.split()) <= 30 and not text.endswith((";", ","))
+    short = len(text) >= 3 and len(text.split()) <= 30 and not text.endswith((";", ","))
     plain = any(map(str.isalpha, text)) and not text.startswith(("•", "(", "“", '"'))
     unit = ARTICLE.match(text) or PARAGRAPH.match(text) or CONTENTS_LEADER.search(text)
     return short and plain and not unit

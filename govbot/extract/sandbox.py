@@ -62,9 +62,7 @@ async def extract(
 
 async def _start(target: str, path: Path, limits: Limits) -> Process:
     return await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-B", "-s", "-m", "govbot.extract.child"),
-        *(target, os.path.abspath(path), json.dumps(asdict(limits)), str(os.getpid())),
+        *_command(target, path, limits),
         stdin=DEVNULL,
         stdout=PIPE,
         stderr=DEVNULL,
@@ -73,6 +71,11 @@ async def _start(target: str, path: Path, limits: Limits) -> Process:
         env={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "OMP_NUM_THREADS": "1"},
         start_new_session=True,
     )
+
+
+def _command(target: str, path: Path, limits: Limits) -> list[str]:
+    run = [sys.executable, "-B", "-s", "-m", "govbot.extract.child"]
+    return [*run, target, str(path.resolve()), json.dumps(asdict(limits)), str(os.getpid())]
 
 
 async def _receive(

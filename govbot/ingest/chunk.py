@@ -14,7 +14,8 @@ from govbot.extract import Page
 from govbot.ingest.outline import Section, sections_of
 from govbot.ingest.split import Span, spans_of
 
-_SMALL = 0.25  # of max_words: a section below it is merged with its neighbour
+# Of max_words: sections below _SMALL are merged with one another, below _TINY with any neighbour.
+_SMALL, _TINY = 0.25, 0.08
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,7 @@ def chunk_pages(pages: Sequence[Page], *, max_words: int, overlap_words: int) ->
         span
         for section in sections
         for span in spans_of(section, text, max_words=max_words, overlap_words=overlap_words)
+        if any(map(str.isalnum, text[span.start : span.end]))  # not only lines of dots
     ]
     return [_chunk(index, span, text, pages, starts) for index, span in enumerate(spans)]
 
@@ -72,13 +74,15 @@ def _merged(sections: Sequence[Section], max_words: int) -> list[Section]:
 
 def _belong(last: Section, section: Section, max_words: int) -> bool:
     """Whether two neighbours are small enough, and stand under the same heading."""
-    if last.words + section.words > max_words:
+    if last.words + section.words > max_words or bool(last.article) != bool(section.article):
         return False
-    small = max(_SMALL * max_words, 1)
-    if not section.opens:
-        return last.parent == section.parent and min(last.words, section.words) < small
-    same = last.siblings is not None and last.siblings == section.siblings
-    return same and max(last.words, section.words) < small
+    small = _SMALL * max_words
+    both_small = section.words < small and (last.words < small or last.merged)
+    if section.opens:
+        same = last.siblings is not None and last.siblings == section.siblings
+        return same and both_small
+    one_is_tiny = min(last.words, section.words) < _TINY * max_words
+    return last.parent == section.parent and (both_small or one_is_tiny)
 
 
 def _chunk(

@@ -61,6 +61,11 @@ class Section:
         return self.body.path if self.common_path is None else self.common_path
 
     @property
+    def merged(self) -> bool:
+        """Whether it is made of several."""
+        return self.common_path is not None
+
+    @property
     def words(self) -> int:
         return sum(line.words for line in self.lines)
 
@@ -131,7 +136,7 @@ def _raw_lines(pages: Sequence[Page], starts: Sequence[int]) -> Iterator[_Raw]:
         position = begin
         for kind, level, content in _parts(page):
             for line in content.split("\n"):
-                if any(map(str.isalnum, line)):
+                if line.strip():
                     lead = len(line) - len(line.lstrip())
                     end = position + len(line.rstrip())
                     yield _Raw(position + lead, end, kind, level)

@@ -1,0 +1,129 @@
+"""Plain text, Markdown and HTML."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from govbot.errors import BadDocument
+from govbot.extract import Extracted, Limits
+from govbot.extract.text import decode
+from tests.unit.extract.conftest import read
+
+ACT = "Art. 1º A administração pública não poderá exigir certidões."
+
+
+def made(tmp_path: Path, name: str, content: str | bytes) -> Extracted:
+    path = tmp_path / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return read(path)
+
+
+@pytest.mark.parametrize("charset", ["utf-8", "utf-8-sig", "utf-16", "cp1252", "latin-1"])
+def test_usual_character_sets_are_read(tmp_path: Path, charset: str) -> None:
+    assert made(tmp_path, "a.txt", ACT.encode(charset)).pages[0].text == ACT
+
+
+def test_windows_quotes_and_dashes_are_kept() -> None:
+    assert decode("“aspas” – travessão".encode("cp1252")) == ("“aspas” – travessão", "cp1252")
+
+
+def test_each_line_of_unwrapped_text_is_a_paragraph(tmp_path: Path) -> None:
+    found = made(
+        tmp_path, "a.txt", "CAPÍTULO I\r\nDo objeto\r\n\r\nArt. 1º Um.\r\nArt. 2º Dois.\r\n"
+    )
+    assert found.pages[0].text == "CAPÍTULO I\nDo objeto\nArt. 1º Um.\nArt. 2º Dois."
+    assert found.pages[0].blocks[0].kind == "heading"
+
+
+def test_lines_wrapped_by_hand_are_joined(tmp_path: Path) -> None:
+    line = "palavras que enchem a linha quase até o limite de setenta e poucas letras"
+    text = "\n".join(
+        [f"Art. 1º {line}", line, line, "fim.", f"§ 1º {line}", line, line, line, "fim."]
+    )
+    assert len(made(tmp_path, "a.txt", text).pages[0].blocks) == 2
+
+
+def test_form_feeds_part_pages(tmp_path: Path) -> None:
+    pages = made(tmp_path, "a.txt", "primeira\fsegunda").pages
+    assert [(page.number, page.text) for page in pages] == [(1, "primeira"), (2, "segunda")]
+
+
+def test_text_beyond_the_limit_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("palavra " * 100)
+    with pytest.raises(BadDocument) as error:
+        read(path, Limits(max_characters=100))
+    assert error.value.error_code == "E-TAMANHO"
+
+
+def test_markdown_loses_its_marks_and_keeps_its_structure(tmp_path: Path) -> None:
+    source = (
+        "# Manual\n\nTexto com **negrito**,\n`código` e [ligação](http://x).\n\n"
+        "- um\n- dois\n\n1. passo\n\n| Cargo | Vagas |\n|---|---|\n| Médico | 2 |\n\n"
+        "## Prazos\n\n```\nsudo x\n```\n"
+    )
+    found = [(b.kind, b.level, b.text) for b in made(tmp_path, "a.md", source).pages[0].blocks]
+    assert found == [
+        ("heading", 1, "Manual"),
+        ("paragraph", 0, "Texto com negrito, código e ligação."),
+        ("list", 0, "• um"),
+        ("list", 0, "• dois"),
+        ("list", 0, "1. passo"),
+        ("table", 0, "Cargo | Vagas\nMédico | 2"),
+        ("heading", 2, "Prazos"),
+        ("paragraph", 0, "sudo x"),
+    ]
+
+
+def test_html_shows_what_a_reader_sees(tmp_path: Path) -> None:
+    source = (
+        "<html><head><title>Portal</title><style>p{}</style></head><body><nav>Início</nav>"
+        "<h2>Das <b>férias</b></h2><p>Um par&aacute;grafo<br>em duas linhas.</p>"
+        "<ul><li>item</li></ul><table><tr><th>A</th><th>B</th></tr><tr><td>1</td><td>2</td></tr>"
+        "</table><script>alert(1)</script><div>solto <div>dentro</div> depois</div></body></html>"
+    )
+    found = made(tmp_path, "a.html", source)
+    assert [(b.kind, b.text) for b in found.pages[0].blocks] == [
+        ("furniture", "Início"),
+        ("heading", "Das férias"),
+        ("paragraph", "Um parágrafo"),
+        ("paragraph", "em duas linhas."),
+        ("list", "• item"),
+        ("table", "A | B\n1 | 2"),
+        ("paragraph", "solto"),
+        ("paragraph", "dentro"),
+        ("paragraph", "depois"),
+    ]
+    assert found.title == "Portal"
+
+
+def test_html_believes_its_declared_character_set(tmp_path: Path) -> None:
+    source = f'<html><meta charset="iso-8859-1"><body><p>{ACT}</p></body></html>'
+    assert made(tmp_path, "a.htm", source.encode("latin-1")).pages[0].text == ACT
+
+
+def test_html_opens_no_external_entities(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("segredo")
+    source = f'<!DOCTYPE html [<!ENTITY x SYSTEM "file://{secret}">]><html><body><p>a &x; b</p>'
+    assert "segredo" not in made(tmp_path, "a.html", source).pages[0].text
+
+
+def test_deep_html_is_cut_and_not_followed_for_ever(tmp_path: Path) -> None:
+    source = "<html><body><p>começo</p>" + "<div>" * 20_000 + "fundo"
+    assert made(tmp_path, "a.html", source).pages[0].text.startswith("começo")
+
+
+@pytest.mark.parametrize(("name", "content"), [("a.html", "<html></html>"), ("a.md", "<!-- -->")])
+def test_files_without_text_are_refused(tmp_path: Path, name: str, content: str) -> None:
+    with pytest.raises(BadDocument) as error:
+        made(tmp_path, name, content)
+    assert error.value.error_code == "E-VAZIO"
+
+
+def test_garbled_text_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadDocument) as error:
+        made(tmp_path, "a.txt", "#$%x @@!q (*&z ~~^w {}|k ++=j ;;<v ??>h ::\"g ``'f")
+    assert error.value.error_code == "E-CORROMPIDO"
