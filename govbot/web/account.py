@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from litestar import Response
 from litestar.datastructures import Cookie
+from litestar.params import FromQuery
 
 from govbot.auth import passwords, sessions, users
 from govbot.auth.sessions import TooManyAttempts, WrongCredentials
@@ -18,6 +19,7 @@ from govbot.web.visit import (
     SESSION_COOKIE,
     THEME_COOKIE,
     THEMES,
+    CurrentVisit,
     Visit,
     local_path,
 )
@@ -28,14 +30,14 @@ if TYPE_CHECKING:
 YEAR_S = 365 * 24 * 3600
 
 
-async def sign_in_form(visit: Visit, seguir: str = "/") -> Response[Any]:
+async def sign_in_form(visit: CurrentVisit, seguir: FromQuery[str] = "/") -> Response[Any]:
     """The form, or straight on for who is signed in."""
     if visit.session is not None:
         return visit.redirect(local_path(seguir))
     return visit.page("account/sign_in.html", follow=local_path(seguir), username="", problem="")
 
 
-async def sign_in(visit: Visit) -> Response[Any]:
+async def sign_in(visit: CurrentVisit) -> Response[Any]:
     """Opens a session and leads on to the page that was asked for."""
     form = await visit.form()
     follow, username = local_path(form.get("follow")), form.get("username", "")[:200]
@@ -63,7 +65,7 @@ async def sign_in(visit: Visit) -> Response[Any]:
     return response
 
 
-async def sign_out(visit: Visit) -> Response[Any]:
+async def sign_out(visit: CurrentVisit) -> Response[Any]:
     """Ends the session here and on the server."""
     token = visit.request.cookies.get(SESSION_COOKIE)
     if token and visit.session is not None:
@@ -75,19 +77,19 @@ async def sign_out(visit: Visit) -> Response[Any]:
     return response
 
 
-async def account(visit: Visit) -> Response[str]:
+async def account(visit: CurrentVisit) -> Response[str]:
     """Who is signed in, and what they may choose."""
     async with as_system(visit.app.pool) as conn:
         user = await users.get(conn, visit.actor.id)
     return visit.page("account/account.html", user=user)
 
 
-async def password_form(visit: Visit) -> Response[str]:
+async def password_form(visit: CurrentVisit) -> Response[str]:
     """The form for a new password."""
     return _password_page(visit, None)
 
 
-async def change_password(visit: Visit) -> Response[Any]:
+async def change_password(visit: CurrentVisit) -> Response[Any]:
     """Replaces the password, ends all sessions of the account and opens a new one here."""
     form = await visit.form()
     try:
@@ -102,7 +104,7 @@ async def change_password(visit: Visit) -> Response[Any]:
     return response
 
 
-async def preferences(visit: Visit) -> Response[Any]:
+async def preferences(visit: CurrentVisit) -> Response[Any]:
     """Keeps the chosen language or colours in a cookie of this browser."""
     form = await visit.form()
     response = visit.done(local_path(form.get("back")))

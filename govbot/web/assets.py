@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from litestar import Request, Response
-from litestar.params import Parameter
+from litestar.di import NamedDependency
+from litestar.params import FromPath, PathParameter
 
 from govbot.errors import NotFound
 
@@ -60,9 +61,9 @@ class Assets:
 
 async def static_file(
     request: Request[Any, Any, Any],
-    assets: Assets,
-    digest: str,
-    name: Annotated[str, Parameter(max_length=200)],
+    assets: NamedDependency[Assets],
+    digest: FromPath[str],
+    name: Annotated[str, PathParameter(max_length=200)],
 ) -> Response[bytes]:
     """A file of the interface. An address of another release is answered but not kept."""
     asset = assets.files.get(name.lstrip("/"))

@@ -2,48 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
 from litestar import Response
-from litestar.params import Parameter
+from litestar.params import FromPath, FromQuery, HeaderParameter, QueryParameter
 from litestar.response import ServerSentEvent
 from litestar.response.sse import ServerSentEventMessage
 
 from govbot.chat import store
 from govbot.chat.store import Citation, Message, Turn
+from govbot.chat.suggestions import suggested
 from govbot.db.access import as_actor
 from govbot.errors import Invalid
 from govbot.ids import ConversationId, MessageId
 from govbot.web import errors, markdown
 from govbot.web.i18n import _
 from govbot.web.stream import paced
-from govbot.web.visit import Visit
+from govbot.web.visit import CurrentVisit, Visit
 
 MAX_QUESTION = 4000
 PAGE = 40
 
 
-async def home(visit: Visit) -> Response[str]:
+async def home(visit: CurrentVisit) -> Response[str]:
     """An empty conversation with suggested questions."""
-    return await _page(visit, None, [], "chat/_conversation.html")
+    async with as_actor(visit.app.pool, visit.actor) as conn:
+        questions = await suggested(conn)
+    return await _page(visit, None, [], questions)
 
 
-async def show(visit: Visit, conversation_id: UUID) -> Response[str]:
+async def show(visit: CurrentVisit, conversation_id: FromPath[UUID]) -> Response[str]:
     """A conversation with its answers."""
     found = ConversationId(conversation_id)
     async with as_actor(visit.app.pool, visit.actor) as conn:
         conversation = await store.get_conversation(conn, found)
         turns = await store.turns(conn, found)
-    return await _page(visit, conversation, turns, "chat/_conversation.html")
+    return await _page(visit, conversation, turns)
 
 
 async def listing(
-    visit: Visit,
-    q: Annotated[str, Parameter(max_length=200)] = "",
-    before: datetime | None = None,
+    visit: CurrentVisit,
+    q: Annotated[str, QueryParameter(max_length=200)] = "",
+    before: FromQuery[datetime | None] = None,
 ) -> Response[str]:
     """Conversations whose title holds `q`, grouped by day; `before` pages on."""
     context = await _sidebar(visit, q, before)
@@ -53,7 +56,7 @@ async def listing(
     return visit.page("chat/page.html", **_main(visit, None, []), **context)
 
 
-async def start(visit: Visit) -> Response[Any]:
+async def start(visit: CurrentVisit) -> Response[Any]:
     """A first question: opens a conversation and asks."""
     question = await visit.field("question", max_length=MAX_QUESTION)
     async with as_actor(visit.app.pool, visit.actor, write=True) as conn:
@@ -69,7 +72,7 @@ async def start(visit: Visit) -> Response[Any]:
     return visit.page("chat/_started.html", headers={"HX-Push-Url": path}, **context)
 
 
-async def ask(visit: Visit, conversation_id: UUID) -> Response[Any]:
+async def ask(visit: CurrentVisit, conversation_id: FromPath[UUID]) -> Response[Any]:
     """A further question of a conversation."""
     question = await visit.field("question", max_length=MAX_QUESTION)
     found = ConversationId(conversation_id)
@@ -82,7 +85,9 @@ async def ask(visit: Visit, conversation_id: UUID) -> Response[Any]:
     return visit.page("chat/_turn.html", turn=turn, conversation_id=found, **_helpers(visit))
 
 
-async def regenerate(visit: Visit, conversation_id: UUID, answer_id: UUID) -> Response[Any]:
+async def regenerate(
+    visit: CurrentVisit, conversation_id: FromPath[UUID], answer_id: FromPath[UUID]
+) -> Response[Any]:
     """Another answer to the same question."""
     found, old = ConversationId(conversation_id), MessageId(answer_id)
     async with as_actor(visit.app.pool, visit.actor) as conn:
@@ -97,10 +102,10 @@ async def regenerate(visit: Visit, conversation_id: UUID, answer_id: UUID) -> Re
 
 
 async def events(
-    visit: Visit,
-    conversation_id: UUID,
-    answer_id: UUID,
-    last_event_id: Annotated[int, Parameter(header="Last-Event-ID", ge=0)] = 0,
+    visit: CurrentVisit,
+    conversation_id: FromPath[UUID],
+    answer_id: FromPath[UUID],
+    last_event_id: Annotated[int, HeaderParameter(name="Last-Event-ID", ge=0)] = 0,
 ) -> ServerSentEvent:
     """An answer as it is written: `status`, `text` (the whole text so far) and `done` events."""
     async with as_actor(visit.app.pool, visit.actor) as conn:
@@ -109,18 +114,20 @@ async def events(
     return ServerSentEvent(stream, headers={"Cache-Control": "no-store"})
 
 
-async def stop(visit: Visit, conversation_id: UUID, answer_id: UUID) -> Response[Any]:
+async def stop(
+    visit: CurrentVisit, conversation_id: FromPath[UUID], answer_id: FromPath[UUID]
+) -> Response[Any]:
     """Ends an answer; what is written so far stays."""
     await visit.app.answers.stop(visit.actor, MessageId(answer_id))
     return visit.done(f"/conversas/{conversation_id}")
 
 
-async def title_form(visit: Visit, conversation_id: UUID) -> Response[str]:
+async def title_form(visit: CurrentVisit, conversation_id: FromPath[UUID]) -> Response[str]:
     """The form that renames a conversation."""
     return await _conversation_form(visit, conversation_id, "chat/_rename.html", "chat/rename.html")
 
 
-async def rename(visit: Visit, conversation_id: UUID) -> Response[Any]:
+async def rename(visit: CurrentVisit, conversation_id: FromPath[UUID]) -> Response[Any]:
     """Gives a conversation another title."""
     title = await visit.field("title", max_length=200)
     found = ConversationId(conversation_id)
@@ -132,12 +139,12 @@ async def rename(visit: Visit, conversation_id: UUID) -> Response[Any]:
     return visit.redirect(f"/conversas/{conversation_id}")
 
 
-async def delete_form(visit: Visit, conversation_id: UUID) -> Response[str]:
+async def delete_form(visit: CurrentVisit, conversation_id: FromPath[UUID]) -> Response[str]:
     """Asks before a conversation is deleted."""
     return await _conversation_form(visit, conversation_id, "chat/_delete.html", "chat/delete.html")
 
 
-async def delete(visit: Visit, conversation_id: UUID) -> Response[Any]:
+async def delete(visit: CurrentVisit, conversation_id: FromPath[UUID]) -> Response[Any]:
     """Deletes a conversation with all that is in it."""
     async with as_actor(visit.app.pool, visit.actor, write=True) as conn:
         await store.delete(conn, ConversationId(conversation_id))
@@ -145,11 +152,14 @@ async def delete(visit: Visit, conversation_id: UUID) -> Response[Any]:
 
 
 async def _page(
-    visit: Visit, conversation: store.Conversation | None, turns: list[Turn], fragment: str
+    visit: Visit,
+    conversation: store.Conversation | None,
+    turns: list[Turn],
+    suggestions: Sequence[str] = (),
 ) -> Response[str]:
-    context = _main(visit, conversation, turns)
+    context = _main(visit, conversation, turns) | {"suggestions": suggestions}
     if visit.wants_fragment:
-        return visit.page(fragment, **context)
+        return visit.page("chat/_conversation.html", **context)
     return visit.page("chat/page.html", **context, **await _sidebar(visit))
 
 
@@ -161,7 +171,7 @@ def _main(
         "conversation_id": conversation.id if conversation else None,
         "turns": turns,
         "running": any(turn.answers[-1].state == "running" for turn in turns),
-        "suggestions": visit.app.suggestions if conversation is None else [],
+        "suggestions": (),
         **_helpers(visit),
     }
 

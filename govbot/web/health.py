@@ -8,13 +8,14 @@ from ipaddress import ip_address
 from typing import Any
 
 from litestar import Response
+from litestar.di import NamedDependency
 
 from govbot import metrics
 from govbot.auth.sessions import session_of
 from govbot.db import schema
 from govbot.db.access import Role, as_system
 from govbot.errors import Denied, GovBotError
-from govbot.web.visit import SESSION_COOKIE, Visit
+from govbot.web.visit import SESSION_COOKIE, CurrentVisit, Visit
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +27,9 @@ async def healthz() -> Response[str]:
     return Response("ok\n", media_type="text/plain")
 
 
-async def readyz(visit: Visit, worker_alive: Check) -> Response[dict[str, str]]:
+async def readyz(
+    visit: CurrentVisit, worker_alive: NamedDependency[Check]
+) -> Response[dict[str, str]]:
     """200 when the database answers with the right schema and documents are processed."""
     found = {"database": "ok", "schema": "ok", "worker": "ok"}
     try:
@@ -46,7 +49,7 @@ async def readyz(visit: Visit, worker_alive: Check) -> Response[dict[str, str]]:
     return Response(found, status_code=200 if ready else 503)
 
 
-async def figures(visit: Visit) -> Response[bytes]:
+async def figures(visit: CurrentVisit) -> Response[bytes]:
     """Prometheus metrics, for this machine itself and for administrators."""
     if not (_from_this_machine(visit) or await _is_administrator(visit)):
         raise Denied

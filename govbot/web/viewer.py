@@ -11,7 +11,8 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from litestar import Response
-from litestar.params import Parameter
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery, PathParameter, QueryParameter
 from litestar.response import File
 
 from govbot import audit
@@ -24,7 +25,7 @@ from govbot.extract import PDF
 from govbot.extract.render import WIDTHS, PagePicture, PageRenderer
 from govbot.ids import MessageId, VersionId
 from govbot.web.headers import POLICY
-from govbot.web.visit import Visit
+from govbot.web.visit import CurrentVisit, Visit
 
 # The browser's own PDF viewer draws with inline styles in a document of its own.
 PDF_POLICY = POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'").replace(
@@ -45,13 +46,13 @@ class Opened:
 
 
 async def page(
-    visit: Visit,
-    pages: PageRenderer,
-    version_id: UUID,
-    number: Annotated[int, Parameter(ge=1, le=1_000_000)],
-    m: UUID | None = None,
-    c: Annotated[int | None, Parameter(ge=1, le=999)] = None,
-    k: Literal["cited", "nearest"] = "cited",
+    visit: CurrentVisit,
+    pages: NamedDependency[PageRenderer],
+    version_id: FromPath[UUID],
+    number: Annotated[int, PathParameter(ge=1, le=1_000_000)],
+    m: FromQuery[UUID | None] = None,
+    c: Annotated[int | None, QueryParameter(ge=1, le=999)] = None,
+    k: FromQuery[Literal["cited", "nearest"]] = "cited",
 ) -> Response[str]:
     """Page `number`; `m`, `c` and `k` name the citation (message, number, kind) to mark."""
     opened = await _open(visit, VersionId(version_id), number, m, c, k)
@@ -69,11 +70,11 @@ async def page(
 
 
 async def image(
-    visit: Visit,
-    pages: PageRenderer,
-    version_id: UUID,
-    number: Annotated[int, Parameter(ge=1, le=1_000_000)],
-    largura: int = WIDTHS[0],
+    visit: CurrentVisit,
+    pages: NamedDependency[PageRenderer],
+    version_id: FromPath[UUID],
+    number: Annotated[int, PathParameter(ge=1, le=1_000_000)],
+    largura: FromQuery[int] = WIDTHS[0],
 ) -> Response[bytes]:
     """The picture of a page of a PDF."""
     async with as_actor(visit.app.pool, visit.actor) as conn:
@@ -86,7 +87,9 @@ async def image(
     return Response(picture.image, media_type=picture.media_type)
 
 
-async def original(visit: Visit, version_id: UUID, abrir: bool = False) -> File:
+async def original(
+    visit: CurrentVisit, version_id: FromPath[UUID], abrir: FromQuery[bool] = False
+) -> File:
     """The file as it was put in; `abrir` shows a PDF in the browser instead of saving it."""
     found = VersionId(version_id)
     async with as_actor(visit.app.pool, visit.actor, write=True) as conn:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 from litestar import Request, Response
+from litestar.di import NamedDependency
 from litestar.response import Redirect
 
 from govbot.auth.sessions import Session
@@ -109,7 +110,7 @@ class Visit:
         """A template, filled with `context`, as the answer."""
         return Response(
             self.html(template, **context),
-            media_type="text/html; charset=utf-8",
+            media_type="text/html",
             status_code=status,
             headers=dict(headers or {}),
         )
@@ -129,6 +130,9 @@ class Visit:
         if self.wants_fragment:
             return Response("", status_code=204)
         return Redirect(path, status_code=303)
+
+
+CurrentVisit = NamedDependency[Visit]
 
 
 def address_of(request: HttpRequest) -> str:
