@@ -201,7 +201,8 @@ def _is_full(line: Line) -> bool:
 
 def _block(group: list[Line], style: Style) -> Block:
     if group[0].cells:
-        return Block("table", "\n".join(line.text for line in group))
+        rows = "\n".join(line.text for line in group)
+        return Block("table", rows.replace(SOFT_HYPHEN, "-"))
     text = joined([line.text for line in group], style.words)
     level = _heading_level(group, text, style)
     return Block("heading", text, level) if level else Block("paragraph", text)
