@@ -44,16 +44,39 @@ async def _serve(demo: bool) -> None:
     from govbot.chat.live import close_interrupted
 
     settings = current_settings()
-    logs.configure(settings)
+    if not demo:  # its start tells of its steps in words
+        logs.configure(settings)
     started = perf_counter()
     say = _say if demo else _silent
+    listening = _listen(settings)
     async with open_app(settings, migrate=demo, on_progress=say) as app:
         await close_interrupted(app)
         users = await _load_demo(app) if demo else []
-        await _run(app, lambda: _announce(settings, users, perf_counter() - started))
+        logs.configure(settings)
+        await _run(app, listening, lambda: _announce(settings, users, perf_counter() - started))
 
 
-async def _run(app: App, on_ready: Callable[[], None]) -> None:
+def _listen(settings: Settings) -> socket.socket:
+    """The listening socket, before anything else is opened. Raises Unavailable."""
+    from govbot.errors import Unavailable
+
+    web = settings.web
+    try:
+        return socket.create_server(
+            (web.host, web.port),
+            family=socket.AF_INET6 if ":" in web.host else socket.AF_INET,
+            backlog=2048,
+        )
+    except OSError as error:
+        raise Unavailable(
+            "Cannot listen on %(host)s port %(port)s (%(reason)s): choose another web.port.",
+            host=web.host,
+            port=web.port,
+            reason=error.strerror or str(error),
+        ) from error
+
+
+async def _run(app: App, listening: socket.socket, on_ready: Callable[[], None]) -> None:
     """Everything that runs until a signal; the order of the end is the reverse of the start."""
     from govbot import tasks
     from govbot.ingest.watch import watch
@@ -62,14 +85,14 @@ async def _run(app: App, on_ready: Callable[[], None]) -> None:
     server = _server(app, ready)
     async with asyncio.TaskGroup() as group:
         background = [
-            group.create_task(tasks.open_worker(app).run(), name="worker"),
+            group.create_task(tasks.worker(app).run(), name="worker"),
             group.create_task(_housekeeping(app), name="housekeeping"),
         ]
         if app.settings.watch.folder:
             background.append(group.create_task(watch(app), name="watcher"))
         background.append(group.create_task(_welcome(app, ready, on_ready), name="welcome"))
         with _signals(server):
-            await server.serve()
+            await server.serve(sockets=[listening])
         for task in background:
             task.cancel()
 
@@ -78,8 +101,6 @@ def _server(app: App, ready: asyncio.Event) -> uvicorn.Server:
     import uvicorn
 
     from govbot.web.site import build_site
-
-    web = app.settings.web
 
     class Server(uvicorn.Server):
         @contextmanager
@@ -99,8 +120,6 @@ def _server(app: App, ready: asyncio.Event) -> uvicorn.Server:
     return Server(
         uvicorn.Config(
             build_site(app),
-            host=web.host,
-            port=web.port,
             log_config=None,
             access_log=False,
             server_header=False,
