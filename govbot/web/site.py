@@ -10,8 +10,22 @@ from litestar.di import Provide
 from litestar.handlers import HTTPRouteHandler
 
 from govbot import resources
+from govbot.db.access import Role
 from govbot.extract.render import PageRenderer
-from govbot.web import account, assets, chat, errors, health, viewer
+from govbot.web import (
+    account,
+    admin_audit,
+    admin_groups,
+    admin_users,
+    assets,
+    chat,
+    collections,
+    documents,
+    errors,
+    health,
+    uploads,
+    viewer,
+)
 from govbot.web.guards import Gate
 from govbot.web.headers import Frame
 from govbot.web.i18n import _
@@ -35,11 +49,30 @@ CONVERSATION = "/conversas/{conversation_id:uuid}"
 ANSWER = CONVERSATION + "/respostas/{answer_id:uuid}"
 VERSION = "/documentos/{version_id:uuid}"
 
-NAV = (NavItem("/", _("Ask"), "chat"),)
+DOCUMENT = "/documentos/{document_id:uuid}"
+COLLECTION = "/colecoes/{collection_id:uuid}"
+PERSON = "/admin/usuarios/{user_id:uuid}"
+GROUP = "/admin/grupos/{group_id:uuid}"
+
+CURATORS = {"roles": (Role.ADMIN, Role.CURATOR)}
+ADMINS = {"roles": (Role.ADMIN,)}
+AUDITORS = {"roles": (Role.ADMIN, Role.AUDITOR)}
+
+NAV = (
+    NavItem("/", _("Ask"), "chat"),
+    NavItem("/documentos", _("Documents"), "document"),
+    NavItem("/colecoes", _("Collections"), "folder"),
+    NavItem("/admin/usuarios", _("People"), "user", (Role.ADMIN,)),
+    NavItem("/admin/grupos", _("Groups"), "users", (Role.ADMIN,)),
+    NavItem("/admin/auditoria", _("Audit log"), "shield", (Role.ADMIN, Role.AUDITOR)),
+)
 
 
-def routes() -> list[HTTPRouteHandler]:
-    """The table of routes. A route without `opt` is for everybody who is signed in."""
+def routes(upload_bytes: int = MAX_FORM_BYTES) -> list[HTTPRouteHandler]:
+    """The table of routes. A route without `opt` is for everybody who is signed in.
+
+    `upload_bytes` is the largest body of the one route that takes files.
+    """
     return [
         get("/static/{digest:str}/{name:path}", opt=OPEN)(assets.static_file),
         get("/healthz", opt=OPEN)(health.healthz),
@@ -70,6 +103,46 @@ def routes() -> list[HTTPRouteHandler]:
         get(VERSION + "/pagina/{number:int}")(viewer.page),
         get(VERSION + "/pagina/{number:int}/imagem")(viewer.image),
         get(VERSION + "/arquivo")(viewer.original),
+        # Documents: row-level security decides which, and who may change them
+        get("/documentos")(documents.listing),
+        get("/documentos/enviar")(uploads.form),
+        post("/documentos/enviar", status_code=200, request_max_body_size=upload_bytes)(
+            uploads.upload
+        ),
+        post(DOCUMENT + "/repetir", status_code=200)(documents.retry),
+        get(DOCUMENT + "/excluir")(documents.delete_form),
+        post(DOCUMENT + "/excluir", status_code=200)(documents.delete),
+        post(DOCUMENT + "/restaurar", status_code=200)(documents.restore),
+        # Collections
+        get("/colecoes")(collections.listing),
+        get("/colecoes/nova", opt=CURATORS)(collections.create_form),
+        post("/colecoes", opt=CURATORS, status_code=200)(collections.create),
+        get(COLLECTION)(collections.show),
+        post(COLLECTION, status_code=200)(collections.change),
+        get(COLLECTION + "/excluir")(collections.delete_form),
+        post(COLLECTION + "/excluir", status_code=200)(collections.delete),
+        post(COLLECTION + "/acessos", status_code=200)(collections.grant),
+        post(COLLECTION + "/acessos/retirar", status_code=200)(collections.withdraw),
+        # Administration
+        get("/admin/usuarios", opt=ADMINS)(admin_users.listing),
+        get("/admin/usuarios/novo", opt=ADMINS)(admin_users.create_form),
+        post("/admin/usuarios", opt=ADMINS, status_code=200)(admin_users.create),
+        get(PERSON, opt=ADMINS)(admin_users.show),
+        post(PERSON + "/papel", opt=ADMINS, status_code=200)(admin_users.set_role),
+        post(PERSON + "/situacao", opt=ADMINS, status_code=200)(admin_users.set_disabled),
+        post(PERSON + "/senha", opt=ADMINS, status_code=200)(admin_users.new_password),
+        get("/admin/grupos", opt=ADMINS)(admin_groups.listing),
+        post("/admin/grupos", opt=ADMINS, status_code=200)(admin_groups.create),
+        get(GROUP, opt=ADMINS)(admin_groups.show),
+        post(GROUP + "/membros", opt=ADMINS, status_code=200)(admin_groups.add_member),
+        post(GROUP + "/membros/{user_id:uuid}/retirar", opt=ADMINS, status_code=200)(
+            admin_groups.remove_member
+        ),
+        get(GROUP + "/excluir", opt=ADMINS)(admin_groups.delete_form),
+        post(GROUP + "/excluir", opt=ADMINS, status_code=200)(admin_groups.delete),
+        get("/admin/auditoria", opt=AUDITORS)(admin_audit.listing),
+        post("/admin/auditoria/verificar", opt=AUDITORS, status_code=200)(admin_audit.verify),
+        get("/admin/auditoria/csv", opt=AUDITORS)(admin_audit.download),
     ]
 
 
@@ -87,7 +160,7 @@ def build_site(app: App, *, worker_alive: Callable[[], bool] = lambda: True) -> 
 
     hosts = list(app.settings.web.allowed_hosts)
     site = Litestar(
-        route_handlers=routes(),
+        route_handlers=routes(uploads.body_limit(app.settings)),
         guards=[Gate(app)],
         dependencies={
             "visit": Provide(visit),

@@ -1,0 +1,81 @@
+"""Why a document could not be read, and what its curator can do: sentences for stored codes."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from govbot.web.i18n import _
+from govbot.web.visit import Visit
+
+_REASONS: Final = {
+    "E-FORMATO": (
+        _("This kind of file cannot be read."),
+        _("Save it as PDF, DOCX, ODT, TXT, MD or HTML and send it again."),
+    ),
+    "E-SENHA": (
+        _("The file is protected by a password."),
+        _("Remove the password and send it again."),
+    ),
+    "E-CORROMPIDO": (
+        _("The file is damaged and cannot be opened."),
+        _("Open it in the program that made it, save it again and send the new file."),
+    ),
+    "E-TEMPO": (
+        _("Reading the file took too long."),
+        _("Split it into smaller files, or save it again as PDF, and send it."),
+    ),
+    "E-MEMORIA": (
+        _("Reading the file needs more memory than is allowed."),
+        _("Split it into smaller files and send them."),
+    ),
+    "E-PAGINAS": (
+        _("The document has more pages than are accepted."),
+        _("Split it into smaller files and send them."),
+    ),
+    "E-VAZIO": (
+        _("There is no text in this file."),
+        _("Check that it is the right file."),
+    ),
+    "E-DIGITALIZADO": (
+        _("The document is scanned: its pages are pictures without text."),
+        _("Send a version with text, for example after recognising it with an OCR program."),
+    ),
+    "E-TAMANHO": (
+        _("The document is larger than the limit."),
+        _("Split it into smaller files and send them."),
+    ),
+    "E-TENTATIVAS": (
+        _("The processing stopped several times without an end."),
+        _("Try again. If it happens again, tell your support team."),
+    ),
+    "E-DISK": (
+        _("There was no room left on the server's disk."),
+        _("Ask your support team to make room, then try again."),
+    ),
+    "E-ORIGINAL": (
+        _("The original file is missing on the server."),
+        _("Send the file again."),
+    ),
+    "E-READ": (
+        _("The original file cannot be read on the server."),
+        _("Tell your support team, then try again."),
+    ),
+    "E-MODEL": (
+        _("The model that indexes texts is not available."),
+        _("Tell your support team, then try again."),
+    ),
+}
+_OTHER: Final = (
+    _("The processing failed."),
+    _("Try again. If it happens again, tell your support team."),
+)
+
+
+def reason(visit: Visit, code: str | None) -> str:
+    """What went wrong, in one sentence."""
+    return visit.translate(_REASONS.get(code or "", _OTHER)[0])
+
+
+def advice(visit: Visit, code: str | None) -> str:
+    """What can be done about it, in one sentence."""
+    return visit.translate(_REASONS.get(code or "", _OTHER)[1])
