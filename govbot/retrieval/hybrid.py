@@ -149,8 +149,8 @@ fused AS (
     LIMIT %(limit)s
 )
 SELECT f.chunk_id, d.id AS document_id, d.key AS document_key, c.version_id,
-       coalesce(k.name, '') AS collection, d.filename, d.title, v.number AS version, c.page_from, c.page_to, c.ord, c.heading, c.text,
-       c.start_offset AS start, c.end_offset AS end,
+       coalesce(k.name, '') AS collection, d.filename, d.title, v.number AS version,
+       c.page_from, c.page_to, c.ord, c.heading, c.text, c.start_offset AS start, c.end_offset AS end,
        f.score, f.lexical, f.dense,
        coalesce((SELECT sum(t.idf) FILTER (WHERE t.lexeme = ANY (tsvector_to_array(c.tsv)))
                         / nullif(sum(t.idf), 0)

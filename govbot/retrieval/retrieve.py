@@ -12,6 +12,7 @@ from psycopg import AsyncConnection
 from govbot.config import Settings
 from govbot.errors import Unavailable
 from govbot.models.embedder import Embedder
+from govbot.retrieval.evidence import sufficient
 from govbot.retrieval.hybrid import DenseQuery, search
 from govbot.retrieval.passages import Passage, diverse, passage_of
 
@@ -64,14 +65,9 @@ async def retrieve(
     passages = diverse((passage_of(row) for row in rows), limit)
     return Retrieval(
         passages=passages,
-        sufficient=is_sufficient(passages, settings.retrieval.min_coverage),
+        sufficient=sufficient(question, passages, settings.retrieval.min_coverage),
         timings={"embed": embedded - started, "search": time.perf_counter() - embedded},
     )
-
-
-def is_sufficient(passages: list[Passage], min_coverage: float) -> bool:
-    """Whether one of the passages holds enough of the question's stems."""
-    return any(passage.coverage >= min_coverage for passage in passages)
 
 
 async def _dense(question: str, embedder: Embedder | None, mode: Mode) -> DenseQuery | None:

@@ -1,0 +1,57 @@
+"""Whether the passages found can answer at all, judged before anything is generated. Pure.
+
+Better a clear "not found" than an answer made of passages about something else.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+
+from govbot.retrieval.passages import Passage
+
+_ARTICLE = re.compile(r"\bart(?:igo)?s?\.?\s*(\d+)")
+_NORM = re.compile(
+    r"\b(?:lei|decreto|resolucao|portaria|medida provisoria|emenda|instrucao normativa)"
+    r"(?:[ -](?:complementar|federal|estadual|municipal|delegada|constitucional|lei))*"
+    r"\s*(?:n[or]?s?\b\.?\s*)?(\d+)"
+)
+_NUMBER = re.compile(r"\d+")
+
+
+def sufficient(question: str, passages: Sequence[Passage], min_coverage: float) -> bool:
+    """Whether one passage holds enough of what is asked, and the article that is asked for.
+
+    "What does art. 250 of Law 14.133 say?" shares nearly all its words with every article of that
+    law; only a passage with art. 250, of a document that bears or names that number, can answer.
+    """
+    articles, norms = _articles(question), _norms(question)
+    return any(
+        passage.coverage >= min_coverage and _bears(passage, articles, norms)
+        for passage in passages
+    )
+
+
+def _bears(passage: Passage, articles: set[str], norms: set[str]) -> bool:
+    if not articles:
+        return True
+    if not articles & _articles(f"{passage.heading}\n{passage.text}"):
+        return False
+    named = f"{passage.title}\n{passage.filename}\n{passage.heading}\n{passage.text}"
+    return not norms or bool(norms & set(_NUMBER.findall(_plain(named))))
+
+
+def _articles(text: str) -> set[str]:
+    return {number.lstrip("0") for number in _ARTICLE.findall(_plain(text))}
+
+
+def _norms(text: str) -> set[str]:
+    return {number.lstrip("0") for number in _NORM.findall(_plain(text))}
+
+
+def _plain(text: str) -> str:
+    """Lower case without accents; no points inside numbers, other signs than points as spaces."""
+    folded = unicodedata.normalize("NFKD", text.lower())
+    kept = "".join(char for char in folded if not unicodedata.combining(char))
+    return re.sub(r"[^\w.]+|_", " ", re.sub(r"(?<=\d)\.(?=\d{3}(?!\d))", "", kept))
