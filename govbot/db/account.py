@@ -16,7 +16,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 from govbot.errors import BadConfig, Unavailable
 
@@ -60,10 +60,24 @@ class Account:
         )
 
     def give(self, path: Path, mode: int) -> None:
-        """Make `path` this account's own, with `mode`."""
-        if self.is_other:
-            os.chown(path, self.uid, self.gid)
-        os.chmod(path, mode)
+        """Make `path` this account's own, with `mode`; a symbolic link is an error.
+
+        The account owns the folders in which root works: it must not lead root elsewhere.
+        """
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            if self.is_other:
+                os.fchown(fd, self.uid, self.gid)
+            os.fchmod(fd, mode)
+        finally:
+            os.close(fd)
+
+
+def create(path: Path) -> BinaryIO:
+    """A new, empty file in place of whatever had its name, open for writing."""
+    path.unlink(missing_ok=True)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    return os.fdopen(os.open(path, flags, 0o600), "wb")
 
 
 def account_for(cluster: Path, run_as: str, *, reach: Sequence[Path]) -> Account:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from govbot.db.account import Account
+from govbot.db.account import Account, create
 from govbot.errors import Unavailable
 
 MAJOR: Final = 18
@@ -174,7 +174,8 @@ class Cluster:
     def _write(self, account: Account, name: str, lines: list[str]) -> None:
         target = self.data / name
         draft = target.with_name(name + ".new")
-        draft.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        with create(draft) as file:
+            file.write(("\n".join(lines) + "\n").encode())
         account.give(draft, 0o600)
         draft.replace(target)
 
@@ -186,24 +187,24 @@ class Cluster:
             digest = hashlib.sha256(os.fsencode(self.folder)).hexdigest()[:16]
             short = tempfile.gettempdir() if len(tempfile.gettempdir()) < 60 else "/tmp"  # noqa: S108
             socket_dir = Path(short) / f"govbot-{account.uid}-{digest}"
-        _own_private(socket_dir, account)
+        own_private(socket_dir, account)
         return socket_dir
 
 
-def _own_private(folder: Path, account: Account) -> None:
+def own_private(folder: Path, account: Account) -> None:
     """Create a folder that only `account` may enter; refuse one that somebody else prepared."""
     try:
         folder.mkdir(0o700)
-        account.give(folder, 0o700)
     except FileExistsError:
         found = folder.lstat()
-        if not stat.S_ISDIR(found.st_mode) or found.st_uid != account.uid or found.st_mode & 0o077:
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid not in {account.uid, os.geteuid()}:
             raise Unavailable(
-                'The folder "%(path)s" for the database socket is not private to user "%(name)s": '
-                "remove it and start again.",
+                'The folder "%(path)s" of the database does not belong to user "%(name)s": '
+                "remove it, or give it to that user, and start again.",
                 path=str(folder),
                 name=account.name,
             ) from None
+    account.give(folder, 0o700)
 
 
 def _fixed(log: Path, socket_dir: Path) -> dict[str, str]:
@@ -248,6 +249,8 @@ def _tuning() -> dict[str, str]:
         "checkpoint_timeout": "15min",
         "random_page_cost": "1.1",
         "jit": "off",
+        # After a crash: one sync of the file system, not of each of a thousand files.
+        "recovery_init_sync_method": "syncfs",
         "dynamic_shared_memory_type": "posix" if _shm_is_roomy() else "mmap",
     }
 

@@ -25,7 +25,7 @@ from typing import Final, Protocol, Self
 from psycopg.conninfo import make_conninfo
 
 from govbot.db import cluster as files
-from govbot.db.account import Account, account_for
+from govbot.db.account import Account, account_for, create
 from govbot.db.bootstrap import DATABASE, bootstrap
 from govbot.db.cluster import Cluster, Postmaster
 from govbot.db.dsns import Dsns
@@ -85,6 +85,7 @@ async def embedded(
     try:
         yield server.dsns()
     finally:
+        server.give_up()
         keeper.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await keeper
@@ -203,8 +204,7 @@ class EmbeddedPostgres:
             folder, self._run_as, reach=[self._programs / "postgres", folder.parent]
         )
         for path in (folder, self._cluster.log):
-            path.mkdir(exist_ok=True, mode=0o700)
-            account.give(path, 0o700)
+            files.own_private(path, account)
         self._account = account
         return account
 
@@ -273,7 +273,7 @@ class EmbeddedPostgres:
         command += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--no-instructions"]
         if self._options.get("fsync") == "off":
             command.append("--no-sync")
-        with self._cluster.start_log.open("wb") as output:
+        with create(self._cluster.start_log) as output:
             child = account.popen(
                 command,
                 cwd=self._cluster.folder,
@@ -295,7 +295,7 @@ class EmbeddedPostgres:
 
     def _launch(self, account: Account) -> None:
         self._tell("Starting the database")
-        with self._cluster.start_log.open("wb") as output:
+        with create(self._cluster.start_log) as output:
             command = [str(self._programs / "postgres"), "-D", str(self._cluster.data)]
             self._child = account.popen(
                 [*command, "-c", f"cluster_name={self._cluster.title()}"],
@@ -341,23 +341,23 @@ class EmbeddedPostgres:
         found = self._cluster.postmaster()
         recovering = found is not None and not found.ready and not self._stop.is_set()
         if not recovering and users.try_alone():
-            if self._child is not None:
-                send(self._child.pid, signal.SIGINT)
             self._shut_down()
         users.close()
 
     def _shut_down(self) -> None:
         """Fast shutdown (open transactions are rolled back), then immediate, both bounded."""
         log.info("Stopping the embedded PostgreSQL", extra=_action("stop"))
+        if self._child is not None and self._child.poll() is None:
+            send(self._child.pid, signal.SIGINT)  # it may have no postmaster.pid yet
         for sign, seconds in ((signal.SIGINT, _FAST_STOP_S), (signal.SIGQUIT, _IMMEDIATE_STOP_S)):
             found = self._cluster.postmaster()
             if found is None:
                 break
             send(found.pid, sign)
             wait_exit(found.pid, seconds)
+        wait_all_gone(self._cluster.processes, kill_after_s=_REMAINS_S)
         if self._child is not None:
             self._child.wait()
-        wait_all_gone(self._cluster.processes, kill_after_s=_REMAINS_S)
 
 
 def _action(name: str) -> dict[str, str]:

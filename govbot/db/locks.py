@@ -27,7 +27,8 @@ class FileLock:
     def open(self) -> int:
         """The file descriptor, not inherited by child processes unless passed to them."""
         if self._fd < 0:
-            self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+            self._fd = os.open(self._path, flags, 0o600)
             if self._account.is_other:
                 os.fchown(self._fd, self._account.uid, self._account.gid)
         return self._fd

@@ -7,12 +7,8 @@ import contextlib
 import os
 import pwd
 import signal
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,12 +21,8 @@ from govbot.db.cluster import Cluster
 from govbot.db.embedded import EmbeddedPostgres, embedded
 from govbot.db.locks import FileLock
 from govbot.db.pool import open_pool
-from govbot.errors import BadConfig, Unavailable
-
-ROOT = Path(__file__).resolve().parents[2]
-FAST = {"fsync": "off", "shared_buffers": "32MB"}
-
-as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+from govbot.errors import Unavailable
+from tests.database.holder import FAST, ask, holder, is_running
 
 
 @dataclass(frozen=True)
@@ -43,69 +35,6 @@ class Database:
 class Settings:
     data_dir: Path
     database: Database = field(default_factory=Database)
-
-
-class Holder:
-    """Another process that uses the same data folder."""
-
-    def __init__(self, data_dir: Path, *prefix: str, python: str = sys.executable):
-        self.process = subprocess.Popen(
-            [*prefix, python, str(ROOT / "tests/database/holder.py"), str(data_dir)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            cwd="/",
-            env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])},
-        )
-
-    def line(self) -> str:
-        assert self.process.stdout is not None
-        text = self.process.stdout.readline().strip()
-        if not text and self.process.stderr is not None:
-            pytest.fail(self.process.stderr.read())
-        return text
-
-    def ready(self) -> int:
-        """The process id of the server it holds."""
-        assert self.line() == "starting"
-        word, pid = self.line().split()
-        assert word == "ready"
-        return int(pid)
-
-    def let_go(self) -> None:
-        assert self.process.communicate(timeout=60)[0].strip() == "stopped"
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.communicate()
-
-
-@contextmanager
-def holder(data_dir: Path, *prefix: str, python: str = sys.executable) -> Iterator[Holder]:
-    held = Holder(data_dir, *prefix, python=python)
-    try:
-        yield held
-    finally:
-        if held.process.poll() is None:
-            held.kill()
-
-
-def ask(dsn: str, query: str) -> object:
-    with psycopg.connect(dsn) as conn:
-        row = conn.execute(query).fetchone()
-    return row[0] if row else None
-
-
-def is_running(data_dir: Path) -> bool:
-    return any(Cluster(data_dir / "postgres").processes())
-
-
-def status_of(pid: int, key: str) -> str:
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith(key + ":"):
-            return line.split(":", 1)[1].strip()
-    raise AssertionError(key)
 
 
 def test_both_roles_have_no_power_over_the_server(postgres: EmbeddedPostgres) -> None:
@@ -332,76 +261,9 @@ def test_other_users_of_the_machine_cannot_look_into_it(tmp_path: Path) -> None:
             assert (tmp_path / "postgres" / name).stat().st_mode & 0o077 == 0
 
 
-@as_root
-def test_root_starts_it_as_another_user(tmp_path: Path) -> None:
-    with EmbeddedPostgres(tmp_path, options=FAST, run_as="nobody") as server:
-        assert pwd.getpwuid(Path(f"/proc/{server.pid}").stat().st_uid).pw_name == "nobody"
-        assert set(status_of(server.pid, "Uid").split()) == {str(pwd.getpwnam("nobody").pw_uid)}
+def test_a_folder_in_use_from_another_container_is_refused(tmp_path: Path) -> None:
     with EmbeddedPostgres(tmp_path, options=FAST) as server:
-        assert Path(f"/proc/{server.pid}").stat().st_uid == pwd.getpwnam("nobody").pw_uid
-
-
-@as_root
-def test_in_a_closed_folder_the_server_keeps_one_capability_only(tmp_path: Path) -> None:
-    tmp_path.chmod(0o700)
-    with EmbeddedPostgres(tmp_path / "data", options=FAST) as server:
-        kept = int(status_of(server.pid, "CapEff"), 16)
-        assert kept in (1 << 1, 1 << 2)
-        assert int(status_of(server.pid, "CapPrm"), 16) == kept
-
-
-@as_root
-def test_root_of_a_plain_container_can_run_it_too(tmp_path: Path) -> None:
-    docker = "chown dac_override fowner fsetid kill setgid setuid setpcap net_raw mknod"
-    bounds = ",".join(f"+{name}" for name in docker.split())
-    with holder(tmp_path / "data", "setpriv", f"--bounding-set=-all,{bounds}") as other:
-        other.ready()
-        other.let_go()
-    assert not is_running(tmp_path / "data")
-
-
-@as_root
-def test_a_user_who_does_not_exist_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(BadConfig, match='there is no user "nemo"'):
-        EmbeddedPostgres(tmp_path, run_as="nemo").start()
-
-
-@as_root
-def test_it_never_runs_as_root(tmp_path: Path) -> None:
-    with pytest.raises(BadConfig, match="does not run as root"):
-        EmbeddedPostgres(tmp_path, run_as="root").start()
-
-
-@pytest.fixture
-def open_folder() -> Iterator[Path]:
-    """A folder that an ordinary user reaches and owns."""
-    made = Path(subprocess.check_output(["mktemp", "-d"], text=True).strip())
-    user = pwd.getpwnam("nobody")
-    os.chown(made, user.pw_uid, user.pw_gid)
-    yield made
-    subprocess.run(["rm", "-rf", str(made)], check=True)
-
-
-def ordinary_python() -> str:
-    """An interpreter of our version that user nobody may run."""
-    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
-    for program in (sys.executable, f"/usr/bin/{version}"):
-        asked = ["setpriv", "--reuid=nobody", "--clear-groups", program, "-c", "import sys"]
-        with contextlib.suppress(OSError):
-            if subprocess.run(asked, capture_output=True, cwd="/", check=False).returncode == 0:
-                return program
-    pytest.skip("user nobody can run no Python of this version")
-
-
-@as_root
-def test_an_ordinary_user_runs_it_as_himself_and_root_may_join(open_folder: Path) -> None:
-    uid = pwd.getpwnam("nobody").pw_uid
-    become = ["setpriv", f"--reuid={uid}", "--regid=nogroup", "--clear-groups"]
-    with holder(open_folder / "a b", *become, python=ordinary_python()) as other:
-        pid = other.ready()
-        assert Path(f"/proc/{pid}").stat().st_uid == uid
-        with EmbeddedPostgres(open_folder / "a b", options=FAST) as server:
-            assert server.pid == pid
-            assert ask(server.dsns().owner, "SELECT current_user") == "govbot_owner"
-        other.let_go()
-    assert not is_running(open_folder / "a b")
+        (tmp_path / "postgres/users.lock").write_text("another boot pid:[1]")
+        os.kill(server.pid, signal.SIGKILL)
+        with pytest.raises(Unavailable, match="in use from another container"):
+            EmbeddedPostgres(tmp_path, options=FAST).start()
