@@ -1,4 +1,4 @@
-"""Fixtures of the ingestion: an application's parts with a small deterministic embedder, and a cast."""
+"""Fixtures of the ingestion: parts of an App with a small deterministic embedder, and a cast."""
 
 from __future__ import annotations
 
@@ -9,22 +9,24 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from psycopg import sql
 
 from govbot.config import Settings, load_settings
 from govbot.db.access import Actor, Role, as_system
 from govbot.db.dsns import Dsns
 from govbot.db.pool import Connection, Pool
-from govbot.documents import collections
+from govbot.documents import collections, store
 from govbot.documents.files import FileStore
-from govbot.documents.types import Level, Principal
+from govbot.documents.types import Document, Level, Principal
 from govbot.ids import CollectionId, UserId, new_id
+from govbot.ingest.receive import Received, receive
 from govbot.jobs.queue import Queue, open_queue
 from govbot.jobs.worker import Worker
 from govbot.tasks import tasks
 
 
 class HashEmbedder:
-    """Vectors from the hashes of words: quick, the same everywhere, near for texts that share words."""
+    """Vectors from the hashes of words: near for texts that share words, the same everywhere."""
 
     max_tokens = 256
     weight = 0.5
@@ -134,7 +136,107 @@ async def add_person(conn: Connection, name: str, role: Role) -> Actor:
     """An account that cannot sign in, as an actor."""
     user_id = UserId(new_id())
     await conn.execute(
-        "INSERT INTO users (id, username, name, role) VALUES (%(id)s, %(name)s, %(name)s, %(role)s)",
+        "INSERT INTO users (id, username, name, role)"
+        " VALUES (%(id)s, %(name)s, %(name)s, %(role)s)",
         {"id": user_id, "name": name, "role": role.value},
     )
     return Actor(user_id, name, role)
+
+
+async def take(
+    parts: Parts,
+    actor: Actor | None,
+    collection_id: CollectionId,
+    filename: str = "lei.txt",
+    text: str = "Art. 1º As licitações do Município serão públicas.",
+) -> Received:
+    """Receives a text as a file."""
+
+    async def stream() -> AsyncIterator[bytes]:
+        yield text.encode()
+
+    return await receive(
+        parts,
+        actor,
+        collection_id=collection_id,
+        filename=filename,
+        source="upload",
+        stream=stream(),
+    )
+
+
+async def document_of(parts: Parts, received: Received) -> Document:
+    """The document as the system sees it now."""
+    async with as_system(parts.pool) as conn:
+        return await store.get_document(conn, received.document_id)
+
+
+async def count(parts: Parts, table: str) -> int:
+    """All rows of a table."""
+    async with as_system(parts.pool) as conn:
+        cursor = await conn.execute(
+            sql.SQL("SELECT count(*) AS n FROM {}").format(sql.Identifier(table))
+        )
+        row = await cursor.fetchone()
+    assert row is not None
+    return int(row["n"])
+
+
+INCONSISTENT = {
+    "stems counted": """
+        SELECT coalesce(s.lexeme, x.lexeme) FROM term_stats s
+        FULL JOIN (SELECT t.lexeme, c.collection_key, count(*) AS n
+                   FROM chunks c, unnest(c.tsv) t GROUP BY 1, 2) x
+               ON x.lexeme = s.lexeme AND x.collection_key = s.collection_key
+        WHERE s.chunks IS DISTINCT FROM x.n
+    """,
+    "postings": """
+        SELECT coalesce(p.lexeme, x.lexeme) FROM postings p
+        FULL JOIN (SELECT t.lexeme, c.id, cardinality(t.positions) AS tf, c.length
+                   FROM chunks c, unnest(c.tsv) t) x
+               ON x.lexeme = p.lexeme AND x.id = p.chunk_id
+        WHERE p.tf IS DISTINCT FROM x.tf OR p.length IS DISTINCT FROM x.length
+    """,
+    "collection counted": """
+        SELECT s.collection_key FROM collection_stats s
+        FULL JOIN (SELECT c.collection_key, count(*) AS n, sum(c.length) AS length
+                   FROM chunks c GROUP BY 1) x ON x.collection_key = s.collection_key
+        WHERE coalesce(s.chunks, 0) <> coalesce(x.n, 0)
+           OR coalesce(s.length, 0) <> coalesce(x.length, 0)
+    """,
+    "a vector per chunk": """
+        SELECT c.id FROM chunks c
+        WHERE (SELECT count(*) FROM chunk_vectors v
+               JOIN embedding_models m ON m.id = v.model_id AND m.state = 'active'
+               WHERE v.chunk_id = c.id) <> 1
+    """,
+    "chunks only of the newest ready version outside the trash": """
+        SELECT c.id FROM chunks c
+        JOIN document_versions v ON v.id = c.version_id
+        JOIN documents d ON d.id = v.document_id
+        WHERE d.trashed_at IS NOT NULL OR v.state <> 'ready'
+           OR EXISTS (SELECT FROM document_versions n
+                      WHERE n.document_id = d.id AND n.state = 'ready' AND n.number > v.number)
+    """,
+    "chunks counted in the version": """
+        SELECT v.id FROM document_versions v JOIN documents d ON d.id = v.document_id
+        WHERE v.state = 'ready' AND d.trashed_at IS NULL
+          AND v.chunks <> (SELECT count(*) FROM chunks c WHERE c.version_id = v.id)
+    """,
+}
+
+
+async def inconsistencies(conn: Connection) -> list[str]:
+    """What a recount from the chunks finds different from what is stored."""
+    found = []
+    for name, query in INCONSISTENT.items():
+        cursor = await conn.execute(query)
+        if await cursor.fetchone() is not None:
+            found.append(name)
+    return found
+
+
+async def assert_consistent(parts: Parts) -> None:
+    """Statistics, postings and vectors are what a recount gives."""
+    async with as_system(parts.pool) as conn:
+        assert await inconsistencies(conn) == []

@@ -12,6 +12,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+import procrastinate
 import psycopg
 from procrastinate import BaseRetryStrategy, RetryDecision
 from procrastinate.exceptions import ConnectorException
@@ -59,8 +60,9 @@ class Worker:
         self._concurrency = concurrency
         self._locks = _LivenessLock(queue.dsn)
         self._strategy = Retry()
+        self._app = procrastinate.App(connector=queue.app.connector)
         for name, task in tasks.items():
-            queue.app.task(name=name, retry=self._strategy)(_with_log_context(task))
+            self._app.task(name=name, retry=self._strategy)(_with_log_context(task))
 
     async def run(self) -> None:
         """Works until cancelled; running jobs get a few seconds, then go back to the queue."""
@@ -89,7 +91,7 @@ class Worker:
             await asyncio.sleep(PAUSE_S)
 
     async def _work(self, *, wait: bool) -> None:
-        await self._queue.app.run_worker_async(
+        await self._app.run_worker_async(
             wait=wait,
             concurrency=self._concurrency,
             install_signal_handlers=False,
