@@ -92,8 +92,8 @@ CREATE POLICY messages_delete ON messages FOR DELETE TO govbot_app USING (
 );
 -- After a crash the service marks answers that were under way; it sees no other message.
 CREATE POLICY messages_interrupted ON messages FOR ALL TO govbot_app USING (
-    (SELECT govbot_is_system()) AND state = 'running'
-) WITH CHECK ((SELECT govbot_is_system()) AND state IN ('running', 'failed'));
+    (SELECT govbot_is_system()) AND (state = 'running' OR error_code = 'E-INTERRUPTED')
+) WITH CHECK ((SELECT govbot_is_system()) AND state = 'failed');
 
 CREATE POLICY citations_read ON citations FOR SELECT TO govbot_app USING (
     user_id = (SELECT govbot_actor())

@@ -1,0 +1,186 @@
+"""Accounts, groups and sessions against a real database."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+
+from govbot import audit
+from govbot.auth import groups, sessions, users
+from govbot.db.access import Role, as_system
+from govbot.db.pool import Pool
+from govbot.errors import Conflict, Invalid, NotFound
+from tests.troupe import PASSWORD, Troupe
+
+
+@dataclass(frozen=True)
+class Limits:
+    session_idle_minutes: int = 30
+    session_absolute_hours: int = 8
+    sign_in_attempts: int = 3
+    sign_in_window_minutes: int = 15
+
+
+async def _sign_in(pool: Pool, username: str, password: str, ip: str = "10.0.0.1") -> str:
+    signed_in = await sessions.sign_in(
+        pool, username=username, password=password, ip=ip, user_agent="test", settings=Limits()
+    )
+    return signed_in.token
+
+
+async def _session(pool: Pool, token: str) -> sessions.Session | None:
+    async with as_system(pool) as conn:
+        return await sessions.session_of(conn, token, ip="10.0.0.1", settings=Limits())
+
+
+async def _actions(pool: Pool) -> list[str]:
+    async with as_system(pool) as conn:
+        return [entry.action for entry in await audit.entries(conn, limit=20)]
+
+
+async def test_the_right_password_opens_a_session(pool: Pool, troupe: Troupe) -> None:
+    session = await _session(pool, await _sign_in(pool, "Reader ", PASSWORD))
+    assert session is not None
+    assert (session.actor.id, session.actor.role) == (troupe.reader.id, Role.USER)
+    assert (await _actions(pool))[0] == "sign-in.ok"
+
+
+@pytest.mark.parametrize(
+    ("username", "password"), [("reader", "wrong"), ("ghost", PASSWORD), ("", ""), ("reader", "")]
+)
+async def test_wrong_credentials_all_read_the_same(
+    pool: Pool, troupe: Troupe, username: str, password: str
+) -> None:
+    with pytest.raises(sessions.WrongCredentials) as error:
+        await _sign_in(pool, username, password)
+    assert str(error.value) == "The user name or the password is wrong."
+    assert (await _actions(pool))[0] == "sign-in.failed"
+
+
+async def test_too_many_attempts_close_the_door_for_the_right_password_too(
+    pool: Pool, troupe: Troupe
+) -> None:
+    for _ in range(3):
+        with pytest.raises(sessions.WrongCredentials):
+            await _sign_in(pool, "reader", "wrong")
+    with pytest.raises(sessions.TooManyAttempts):
+        await _sign_in(pool, "reader", PASSWORD)
+    assert await _sign_in(pool, "stranger", PASSWORD)
+
+
+async def test_a_good_sign_in_forgets_the_attempts_before_it(pool: Pool, troupe: Troupe) -> None:
+    for _ in range(4):
+        with pytest.raises(sessions.WrongCredentials):
+            await _sign_in(pool, "reader", "wrong")
+        await _sign_in(pool, "reader", PASSWORD)
+
+
+async def test_the_database_does_not_hold_the_token(pool: Pool, troupe: Troupe) -> None:
+    token = await _sign_in(pool, "reader", PASSWORD)
+    async with as_system(pool) as conn:
+        cursor = await conn.execute("SELECT s::text AS line FROM sessions s")
+        lines = [row["line"] for row in await cursor.fetchall()]
+    assert lines
+    assert all(token not in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE sessions SET expires_at = now() - interval '1 second'",
+        "UPDATE sessions SET last_seen_at = now() - interval '31 minutes'",
+        "UPDATE users SET disabled_at = now()",
+        "DELETE FROM sessions",
+    ],
+)
+async def test_a_session_that_is_over_is_no_session(
+    pool: Pool, troupe: Troupe, change: str
+) -> None:
+    token = await _sign_in(pool, "reader", PASSWORD)
+    async with as_system(pool) as conn:
+        await conn.execute(change.encode())
+    assert await _session(pool, token) is None
+
+
+async def test_signing_out_ends_that_session_alone(pool: Pool, troupe: Troupe) -> None:
+    first, second = [await _sign_in(pool, "reader", PASSWORD) for _ in range(2)]
+    async with as_system(pool) as conn:
+        await sessions.sign_out(conn, first, troupe.reader)
+    assert await _session(pool, first) is None
+    assert await _session(pool, second) is not None
+
+
+@pytest.mark.parametrize("act", ["password", "disable"])
+async def test_a_new_password_or_a_lock_ends_every_session(
+    pool: Pool, troupe: Troupe, act: str
+) -> None:
+    tokens = [await _sign_in(pool, "reader", PASSWORD) for _ in range(2)]
+    async with as_system(pool) as conn:
+        if act == "password":
+            await users.set_password(conn, troupe.reader.id, "outra senha bem longa")
+        else:
+            await users.set_disabled(conn, troupe.reader.id, disabled=True)
+    assert [await _session(pool, token) for token in tokens] == [None, None]
+
+
+async def test_the_role_of_a_session_is_the_one_of_now(pool: Pool, troupe: Troupe) -> None:
+    token = await _sign_in(pool, "reader", PASSWORD)
+    async with as_system(pool) as conn:
+        await users.set_role(conn, troupe.reader.id, Role.CURATOR, by=troupe.admin)
+    session = await _session(pool, token)
+    assert session is not None
+    assert session.actor.role is Role.CURATOR
+
+
+async def test_expired_sessions_and_old_counts_are_swept(pool: Pool, troupe: Troupe) -> None:
+    await _sign_in(pool, "reader", PASSWORD)
+    async with as_system(pool) as conn:
+        await conn.execute("UPDATE sessions SET expires_at = now() - interval '1 hour'")
+        await conn.execute("UPDATE rate_limits SET window_start = now() - interval '2 days'")
+        await sessions.delete_expired(conn)
+        cursor = await conn.execute(
+            "SELECT (SELECT count(*) FROM sessions) + (SELECT count(*) FROM rate_limits) AS n"
+        )
+        assert await cursor.fetchone() == {"n": 0}
+
+
+async def test_a_user_name_is_taken_once_whatever_its_capitals(pool: Pool, troupe: Troupe) -> None:
+    with pytest.raises(Conflict):
+        async with as_system(pool) as conn:
+            await users.create_user(conn, username="READER", name="x", password="y", role=Role.USER)
+
+
+@pytest.mark.parametrize("username", ["a", "josé", "two words", "x" * 65, "-dash", "a'; --"])
+async def test_odd_user_names_are_refused(pool: Pool, username: str) -> None:
+    with pytest.raises(Invalid):
+        async with as_system(pool) as conn:
+            await users.create_user(conn, username=username, name="x", password="y", role=Role.USER)
+
+
+async def test_members_of_a_group_come_and_go(pool: Pool, troupe: Troupe) -> None:
+    async with as_system(pool) as conn:
+        group_id = await groups.create_group(conn, "Compras", by=troupe.admin)
+        await groups.add_member(conn, group_id, troupe.reader.id, by=troupe.admin)
+        await groups.add_member(conn, group_id, troupe.reader.id, by=troupe.admin)
+        assert (await groups.by_name(conn, "Compras")).members == ("reader",)
+        assert (await users.get(conn, troupe.reader.id)).groups == ("Compras",)
+        await groups.remove_member(conn, group_id, troupe.reader.id, by=troupe.admin)
+        assert (await groups.by_name(conn, "Compras")).members == ()
+
+
+async def test_a_group_name_is_taken_once(pool: Pool, troupe: Troupe) -> None:
+    async with as_system(pool) as conn:
+        await groups.create_group(conn, "Compras")
+        with pytest.raises(Conflict):
+            await groups.create_group(conn, "Compras")
+
+
+async def test_unknown_names_are_not_found(pool: Pool, troupe: Troupe) -> None:
+    async with as_system(pool) as conn:
+        with pytest.raises(NotFound):
+            await users.by_username(conn, "ghost")
+        with pytest.raises(NotFound):
+            await groups.by_name(conn, "Ghosts")
+        with pytest.raises(NotFound):
+            await groups.remove_member(conn, await groups.create_group(conn, "G"), troupe.reader.id)
