@@ -16,7 +16,8 @@ from tests.troupe import SECRET_A, Troupe
 def _citation(troupe: Troupe) -> Citation:
     shelf = troupe.a
     return Citation(
-        1, shelf.document_id, shelf.document_key, shelf.version_id, "norma-a.txt", "Norma Coleção A", 1,
+        1, shelf.document_id, shelf.document_key, shelf.version_id, "norma-a.txt",
+        "Norma Coleção A", 1,
         1, 1, "", shelf.text, 0, len(shelf.text),
     )  # fmt: skip
 
