@@ -85,8 +85,7 @@ async def delete_form(visit: CurrentVisit, collection_id: UUID) -> Response[str]
     async with as_actor(visit.app.pool, visit.actor) as conn:
         collection = await _managed(visit, conn, CollectionId(collection_id))
         trashed = await store.count_trashed(conn, collection.id)
-    template = "collections/_delete.html" if visit.wants_fragment else "collections/delete.html"
-    return visit.page(template, collection=collection, trashed=trashed, problem="")
+    return visit.page("collections/delete.html", collection=collection, trashed=trashed, problem="")
 
 
 async def delete(visit: CurrentVisit, collection_id: UUID) -> Response[Any]:
