@@ -44,7 +44,9 @@ async def _serve(demo: bool) -> None:
     from govbot.chat.live import close_interrupted
 
     settings = current_settings()
-    if not demo:  # its start tells of its steps in words
+    if demo:
+        settings = _as_demo(settings)
+    else:  # the demo's start tells of its steps in words
         logs.configure(settings)
     started = perf_counter()
     say = _say if demo else _silent
@@ -54,6 +56,15 @@ async def _serve(demo: bool) -> None:
         users = await _load_demo(app) if demo else []
         logs.configure(settings)
         await _run(app, listening, lambda: _announce(settings, users, perf_counter() - started))
+
+
+def _as_demo(settings: Settings) -> Settings:
+    """The name of the demo's invented organisation, unless the operator gave another."""
+    from govbot.demo.load import manifest
+
+    if settings.origin("organisation") != "default":
+        return settings
+    return settings.model_copy(update={"organisation": manifest()["organisation"]})
 
 
 def _listen(settings: Settings) -> socket.socket:
