@@ -12,6 +12,7 @@ from difflib import SequenceMatcher
 Rect = tuple[float, float, float, float]
 
 PDFIUM_HYPHENS = ("\u0002", "\ufffe", "\u00ad")
+CLOSING = frozenset(".,;:!?)]»”\"")
 MIN_WORDS = 4
 MAX_WORDS = 4000
 
@@ -29,7 +30,10 @@ def find(quote: str, letters: Sequence[str]) -> list[tuple[int, int]]:
         return []
     at = "".join(folded for folded, _index in plain).find(wanted)
     if at >= 0:
-        return [(plain[at][1], plain[at + len(wanted) - 1][1] + 1)]
+        end = plain[at + len(wanted) - 1][1] + 1
+        while end < len(letters) and letters[end] in CLOSING and quote.rstrip()[-1] in CLOSING:
+            end += 1
+        return [(plain[at][1], end)]
     return _shared_runs(quote, letters)
 
 

@@ -39,7 +39,13 @@ def main(command: str) -> None:
 
 
 def _run(*arguments: str) -> None:
-    CommandLineInterface().run(["pybabel", "-q", *arguments])
+    CommandLineInterface().run(
+        [  # type: ignore[no-untyped-call]
+            "pybabel",
+            "-q",
+            *arguments,
+        ]
+    )
 
 
 if __name__ == "__main__":

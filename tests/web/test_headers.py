@@ -1,0 +1,160 @@
+"""What stands around every response: headers, CSRF, errors, static files."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.web.conftest import ADDRESS, HTMX, Client, SignIn, browser
+from tests.web.scene import Scene, make_scene
+
+PAGES = ["/entrar", "/healthz", "/nada", "/static/x/y.css"]
+
+
+@pytest.mark.parametrize("path", PAGES)
+async def test_every_response_carries_the_security_headers(anyone: Client, path: str) -> None:
+    headers = (await anyone.get(path)).headers
+    policy = headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "script-src 'self';" in policy
+    assert "unsafe" not in policy
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["referrer-policy"] == "same-origin"
+    assert headers["cross-origin-opener-policy"] == "same-origin"
+    assert headers["cache-control"] == "no-store"
+    assert re.fullmatch("[0-9a-f]{12}", headers["x-request-id"])
+
+
+async def test_no_page_holds_script_or_style_that_the_policy_forbids(signed_in: SignIn) -> None:
+    reader = await signed_in("reader")
+    for path in ("/", "/conta", "/conta/senha", "/nada"):
+        text = (await reader.get(path)).text
+        assert not re.search(r"<style|\sstyle=|\son[a-z]+=|javascript:|hx-on", text), path
+        for script in re.findall(r"<script[^>]*>", text):
+            assert 'src="/static/' in script
+
+
+async def test_secure_cookies_come_with_strict_transport(pool: object, tmp_path: object) -> None:
+    scene = await make_scene(pool, tmp_path, web={"secure_cookies": True})  # type: ignore[arg-type]
+    async with browser(scene) as client:
+        answer = await client.get("/entrar")
+        assert answer.headers["strict-transport-security"].startswith("max-age=")
+        chosen = await client.post("/preferencias", data={"theme": "dark"})
+        assert "Secure" in chosen.headers["set-cookie"]
+
+
+async def test_a_change_needs_the_token(signed_in: SignIn) -> None:
+    reader = await signed_in("reader")
+    token = reader.headers.pop("x-csrf-token")
+    assert (await reader.post("/conversas", data={"question": "Oi?"})).status_code == 403
+    wrong = {"x-csrf-token": token[::-1]}
+    refused = await reader.post("/conversas", data={"question": "Oi?"}, headers=wrong)
+    assert refused.status_code == 403
+    assert "não veio desta página" in refused.text
+    in_form = await reader.post("/conversas", data={"question": "Oi?", "csrf": token})
+    assert in_form.status_code == 303
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": "same-site"},
+        {"origin": "https://example.org"},
+        {"origin": "null"},
+    ],
+)
+async def test_a_change_must_come_from_this_site(
+    anyone: Client, signed_in: SignIn, headers: dict[str, str]
+) -> None:
+    reader = await signed_in("reader")
+    assert (
+        await reader.post("/conversas", data={"question": "Oi?"}, headers=headers)
+    ).status_code == 403
+    form = {"username": "reader", "password": "x"}
+    assert (await anyone.post("/entrar", data=form, headers=headers)).status_code == 403
+
+
+async def test_a_change_from_this_site_passes(signed_in: SignIn) -> None:
+    reader = await signed_in("reader")
+    headers = {"origin": ADDRESS, "sec-fetch-site": "same-origin"}
+    answer = await reader.post("/conversas", data={"question": "Oi?"}, headers=headers)
+    assert answer.status_code == 303
+
+
+async def test_a_missing_page_is_a_calm_page(signed_in: SignIn) -> None:
+    reader = await signed_in("reader")
+    answer = await reader.get("/nada")
+    assert answer.status_code == 404
+    assert "não existe ou não está ao seu alcance" in answer.text
+    fragment = await reader.get("/nada", headers=HTMX)
+    assert fragment.status_code == 404
+    assert "<html" not in fragment.text
+    assert "data-notice" in fragment.text
+
+
+async def test_an_unexpected_error_shows_its_number_and_nothing_else(
+    signed_in: SignIn, scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    reader = await signed_in("reader")
+
+    async def broken(*_args: object, **_options: object) -> None:
+        raise RuntimeError("secret detail")
+
+    scene.app.answers.start = broken  # type: ignore[assignment]
+    answer = await reader.post("/conversas", data={"question": "Oi?"})
+    assert answer.status_code == 500
+    assert "secret detail" not in answer.text
+    assert "Traceback" not in answer.text
+    assert answer.headers["x-request-id"] in answer.text
+    assert any(record.exc_info for record in caplog.records)
+
+
+async def test_static_files_are_kept_for_a_year_under_an_address_of_their_own(
+    anyone: Client,
+) -> None:
+    page = (await anyone.get("/entrar")).text
+    addresses = re.findall(r'(?:href|src)="(/static/[^"#]+)"', page)
+    assert len(addresses) > 5
+    for address in addresses:
+        answer = await anyone.get(address)
+        assert answer.status_code == 200, address
+        assert "immutable" in answer.headers["cache-control"]
+    css = await anyone.get(addresses[1], headers={"accept-encoding": "gzip"})
+    assert css.headers["content-encoding"] == "gzip"
+    assert css.headers["content-type"].startswith("text/css")
+    plain = await anyone.get(addresses[1], headers={"accept-encoding": "identity"})
+    assert "content-encoding" not in plain.headers
+    assert plain.text == css.text
+
+
+async def test_an_address_of_another_release_is_not_kept(anyone: Client) -> None:
+    answer = await anyone.get("/static/000000000000/css/base.css")
+    assert answer.headers["cache-control"] == "no-cache"
+
+
+@pytest.mark.parametrize(
+    "path", ["/static/x/../../pyproject.toml", "/static/x/%2e%2e/%2e%2e/pyproject.toml"]
+)
+async def test_static_files_do_not_lead_outside(anyone: Client, path: str) -> None:
+    answer = await anyone.get(path)
+    assert answer.status_code in (303, 404)
+    assert "litestar" not in answer.text
+
+
+async def test_a_large_body_is_refused(signed_in: SignIn) -> None:
+    reader = await signed_in("reader")
+    answer = await reader.post("/conversas", data={"question": "a" * 1_100_000})
+    assert answer.status_code == 413
+
+
+async def test_only_known_hosts_are_answered(pool: object, tmp_path: object) -> None:
+    scene = await make_scene(
+        pool,  # type: ignore[arg-type]
+        tmp_path,  # type: ignore[arg-type]
+        web={"allowed_hosts": ("govbot.test",)},
+    )
+    async with browser(scene) as client:
+        assert (await client.get("/healthz")).status_code == 200
+        assert (await client.get("/healthz", headers={"host": "evil.test"})).status_code == 400
