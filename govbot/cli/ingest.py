@@ -33,15 +33,16 @@ class Result:
 
 
 def command(
-    paths: Annotated[list[Path], typer.Argument(help="Files, or folders with --recursive.")],
+    paths: Annotated[list[Path], typer.Argument(help="Files, or folders of files.")],
     collection: Annotated[str, typer.Option("--collection", "-c", help="Collection to fill.")],
     recursive: Annotated[
-        bool, typer.Option("--recursive", "-r", help="Take the files below folders.")
+        bool, typer.Option("--recursive", "-r", help="Take sub-folders too.")
     ] = False,
     wait: Annotated[bool, typer.Option(help="Stay until every file is ready or failed.")] = False,
     create: Annotated[
-        bool, typer.Option("--create", help="Create the collection if there is none.")
-    ] = False,
+        bool,
+        typer.Option("--create/--no-create", help="Create the collection if there is none."),
+    ] = True,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per file.")] = False,
 ) -> None:
     """Put files into a collection. Files that it has already are not taken twice."""
@@ -79,15 +80,15 @@ async def _ingest(
 
 def _files(paths: list[Path], recursive: bool) -> Iterator[tuple[Path, str]]:
     """Each file with its place in the collection: its path from the folder that was named on."""
-    from govbot.errors import Invalid, NotFound
+    from govbot.errors import NotFound
     from govbot.ingest.folder import files_below
 
     for path in paths:
         if path.is_dir():
-            if not recursive:
-                raise Invalid(f"{path} is a folder: use --recursive to take the files below it")
             base = path.resolve()
             for found in files_below(base):
+                if not recursive and found.path.parent != base:
+                    continue
                 yield path / found.path.relative_to(base), f"{base.name}/{found.place}"
         elif path.exists():
             yield path, path.name
@@ -105,9 +106,8 @@ async def _collection(app: App, name: str, create: bool) -> CollectionId:
         if found is not None:
             return found.id
         if not create:
-            raise NotFound(
-                'There is no collection named "%(name)s": use --create to make it.', name=name
-            )
+            raise NotFound('There is no collection named "%(name)s".', name=name)
+        output.warn(f'created the collection "{name}"; grant access with `govbot collection grant`')
         return await collections.create_collection(conn, OPERATOR, name=name)
 
 
