@@ -105,7 +105,7 @@ compile_catalogs() {
   local catalog
   while IFS= read -r -d '' catalog; do
     if [[ ! "${catalog%.po}.mo" -nt "$catalog" ]]; then
-      "$VENV/bin/pybabel" --quiet compile --use-fuzzy -i "$catalog" -o "${catalog%.po}.mo"
+      "$VENV/bin/pybabel" --quiet compile -i "$catalog" -o "${catalog%.po}.mo"
     fi
   done < <(find govbot templates locale -name '*.po' -print0 2>/dev/null)
 }
