@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from govbot.app import App
 from govbot.auth import groups, passwords, users
 from govbot.chat import suggestions
 from govbot.db.access import Role, as_system
@@ -22,7 +21,7 @@ from govbot.documents import collections
 from govbot.documents.types import Level, Principal
 from govbot.errors import Conflict, NotFound
 from govbot.ids import CollectionId
-from govbot.ingest.receive import receive
+from govbot.ingest.receive import App, receive
 
 FOLDER = Path(__file__).parent
 PASSWORDS_FILE = "demo-users.txt"
