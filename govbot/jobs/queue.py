@@ -6,12 +6,14 @@ its arguments appear in logs.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import procrastinate
 from procrastinate.exceptions import ConnectorException
+from psycopg_pool import PoolTimeout
 
 from govbot.db.pool import Connection
 from govbot.errors import Unavailable
@@ -72,12 +74,14 @@ class Queue:
 
 
 @asynccontextmanager
-async def open_queue(dsn: str) -> AsyncIterator[Queue]:
+async def open_queue(dsn: str, *, timeout_s: float = 30) -> AsyncIterator[Queue]:
     """The queue while the block runs. Raises Unavailable when the database does not answer."""
     queue = Queue(dsn)
     try:
-        await queue.app.open_async()
-    except ConnectorException as error:
+        async with asyncio.timeout(timeout_s):
+            await queue.app.open_async()
+    except (ConnectorException, PoolTimeout, TimeoutError) as error:
+        await queue.app.close_async()
         raise Unavailable("The job queue does not answer.") from error
     try:
         yield queue

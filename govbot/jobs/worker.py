@@ -173,14 +173,9 @@ class _LivenessLock:
     def __init__(self, dsn: str):
         self._dsn = dsn
         self._conn: psycopg.AsyncConnection[Any] | None = None
-        self._held: set[int] = set()
         self._taking = asyncio.Lock()
 
     async def __aenter__(self) -> _LivenessLock:
-        self._conn = await psycopg.AsyncConnection.connect(
-            self._dsn, autocommit=True, application_name="govbot-worker"
-        )
-        self._held.clear()
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -190,15 +185,23 @@ class _LivenessLock:
     async def middleware(
         self, call_next: Callable[[], Awaitable[Any]], _context: Any, worker: Any
     ) -> Any:
-        """Runs around every job: the first one of a worker takes its lock."""
+        """Runs around every job, and takes the lock again in case its connection was lost."""
         async with self._taking:
-            if worker.worker_id not in self._held and self._conn is not None:
-                await self._conn.execute(
-                    "SELECT pg_try_advisory_lock(%(kind)s, (%(id)s %% 2147483647)::int)",
-                    {"kind": _LOCK, "id": worker.worker_id},
-                )
-                self._held.add(worker.worker_id)
+            try:
+                await self._take(worker.worker_id)
+            except psycopg.OperationalError:
+                await self._take(worker.worker_id)
         return await call_next()
+
+    async def _take(self, worker_id: int) -> None:
+        if self._conn is None or self._conn.closed:
+            self._conn = await psycopg.AsyncConnection.connect(
+                self._dsn, autocommit=True, application_name="govbot-worker"
+            )
+        await self._conn.execute(
+            "SELECT pg_try_advisory_lock(%(kind)s, (%(id)s %% 2147483647)::int)",
+            {"kind": _LOCK, "id": worker_id},
+        )
 
 
 def _with_log_context(task: Task) -> Task:

@@ -1,0 +1,315 @@
+"""The job queue: in the caller's transaction, one at a time per lock, taken over from the dead."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import procrastinate
+import psycopg
+import pytest
+
+from govbot import logs
+from govbot.db.access import as_system
+from govbot.db.dsns import Dsns
+from govbot.db.pool import Connection, Pool
+from govbot.errors import Unavailable
+from govbot.jobs import worker as worker_module
+from govbot.jobs.queue import Queue, open_queue
+from govbot.jobs.worker import Worker, requeue_dead, worker_lives
+from govbot.resources import migrations_dir
+
+MARKER = "-- Everything above is procrastinate's own schema, unchanged"
+
+
+async def defer(queue: Queue, pool: Pool, task: str = "note", **options: str) -> bool:
+    async with as_system(pool) as conn:
+        return await queue.defer_in(conn, task, **options)
+
+
+async def job_rows(pool: Pool) -> list[dict[str, object]]:
+    async with as_system(pool) as conn:
+        return await job_rows_in(conn)
+
+
+async def job_rows_in(conn: Connection) -> list[dict[str, object]]:
+    cursor = await conn.execute("SELECT id, status, attempts FROM procrastinate_jobs ORDER BY id")
+    return await cursor.fetchall()
+
+
+class Notes:
+    """A task that writes down what it was called with."""
+
+    def __init__(self) -> None:
+        self.taken: list[str] = []
+        self.failure: BaseException | None = None
+
+    async def __call__(self, *, version_id: str) -> None:
+        self.taken.append(version_id)
+        if self.failure is not None:
+            raise self.failure
+
+
+@pytest.fixture
+def notes() -> Notes:
+    return Notes()
+
+
+def test_the_migration_holds_the_schema_of_the_pinned_procrastinate() -> None:
+    shipped = (migrations_dir() / "sql" / "0006_job_queue.sql").read_text(encoding="utf-8")
+    original = Path(procrastinate.__file__).parent / "sql" / "schema.sql"
+    ours, marker, _ = shipped.partition(MARKER)
+    assert marker
+    assert ours.strip() == original.read_text(encoding="utf-8").strip()
+
+
+async def test_a_job_runs_with_its_ids_and_leaves_no_row(
+    queue: Queue, pool: Pool, notes: Notes
+) -> None:
+    await defer(queue, pool, version_id="v1")
+    await Worker(queue, {"note": notes}).run_until_empty()
+    assert notes.taken == ["v1"]
+    assert await job_rows(pool) == []
+
+
+async def test_a_job_exists_only_when_its_transaction_commits(
+    queue: Queue, pool: Pool, notes: Notes
+) -> None:
+    async with as_system(pool) as conn:
+        await queue.defer_in(conn, "note", version_id="v1")
+        assert await job_rows_in(conn) != []
+        await conn.rollback()
+    assert await job_rows(pool) == []
+
+
+async def test_a_second_job_with_a_lock_that_waits_is_not_added(queue: Queue, pool: Pool) -> None:
+    assert await defer(queue, pool, lock="version:1", version_id="v1")
+    assert not await defer(queue, pool, lock="version:1", version_id="v1")
+    assert await defer(queue, pool, lock="version:2", version_id="v2")
+    assert (await queue.counts())["todo"] == 2
+
+
+async def test_a_job_for_later_waits(queue: Queue, pool: Pool, notes: Notes) -> None:
+    async with as_system(pool) as conn:
+        await queue.defer_in(conn, "note", after=timedelta(minutes=5), version_id="v1")
+    await Worker(queue, {"note": notes}).run_until_empty()
+    assert notes.taken == []
+
+
+async def test_higher_priority_goes_first(queue: Queue, pool: Pool, notes: Notes) -> None:
+    async with as_system(pool) as conn:
+        await queue.defer_in(conn, "note", version_id="low")
+        await queue.defer_in(conn, "note", priority=5, version_id="high")
+    await Worker(queue, {"note": notes}).run_until_empty()
+    assert notes.taken == ["high", "low"]
+
+
+async def test_log_lines_of_a_job_carry_its_id(queue: Queue, pool: Pool) -> None:
+    seen: list[str] = []
+
+    async def look(*, version_id: str) -> None:
+        seen.append(logs.job_id.get())
+
+    await defer(queue, pool, version_id="v1")
+    await Worker(queue, {"note": look}).run_until_empty()
+    assert seen == ["v1"]
+    assert logs.job_id.get() == ""
+
+
+async def test_waits_grow_with_the_attempts(queue: Queue, pool: Pool, notes: Notes) -> None:
+    notes.failure = Unavailable()
+    await defer(queue, pool, version_id="v1")
+    waits = []
+    for _ in range(3):
+        await Worker(queue, {"note": notes}).run_until_empty()
+        async with as_system(pool) as conn:
+            cursor = await conn.execute(
+                "SELECT extract(epoch FROM scheduled_at - now())::float AS wait"
+                " FROM procrastinate_jobs"
+            )
+            row = await cursor.fetchone()
+            assert row is not None
+            waits.append(row["wait"])
+            await conn.execute("UPDATE procrastinate_jobs SET scheduled_at = NULL")
+    assert waits == pytest.approx([30, 120, 480], abs=15)
+
+
+async def test_a_job_that_a_bug_ends_is_kept_as_failed(
+    queue: Queue, pool: Pool, notes: Notes
+) -> None:
+    notes.failure = KeyError("x")
+    await defer(queue, pool, version_id="v1")
+    await Worker(queue, {"note": notes}).run_until_empty()
+    assert await queue.counts() == {"todo": 0, "doing": 0, "failed": 1}
+
+
+async def test_a_running_job_goes_back_to_the_queue_when_the_worker_is_stopped(
+    queue: Queue, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker_module, "GRACE_S", 0.05)
+    running = asyncio.Event()
+
+    async def hang(*, version_id: str) -> None:
+        running.set()
+        await asyncio.Event().wait()
+
+    await defer(queue, pool, version_id="v1")
+    task = asyncio.create_task(Worker(queue, {"note": hang}).run())
+    await running.wait()
+    assert await worker_lives(queue)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert [row["status"] for row in await job_rows(pool)] == ["todo"]
+    assert not await worker_lives(queue)
+
+
+async def test_a_new_job_wakes_a_waiting_worker(queue: Queue, pool: Pool) -> None:
+    ran = asyncio.Event()
+
+    async def run(*, version_id: str) -> None:
+        ran.set()
+
+    task = asyncio.create_task(Worker(queue, {"note": run}).run())
+    while not await worker_lives(queue):
+        await asyncio.sleep(0.02)
+    await asyncio.sleep(0.3)
+    await defer(queue, pool, version_id="v1")
+    async with asyncio.timeout(4):  # less than procrastinate's polling interval
+        await ran.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_the_worker_survives_the_loss_of_all_its_connections(
+    queue: Queue, pool: Pool, dsns: Dsns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker_module, "PAUSE_S", 0.05)
+    monkeypatch.setattr(worker_module, "HEARTBEAT_S", 0.05)
+    ran = asyncio.Event()
+
+    async def run(*, version_id: str) -> None:
+        ran.set()
+
+    task = asyncio.create_task(Worker(queue, {"note": run}).run())
+    while not await worker_lives(queue):
+        await asyncio.sleep(0.02)
+    async with await psycopg.AsyncConnection.connect(dsns.superuser, autocommit=True) as conn:
+        await conn.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND application_name IN"
+            " ('govbot-queue', 'govbot-worker')"
+        )
+    await defer(queue, pool, version_id="v1")
+    async with asyncio.timeout(30):
+        await ran.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def _doing_job(pool: Pool, queue: Queue, *, silent_s: float) -> int:
+    """A job that a worker took, whose last sign of life was some seconds ago."""
+    await defer(queue, pool, lock="version:1", version_id="v1")
+    async with as_system(pool) as conn:
+        cursor = await conn.execute(
+            "INSERT INTO procrastinate_workers (last_heartbeat)"
+            " VALUES (now() - make_interval(secs => %(s)s)) RETURNING id",
+            {"s": silent_s},
+        )
+        row = await cursor.fetchone()
+        assert row is not None
+        await conn.execute(
+            "SELECT procrastinate_fetch_job_v2(NULL, %(id)s::bigint)", {"id": row["id"]}
+        )
+    return int(row["id"])
+
+
+async def test_the_job_of_a_dead_worker_is_put_back(queue: Queue, pool: Pool) -> None:
+    await _doing_job(pool, queue, silent_s=worker_module.SILENT_S + 1)
+    assert await requeue_dead(queue) == 1
+    assert [(r["status"], r["attempts"]) for r in await job_rows(pool)] == [("todo", 1)]
+    assert await requeue_dead(queue) == 0
+
+
+async def test_the_job_of_a_worker_with_a_recent_heartbeat_is_left_alone(
+    queue: Queue, pool: Pool
+) -> None:
+    await _doing_job(pool, queue, silent_s=1)
+    assert await requeue_dead(queue) == 0
+
+
+@pytest.mark.parametrize(("silent_s", "requeued"), [(60, 0), (worker_module.LOST_S + 1, 1)])
+async def test_a_slow_worker_that_holds_its_lock_keeps_its_job_for_two_minutes(
+    queue: Queue, pool: Pool, dsns: Dsns, silent_s: float, requeued: int
+) -> None:
+    worker_id = await _doing_job(pool, queue, silent_s=silent_s)
+    async with await psycopg.AsyncConnection.connect(dsns.app, autocommit=True) as conn:
+        await conn.execute(
+            "SELECT pg_advisory_lock(%(kind)s::int, %(id)s::int)",
+            {"kind": worker_module._LOCK, "id": worker_id},
+        )
+        assert await requeue_dead(queue) == requeued
+
+
+async def test_a_job_whose_worker_was_removed_is_put_back(queue: Queue, pool: Pool) -> None:
+    await _doing_job(pool, queue, silent_s=0)
+    async with as_system(pool) as conn:
+        await conn.execute("DELETE FROM procrastinate_workers")
+    assert await requeue_dead(queue) == 1
+
+
+async def test_a_waiting_job_of_the_same_lock_does_not_stop_the_takeover(
+    queue: Queue, pool: Pool
+) -> None:
+    await _doing_job(pool, queue, silent_s=60)
+    await defer(queue, pool, lock="version:1", version_id="v1")
+    assert await requeue_dead(queue) == 1
+    assert (await queue.counts())["todo"] == 2
+
+
+async def test_a_worker_killed_in_the_middle_of_a_job_is_known_to_be_dead(
+    queue: Queue, pool: Pool, dsns: Dsns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await defer(queue, pool, version_id="v1")
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", CHILD, dsns.app, stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    assert await process.stdout.readline() == b"running\n"
+    monkeypatch.setattr(worker_module, "SILENT_S", 0.0)  # only the lock tells
+    assert await requeue_dead(queue) == 0
+    os.kill(process.pid, signal.SIGKILL)
+    await process.wait()
+    async with asyncio.timeout(10):
+        while await requeue_dead(queue) == 0:
+            await asyncio.sleep(0.05)
+    assert [row["status"] for row in await job_rows(pool)] == ["todo"]
+
+
+async def test_the_queue_says_when_the_database_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(Unavailable):
+        async with open_queue(f"host={tmp_path} dbname=nada connect_timeout=1", timeout_s=1):
+            pass
+
+
+CHILD = """
+import asyncio, sys
+from govbot.jobs.queue import open_queue
+from govbot.jobs.worker import Worker
+
+async def hang(*, version_id):
+    print("running", flush=True)
+    await asyncio.sleep(60)
+
+async def main():
+    async with open_queue(sys.argv[1]) as queue:
+        await Worker(queue, {"note": hang}).run()
+
+asyncio.run(main())
+"""
