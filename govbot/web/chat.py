@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import Annotated, Any
@@ -16,12 +17,14 @@ from govbot.chat import store
 from govbot.chat.store import Citation, Message, Turn
 from govbot.chat.suggestions import suggested
 from govbot.db.access import as_actor
-from govbot.errors import Invalid
+from govbot.errors import GovBotError, Invalid
 from govbot.ids import ConversationId, MessageId
 from govbot.web import errors, markdown
 from govbot.web.i18n import _
 from govbot.web.stream import paced
 from govbot.web.visit import CurrentVisit, Visit
+
+log = logging.getLogger(__name__)
 
 MAX_QUESTION = 4000
 PAGE = 40
@@ -202,22 +205,26 @@ async def _fragments(
 ) -> AsyncIterator[ServerSentEventMessage]:
     source = visit.app.answers.events(visit.actor, answer_id, after)
     limit = float(visit.app.settings.web.stream_timeout_s)
-    async for event in paced(source, limit=limit):
-        if event is None:
-            yield ServerSentEventMessage(comment="")
-        elif event.kind == "text":
-            yield _message(event.seq, "text", markdown.to_html(event.text))
-        elif event.kind == "status":
-            yield _message(event.seq, "status", _status(visit, event.text))
-        else:
-            html = visit.html(
-                "chat/_answer.html",
-                answer=event.message or _hidden(answer_id),
-                conversation_id=conversation_id,
-                **_helpers(visit),
-            )
-            yield _message(event.seq, "done", html)
-            return
+    try:
+        async for event in paced(source, limit=limit):
+            if event is None:
+                yield ServerSentEventMessage(comment="")
+            elif event.kind == "text":
+                yield _message(event.seq, "text", markdown.to_html(event.text))
+            elif event.kind == "status":
+                yield _message(event.seq, "status", _status(visit, event.text))
+            else:
+                answer = event.message or _hidden(answer_id)
+                yield _message(event.seq, "done", _answer_html(visit, conversation_id, answer))
+    except GovBotError as error:
+        # The response has begun; the browser connects again and goes on where it was.
+        log.warning("A stream broke: %s", error.error_code, extra={"action": "stream.failed"})
+
+
+def _answer_html(visit: Visit, conversation_id: ConversationId, answer: Message) -> str:
+    return visit.html(
+        "chat/_answer.html", answer=answer, conversation_id=conversation_id, **_helpers(visit)
+    )
 
 
 def _status(visit: Visit, word: str) -> str:

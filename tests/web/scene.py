@@ -110,6 +110,7 @@ class ScriptedAnswers:
                 asked = await chats.question_of(conn, conversation_id, regenerate)
                 question_id = asked.id
             answer_id = await chats.add_answer(conn, actor, conversation_id, question_id)
+            await chats.set_sources(conn, answer_id, list(self.script.sources))
         self.stopped[answer_id] = asyncio.Event()
         self.scripts[answer_id] = self.script
         return Started(question_id, answer_id)
@@ -146,7 +147,6 @@ class ScriptedAnswers:
     ) -> Message | None:
         stopped = self.stopped[answer_id].is_set()
         async with as_actor(self.pool, actor, write=True) as conn:
-            await chats.set_sources(conn, answer_id, list(script.sources))
             await chats.finish_answer(
                 conn,
                 actor,
