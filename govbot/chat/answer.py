@@ -21,6 +21,7 @@ from psycopg_pool import AsyncConnectionPool
 from govbot import audit, metrics
 from govbot.chat import citations, prompt, store
 from govbot.chat.followup import standalone
+from govbot.chat.places import cite, whole
 from govbot.chat.store import Citation
 from govbot.config import Settings
 from govbot.db.access import Actor, as_actor
@@ -33,13 +34,10 @@ from govbot.retrieval.retrieve import Retrieval, retrieve
 
 log = logging.getLogger(__name__)
 
-Connection = AsyncConnection[DictRow]
-Pool = AsyncConnectionPool[Connection]
+Pool = AsyncConnectionPool[AsyncConnection[DictRow]]
 
 MAX_QUESTION = 4000  # characters
 NEAREST_DOCUMENTS = 3
-# Quotes of one source that stand nearer than this (characters) are shown as one span.
-JOIN_GAP = 400
 
 
 class Parts(Protocol):
@@ -117,7 +115,7 @@ async def answer_stream(
     yield Progress("status", "searching")
     found = await _evidence(parts, actor, standalone(question, history))
     clock.mark("retrieve_ms")
-    await _bind(parts, actor, question, found, answer_id)
+    await _bind(parts, actor, question, found, history, answer_id)
     if not found.sufficient:
         answer = _refusal(parts, found.passages, clock)
         _observe(answer)
@@ -126,7 +124,7 @@ async def answer_stream(
     sources = _sources(found.passages)
     marks = citations.Marks(sources)
     text = ""
-    request = _request(parts, actor, question, history, sources)
+    request = replace(_request(parts, actor, question, history, sources), on_sources=marks.restrict)
     stream = _written(parts.generator, request, stop or asyncio.Event())
     async with aclosing(stream):
         async for step in stream:
@@ -142,7 +140,8 @@ async def answer_stream(
         answer = _refusal(parts, found.passages, clock)
     else:
         quotes = citations.quotes_of(text, marks.order, sources)
-        cited = await _cited(parts, actor, found.passages, quotes)
+        async with as_actor(parts.pool, actor) as conn:
+            cited = await cite(conn, found.passages, quotes)
         answer = Answer(
             text, False, parts.generator.name, parts.generator.excerpts, cited, [], clock.total()
         )
@@ -156,9 +155,17 @@ async def _evidence(parts: Parts, actor: Actor, question: str) -> Retrieval:
 
 
 async def _bind(
-    parts: Parts, actor: Actor, question: str, found: Retrieval, answer_id: MessageId | None
+    parts: Parts,
+    actor: Actor,
+    question: str,
+    found: Retrieval,
+    history: Sequence[prompt.Turn],
+    answer_id: MessageId | None,
 ) -> None:
-    """Audit what will be handed to the model and tie the answer to it, before the first word."""
+    """Audit what will be handed to the model and tie the answer to it, before the first word.
+
+    A model also reads the turns before and may repeat them, so what those were made from counts.
+    """
     details: dict[str, object] = {
         "answer": str(answer_id or ""),
         "chunks": [passage.chunk_id for passage in found.passages],
@@ -170,6 +177,8 @@ async def _bind(
     async with as_actor(parts.pool, actor, write=True) as conn:
         if answer_id is not None:
             keys = [passage.document_key for passage in found.passages]
+            if not parts.generator.excerpts:
+                keys += [key for turn in history for key in turn.sources]
             await store.set_sources(conn, answer_id, keys)
         await audit.record(conn, actor=actor, action="question.asked", details=details)
 
@@ -201,8 +210,9 @@ async def _written(
     positions: list[int] = []
     stream = generator.stream(replace(request, on_position=positions.append))
     yield Progress("status", "writing")
-    async for delta in _until(stream, stop, lambda: _position(positions)):
-        yield delta
+    async with aclosing(_until(stream, stop, lambda: _position(positions))) as deltas:
+        async for delta in deltas:
+            yield delta
 
 
 def _position(positions: list[int]) -> Progress | None:
@@ -270,7 +280,7 @@ def _refusal(parts: Parts, passages: Sequence[Passage], clock: _Clock) -> Answer
     for passage in passages:
         if passage.document_key not in seen and len(nearest) < NEAREST_DOCUMENTS:
             seen.add(passage.document_key)
-            nearest.append(_citation(len(nearest) + 1, passage, passage.text))
+            nearest.append(whole(len(nearest) + 1, passage))
     return Answer(
         prompt.not_found_sentence(parts.settings.language),
         True,
@@ -289,88 +299,6 @@ def _observe(answer: Answer) -> None:
         "refused" if answer.refused else "answered",
         answer.timings["total_ms"] / 1000,
         first / 1000 if first is not None else None,
-    )
-
-
-async def _cited(
-    parts: Parts,
-    actor: Actor,
-    passages: Sequence[Passage],
-    quotes: Sequence[citations.Quote],
-) -> list[Citation]:
-    """One citation for each number, on the page that holds the quoted text."""
-    spans: dict[int, citations.Quote] = {}
-    for quote in quotes:
-        spans[quote.number] = _joined(spans.get(quote.number), quote, passages[quote.source])
-    async with as_actor(parts.pool, actor) as conn:
-        return [
-            await _located(conn, number, passages[quote.source], quote)
-            for number, quote in sorted(spans.items())
-        ]
-
-
-def _joined(
-    first: citations.Quote | None, quote: citations.Quote, passage: Passage
-) -> citations.Quote:
-    if first is None:
-        return quote
-    start, end = min(first.start, quote.start), max(first.end, quote.end)
-    gap = max(first.start, quote.start) - min(first.end, quote.end)
-    if gap > JOIN_GAP:
-        return first
-    return replace(first, start=start, end=end, quote=passage.text[start:end])
-
-
-async def _located(
-    conn: Connection, number: int, passage: Passage, quote: citations.Quote
-) -> Citation:
-    """Turn offsets in the passage into page and offsets in that page's text.
-
-    A passage over several pages is their texts joined by one line feed.
-    """
-    page, start, end = passage.page_from, passage.start + quote.start, passage.start + quote.end
-    page_to = page
-    if passage.page_to > passage.page_from:
-        cursor = await conn.execute(
-            "SELECT number, length(text) AS length FROM version_pages"
-            " WHERE version_id = %(version)s AND number BETWEEN %(first)s AND %(last)s"
-            " ORDER BY number",
-            {
-                "version": passage.version_id,
-                "first": passage.page_from,
-                "last": passage.page_to,
-            },
-        )
-        lengths = {row["number"]: row["length"] for row in await cursor.fetchall()}
-        page, start = _page_of(lengths, passage.page_from, start)
-        page_to, end = _page_of(lengths, passage.page_from, end)
-    citation = _citation(number, passage, quote.quote)
-    return replace(citation, page_from=page, page_to=page_to, start=start, end=end)
-
-
-def _page_of(lengths: dict[int, int], first: int, offset: int) -> tuple[int, int]:
-    page = first
-    while offset > lengths.get(page, offset) and page + 1 in lengths:
-        offset -= lengths[page] + 1
-        page += 1
-    return page, max(offset, 0)
-
-
-def _citation(number: int, passage: Passage, quote: str) -> Citation:
-    return Citation(
-        number=number,
-        document_id=passage.document_id,
-        document_key=passage.document_key,
-        version_id=passage.version_id,
-        filename=passage.filename,
-        title=passage.title or passage.filename,
-        version=passage.version,
-        page_from=passage.page_from,
-        page_to=passage.page_to,
-        heading=passage.heading,
-        quote=quote,
-        start=passage.start,
-        end=passage.end,
     )
 
 

@@ -67,6 +67,11 @@ class Marks:
         self._after_mark = False
         self.order: list[int] = []  # order[n - 1]: index of the source shown as [n]
 
+    def restrict(self, sources: Sequence[Source]) -> None:
+        """From here on only these of the sources may be cited: the others did not fit."""
+        kept = {source.number for source in sources}
+        self._index = {number: at for number, at in self._index.items() if number in kept}
+
     def feed(self, delta: str) -> str:
         text = self._held + delta
         unfinished = _UNFINISHED.search(text)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -22,7 +23,7 @@ from govbot.chat.prompt import Turn
 from govbot.chat.store import Message
 from govbot.db.access import Actor, as_actor, as_system
 from govbot.errors import Busy, GovBotError, NotFound
-from govbot.ids import ConversationId, MessageId
+from govbot.ids import ConversationId, MessageId, UserId
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +71,7 @@ class Answers:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._live: dict[MessageId, _Live] = {}
+        self._starting: Counter[UserId] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(
@@ -84,8 +86,24 @@ class Answers:
 
         Raises NotFound for a conversation of someone else, Busy when too many are under way.
         """
-        if sum(live.actor.id == actor.id for live in self._live.values()) >= PER_USER:
+        under_way = sum(live.actor.id == actor.id for live in self._live.values())
+        if under_way + self._starting[actor.id] >= PER_USER:
             raise Busy("Wait until one of your answers is finished.", code="E-ANSWERS")
+        self._starting[actor.id] += 1
+        try:
+            return await self._start(actor, conversation_id, question, regenerate)
+        finally:
+            self._starting[actor.id] -= 1
+            if not self._starting[actor.id]:
+                del self._starting[actor.id]
+
+    async def _start(
+        self,
+        actor: Actor,
+        conversation_id: ConversationId,
+        question: str,
+        regenerate: MessageId | None,
+    ) -> Started:
         async with as_actor(self._parts.pool, actor, write=True) as conn:
             if regenerate is None:
                 question = check_question(question)
@@ -184,7 +202,7 @@ class Answers:
 
     async def _finish(self, actor: Actor, answer_id: MessageId, answer: Answer) -> None:
         async with as_actor(self._parts.pool, actor, write=True) as conn:
-            await store.finish_answer(
+            closed = await store.finish_answer(
                 conn,
                 actor,
                 answer_id,
@@ -197,16 +215,25 @@ class Answers:
                 citations=answer.citations,
                 nearest=answer.nearest,
             )
+        if not closed:
+            await self._abandon(answer_id)
 
     async def _failed(self, live: _Live, answer_id: MessageId, code: str) -> None:
         text = live.text if live.kind == "text" else ""
         try:
             async with as_actor(self._parts.pool, live.actor, write=True) as conn:
-                await store.finish_answer(
+                closed = await store.finish_answer(
                     conn, live.actor, answer_id, content=text, state="failed", error_code=code
                 )
+            if not closed:
+                await self._abandon(answer_id)
         except Exception:
             log.exception("A failed answer could not be closed.", extra={"action": "answer.failed"})
+
+    async def _abandon(self, answer_id: MessageId) -> None:
+        """Ends an answer whose owner lost a document of it: nothing of theirs can touch it now."""
+        async with as_system(self._parts.pool) as conn:
+            await store.fail_interrupted(conn, answer_id)
 
     async def _message(self, actor: Actor, answer_id: MessageId) -> Message | None:
         async with as_actor(self._parts.pool, actor) as conn:
@@ -263,5 +290,6 @@ async def _history(
             break
         answer = turn.answers[-1]
         if not answer.hidden and answer.state in ("done", "stopped"):
-            earlier.append(Turn(turn.question.content, answer.content))
+            sources = tuple(answer.sources)
+            earlier.append(Turn(turn.question.content, answer.content, sources))
     return earlier[-HISTORY_TURNS:]

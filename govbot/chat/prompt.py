@@ -27,10 +27,14 @@ _ANGLES = str.maketrans({"<": "‹", ">": "›", "＜": "‹", "＞": "›"})
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """An earlier exchange of the same conversation."""
+    """An earlier exchange of the same conversation.
+
+    `sources` are the keys of the documents that its answer was made from.
+    """
 
     question: str
     answer: str
+    sources: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,10 @@ class Conversation:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A question or an answer. A `hidden` answer came from documents now out of reach."""
+    """A question or an answer. A `hidden` answer came from documents now out of reach.
+
+    `sources` are the keys of the documents that an answer was made from.
+    """
 
     id: MessageId
     role: Literal["user", "assistant"]
@@ -53,6 +56,7 @@ class Message:
     citations: list[Citation] = field(default_factory=list)
     nearest: list[Citation] = field(default_factory=list)
     hidden: bool = False
+    sources: Sequence[int] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,8 +209,8 @@ async def finish_answer(
     timings: Mapping[str, float] | None = None,
     citations: Sequence[Citation] = (),
     nearest: Sequence[Citation] = (),
-) -> None:
-    """Close an answer with its citations; nothing happens when it is closed or out of reach."""
+) -> bool:
+    """Close an answer with its citations; False when it is closed already or out of reach."""
     cursor = await conn.execute(
         """
         UPDATE messages
@@ -228,9 +232,10 @@ async def finish_answer(
         },
     )
     if await cursor.fetchone() is None:
-        return
+        return False
     await cited.add(conn, actor, answer_id, "cited", citations)
     await cited.add(conn, actor, answer_id, "nearest", nearest)
+    return True
 
 
 async def turns(conn: Connection, conversation_id: ConversationId) -> list[Turn]:
@@ -239,7 +244,7 @@ async def turns(conn: Connection, conversation_id: ConversationId) -> list[Turn]
     cursor = await conn.execute(
         """
         SELECT id, role, reply_to, content, state, refused, engine, excerpts, error_code,
-               created_at
+               created_at, sources
         FROM messages
         WHERE conversation_id = %(id)s
         ORDER BY created_at, id
@@ -266,7 +271,7 @@ async def get_message(conn: Connection, message_id: MessageId) -> Message:
     cursor = await conn.execute(
         """
         SELECT id, role, reply_to, content, state, refused, engine, excerpts, error_code,
-               created_at
+               created_at, sources
         FROM messages
         WHERE id = %(id)s
         """,
@@ -310,11 +315,12 @@ async def get_citation(
     raise NotFound
 
 
-async def fail_interrupted(conn: Connection) -> int:
-    """Close answers that a crash left under way (as system, at start); returns how many."""
+async def fail_interrupted(conn: Connection, answer_id: MessageId | None = None) -> int:
+    """Close answers that were left under way, all or one (as system); returns how many."""
     cursor = await conn.execute(
         "UPDATE messages SET state = 'failed', error_code = 'E-INTERRUPTED', finished_at = now()"
-        " WHERE state = 'running'"
+        " WHERE state = 'running' AND (%(id)s::uuid IS NULL OR id = %(id)s::uuid)",
+        {"id": answer_id},
     )
     return cursor.rowcount
 
