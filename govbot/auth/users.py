@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import LiteralString
+from uuid import UUID
 
 from psycopg import AsyncConnection, errors
 from psycopg.rows import DictRow
@@ -166,6 +168,19 @@ async def list_users(
 ) -> list[User]:
     """Accounts by user name, `after` the given one; `text` is looked for in both names."""
     return await _select(conn, limit=limit, after=after, text=text.strip())
+
+
+async def names(conn: Connection, ids: Sequence[UUID]) -> dict[UUID, str]:
+    """What accounts and groups with these ids are called; deleted ones are left out."""
+    cursor = await conn.execute(
+        """
+        SELECT u.id, u.username AS name FROM users u WHERE u.id = ANY(%(ids)s)
+        UNION ALL
+        SELECT g.id, g.name FROM groups g WHERE g.id = ANY(%(ids)s)
+        """,
+        {"ids": list(ids)},
+    )
+    return {row["id"]: str(row["name"]) for row in await cursor.fetchall()}
 
 
 def actor_for(user: User, ip: str = "") -> Actor:

@@ -5,20 +5,22 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import AsyncIterator, Sequence
+import re
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Annotated, Any
 from urllib.parse import urlencode
+from uuid import UUID
 
 from litestar import Response
 from litestar.params import Parameter
 from litestar.response import Stream
 
 from govbot import audit
-from govbot.auth import roles
+from govbot.auth import roles, users
 from govbot.db.access import as_actor
-from govbot.web.audit_words import ACTIONS, DETAILS
+from govbot.web.audit_words import ACTIONS, DETAILS, WORDS
 from govbot.web.i18n import _
 from govbot.web.visit import CurrentVisit, Visit
 
@@ -27,6 +29,7 @@ PAGE = 50
 BATCH = 1000
 COLUMNS = ("seq", "at", "actor", "actor_id", "action", "resource", "details", "ip", "hash")
 MAX_VALUE = 400
+DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +109,8 @@ async def _entries(visit: Visit, chosen: Filter, before: int | None) -> dict[str
     async with as_actor(visit.app.pool, visit.actor) as conn:
         found = await audit.entries(conn, limit=PAGE + 1, before=before, **chosen.arguments())
         actions = await audit.actions(conn)
-    shown = found[:PAGE]
+        shown = found[:PAGE]
+        names = await users.names(conn, _ids(shown))
     return {
         "chosen": chosen,
         "entries": shown,
@@ -114,7 +118,8 @@ async def _entries(visit: Visit, chosen: Filter, before: int | None) -> dict[str
         "newest": chosen.path() if before else None,
         "actions": sorted((_action(visit, name), name) for name in actions),
         "action_name": lambda name: _action(visit, name),
-        "details_of": lambda entry: _details(visit, entry),
+        "details_of": lambda entry: _details(visit, entry, names),
+        "object_of": lambda entry: _object(visit, entry, names),
         "filtered": chosen != Filter(),
     }
 
@@ -127,27 +132,35 @@ def _action(visit: Visit, name: str) -> str:
     return visit.translate(ACTIONS[name]) if name in ACTIONS else name
 
 
-def _details(visit: Visit, entry: audit.Entry) -> list[tuple[str, str]]:
+def _details(visit: Visit, entry: audit.Entry, names: Mapping[UUID, str]) -> list[tuple[str, str]]:
     """The details in words: name and value, the empty ones left out."""
-    try:
-        found = json.loads(entry.details)
-    except ValueError:
-        return [("", entry.details[:MAX_VALUE])]
-    if not isinstance(found, dict):
-        return [("", str(found)[:MAX_VALUE])]
     return [
-        (visit.translate(DETAILS[name]) if name in DETAILS else name, _value(visit, value))
-        for name, value in found.items()
+        (visit.translate(DETAILS[name]) if name in DETAILS else name, _value(visit, value, names))
+        for name, value in _fields(entry).items()
         if value not in (None, "", [], {})
     ]
 
 
-def _value(visit: Visit, value: object) -> str:
+def _object(visit: Visit, entry: audit.Entry, names: Mapping[UUID, str]) -> str:
+    """What the entry is about: a name where there is one, else the id."""
+    kind, colon, text = entry.resource.rpartition(":")
+    found = _uuid(text)
+    if found and found in names:
+        return names[found]
+    label = visit.translate(DETAILS[kind]) if kind in DETAILS else kind
+    return f"{label}{colon} {text}".strip()
+
+
+def _value(visit: Visit, value: object, names: Mapping[UUID, str]) -> str:
     match value:
         case bool():
             return visit.translate(_("yes") if value else _("no"))
-        case str() if value in ("read", "write", "manage", "allow", "deny", "added", "removed"):
-            return visit.translate(DETAILS[value])
+        case str() if value in WORDS:
+            return visit.translate(WORDS[value])
+        case str() if (found := _uuid(value)) and found in names:
+            return names[found]
+        case str() if DIGEST.fullmatch(value):
+            return value[:12] + "…"
         case str() | int():
             text = str(value)
         case list() if all(isinstance(item, str | int) for item in value):
@@ -155,6 +168,29 @@ def _value(visit: Visit, value: object) -> str:
         case _:
             text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= MAX_VALUE else text[:MAX_VALUE] + "…"
+
+
+def _ids(entries: Sequence[audit.Entry]) -> list[UUID]:
+    """The ids that occur in these entries as values of their own."""
+    texts = {entry.resource.rpartition(":")[2] for entry in entries}
+    for entry in entries:
+        texts.update(value for value in _fields(entry).values() if isinstance(value, str))
+    return [found for text in texts if (found := _uuid(text))]
+
+
+def _fields(entry: audit.Entry) -> dict[str, object]:
+    try:
+        found = json.loads(entry.details)
+    except ValueError:
+        return {"": entry.details}
+    return found if isinstance(found, dict) else {"": found}
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text) if len(text) == 36 else None
+    except ValueError:
+        return None
 
 
 async def _csv(visit: Visit, chosen: Filter, last: int) -> AsyncIterator[str]:

@@ -33,7 +33,7 @@ ACTIONS: Final = {
     "service.started": _("Service started"),
 }
 
-# Names of details, and the few values that are words of GovBot itself.
+# Names of details and of kinds of objects.
 DETAILS: Final = {
     "actor": _("person"),
     "action": _("action"),
@@ -43,6 +43,7 @@ DETAILS: Final = {
     "change": _("change"),
     "chunks": _("passages"),
     "collection": _("collection"),
+    "document": _("document"),
     "documents": _("documents"),
     "effect": _("effect"),
     "file": _("original file"),
@@ -61,11 +62,18 @@ DETAILS: Final = {
     "username": _("user name"),
     "version": _("version"),
     "versions": _("versions"),
+}
+
+# Values that are words of GovBot itself.
+WORDS: Final = {
     "read": _("reads"),
     "write": _("writes"),
     "manage": _("manages"),
     "allow": _("allowed"),
     "deny": _("denied"),
+    "admin": _("Administrator"),
+    "curator": _("Curator"),
+    "auditor": _("Auditor"),
     "added": _("added"),
     "removed": _("removed"),
 }

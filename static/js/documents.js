@@ -90,7 +90,7 @@ function startUploads(form) {
     count.done += 1;
     const words = form.dataset.counted.replace("{done}", count.done).replace("{all}", count.all);
     form.querySelector("[data-upload-status]").textContent = words;
-    if (document.getElementById("documents")) htmx.trigger(document.body, "documents-changed");
+    if (document.getElementById("documents")) htmx.trigger(document.body, "documents-sent");
   }
 }
 
