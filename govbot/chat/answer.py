@@ -136,7 +136,8 @@ async def answer_stream(
             yield Progress("text", text)
     text = (text + marks.end()).strip()
     clock.mark("generate_ms")
-    if prompt.says_not_found(text) or not text:
+    stopped = bool(stop and stop.is_set())
+    if prompt.says_not_found(text) or not (text or stopped):
         answer = _refusal(parts, found.passages, clock)
     else:
         quotes = citations.quotes_of(text, marks.order, sources)
@@ -146,7 +147,7 @@ async def answer_stream(
             text, False, parts.generator.name, parts.generator.excerpts, cited, [], clock.total()
         )
     _observe(answer)
-    yield replace(answer, stopped=bool(stop and stop.is_set()))
+    yield replace(answer, stopped=stopped)
 
 
 async def _evidence(parts: Parts, actor: Actor, question: str) -> Retrieval:

@@ -108,7 +108,7 @@ class RemoteGenerator:
             if response.status_code != httpx.codes.OK:
                 text = await _read_error(response)
                 if not _is_too_long(response.status_code, text):
-                    raise self._refusal(response.status_code, text)
+                    raise self._refusal(response.status_code)
                 yield None
             else:
                 yield response
@@ -161,11 +161,11 @@ class RemoteGenerator:
         if event is None and not finished:
             raise _broken()
 
-    def _refusal(self, status: int, text: str) -> GovBotError:
+    def _refusal(self, status: int) -> GovBotError:
+        # Its words are not logged: servers repeat the request in them, passages and all.
         log.warning(
-            "The model server answered %d: %.300s",
+            "The model server answered with status %d.",
             status,
-            text,
             extra={"action": "generation.refused"},
         )
         if status in {401, 403}:
@@ -183,9 +183,15 @@ class RemoteGenerator:
             return Busy("The model server is busy: try again in a moment.")
         if status >= 500:
             return Unavailable(
-                "The model server has a problem (HTTP %(status)d): try again later.", status=status
+                "The model server has a problem (HTTP %(status)d): try again later.",
+                status=status,
+                code="E-MODEL-SERVER",
             )
-        return Unavailable("The model server refused the request (HTTP %(status)d).", status=status)
+        return Unavailable(
+            "The model server refused the request (HTTP %(status)d).",
+            status=status,
+            code="E-MODEL-REFUSED",
+        )
 
 
 def completions_url(base_url: str) -> str:
@@ -221,14 +227,14 @@ def _parsed(data: str) -> tuple[str, bool]:
     """Text of one event, and whether it says that the answer is complete."""
     try:
         chunk = json.loads(data)
-        if error := chunk.get("error"):
-            message = error.get("message", "") if isinstance(error, dict) else str(error)
+        if chunk.get("error"):
             log.warning(
-                "The model server failed while answering: %.300s",
-                message,
-                extra={"action": "generation.failed"},
+                "The model server failed while answering.", extra={"action": "generation.failed"}
             )
-            raise Unavailable("The model server failed while writing the answer: try again.")
+            raise Unavailable(
+                "The model server failed while writing the answer: try again.",
+                code="E-MODEL-SERVER",
+            )
         choices = chunk.get("choices") or [{}]
         delta = choices[0].get("delta") or {}
         return str(delta.get("content") or ""), choices[0].get("finish_reason") is not None
