@@ -68,8 +68,8 @@ class Database(Section):
         "",
         pattern=r"^(postgres(ql)?://\S+)?$",
         json_schema_extra=CONNECTION,
-        description="Connection of the role that owns the schema, used by `govbot migrate` only. "
-        "Needed with url.",
+        description="Connection of the role that owns the schema, which `govbot migrate` needs and "
+        "serving does not. Empty: url does both, as a member of the role govbot_app.",
     )
     owner_url_file: str = Field(
         "", json_schema_extra=PATH, description="File to read owner_url from."

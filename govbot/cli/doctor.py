@@ -53,19 +53,25 @@ async def _examine() -> list[Check]:
         except GovBotError as error:
             checks.append(Check("database", False, str(error)))
         else:
-            for name, look in (
-                ("database", _server),
-                ("schema", _schema),
-                ("documents", _documents),
-                ("queue", _queue),
-                ("accounts", _accounts),
-                ("audit log", _audit),
-            ):
-                checks.append(await _tried(name, look, pool))
+            checks += await _stored(pool)
         checks.append(await _embedder(settings))
     checks.append(_generator(settings))
     checks.append(_ocr())
     checks.append(_watched(settings))
+    return checks
+
+
+async def _stored(pool: Pool) -> list[Check]:
+    """The server, the schema, and what stands in its tables when it is the right one."""
+    checks = [await _tried("database", _server, pool), await _tried("schema", _schema, pool)]
+    if all(check.ok for check in checks):
+        for name, look in (
+            ("documents", _documents),
+            ("queue", _queue),
+            ("accounts", _accounts),
+            ("audit log", _audit),
+        ):
+            checks.append(await _tried(name, look, pool))
     return checks
 
 
