@@ -39,8 +39,8 @@ STATES: dict[State, str] = {
 FILTERS: dict[str, tuple[str, tuple[State, ...]]] = {
     "": (_("All"), ()),
     "andamento": (_("In progress"), UNDER_WAY),
-    "prontos": (_("Ready"), (State.READY,)),
-    "falhas": (_("Failed"), (State.FAILED,)),
+    "prontos": (_("Ready ones"), (State.READY,)),
+    "falhas": (_("Failed ones"), (State.FAILED,)),
 }
 
 
