@@ -150,7 +150,8 @@ fused AS (
 )
 SELECT f.chunk_id, d.id AS document_id, d.key AS document_key, c.version_id,
        coalesce(k.name, '') AS collection, d.filename, d.title, v.number AS version,
-       c.page_from, c.page_to, c.ord, c.heading, c.text, c.start_offset AS start, c.end_offset AS end,
+       c.page_from, c.page_to, c.ord, c.heading, c.text,
+       c.start_offset AS start, c.end_offset AS end,
        f.score, f.lexical, f.dense,
        coalesce((SELECT sum(t.idf) FILTER (WHERE t.lexeme = ANY (tsvector_to_array(c.tsv)))
                         / nullif(sum(t.idf), 0)
@@ -209,3 +210,18 @@ async def search(
             return list(await cursor.fetchall())
     except QueryCanceled as error:
         raise Unavailable("The search took too long: try again later.") from error
+
+
+async def require_model(conn: AsyncConnection[Any], fingerprint: str) -> None:
+    """Raises Unavailable when the vectors in use are not of the model with this fingerprint."""
+    cursor = await conn.execute(
+        """
+        SELECT FROM embedding_models m
+        WHERE m.state = 'active' AND m.fingerprint = %(fingerprint)s
+        """,
+        {"fingerprint": fingerprint},
+    )
+    if await cursor.fetchone() is None:
+        raise Unavailable(
+            "The documents have no vectors of the configured embedding model: run `govbot reindex`."
+        )

@@ -20,24 +20,13 @@ MAX_CHARACTERS = 8000
 MAX_STEMS = 64
 MAX_POSITIONS = 256
 
-# Stems of words that ask, but are not asked for; PostgreSQL's Portuguese stop words do not have
-# them. They would otherwise count as content that a passage lacks.
+# Stems of words that ask, but are not asked for. They would otherwise count as content that a
+# passage lacks.
 ASKING_STEMS = (
-    "acord",
-    "cuj",
-    "conform",
-    "diz",
-    "explic",
-    "existent",
-    "inform",
-    "nest",
-    "ond",
-    "porqu",
-    "quant",
-    "quais",
-    "refer",
-    "segund",
-    "tal",
+    *("acord", "cit", "conform", "cuj", "defin", "descrev", "diz", "exist", "expliqu", "inform"),
+    *("aond", "onde", "porqu", "qua", "quant", "refer", "segund", "tal", "trat"),
+    # Stop words of PostgreSQL's list that folding their accents has hidden from it.
+    *("ate", "esta", "ha", "ja", "nao", "sao", "ser", "sera", "so", "tamb", "ter", "tera", "voc"),
 )
 
 

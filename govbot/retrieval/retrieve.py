@@ -13,7 +13,7 @@ from govbot.config import Settings
 from govbot.errors import Unavailable
 from govbot.models.embedder import Embedder
 from govbot.retrieval.evidence import sufficient
-from govbot.retrieval.hybrid import DenseQuery, search
+from govbot.retrieval.hybrid import DenseQuery, require_model, search
 from govbot.retrieval.passages import Passage, diverse, passage_of
 
 log = logging.getLogger(__name__)
@@ -54,6 +54,8 @@ async def retrieve(
     dense = await _dense(question, embedder, mode)
     embedded = time.perf_counter()
     limit = limit or settings.retrieval.passages
+    if mode == "dense" and dense is not None:
+        await require_model(conn, dense.fingerprint)
     rows = await search(
         conn,
         question,
@@ -73,9 +75,9 @@ async def retrieve(
 async def _dense(question: str, embedder: Embedder | None, mode: Mode) -> DenseQuery | None:
     if mode == "lexical":
         return None
-    if embedder is None:
-        if mode == "dense":
-            raise Unavailable("There is no embedder to search by meaning.")
+    if embedder is None and mode == "dense":
+        raise Unavailable("There is no embedder to search by meaning.")
+    if embedder is None or (mode == "hybrid" and embedder.weight == 0):
         return None
     try:
         vector = await embedder.embed_query(question)
