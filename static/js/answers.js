@@ -18,9 +18,12 @@ export function startAnswers() {
     if (event.target.id === "turns") { following = true; toEnd(); }
   });
   document.body.addEventListener("htmx:pushedIntoHistory", markCurrent);
-  document.body.addEventListener("htmx:sseMessage", (event) => {
+  document.body.addEventListener("htmx:sseMessage", () => {
     if (following) toEnd();
-    if (event.detail.type === "done") finished(event.detail.data);
+  });
+  document.body.addEventListener("htmx:sseBeforeMessage", (event) => {
+    // The end replaces the answer, and with it the element that would tell of it afterwards.
+    if (event.detail.type === "done") finished(event.target.closest(".answer"), event.detail.data);
   });
   document.body.addEventListener("htmx:sseError", () => say("offline"));
   document.addEventListener("click", (event) => {
@@ -41,9 +44,14 @@ function toEnd() {
   if (jump()) jump().hidden = true;
 }
 
-function finished(html) {
+function finished(answer, html) {
   const done = new DOMParser().parseFromString(html, "text/html");
   sayAnswer(done.querySelector("[data-answer-text], .problem, .calm-note")?.textContent ?? "");
+  const focused = answer.contains(document.activeElement);
+  setTimeout(() => {
+    if (following) toEnd();
+    if (focused) document.getElementById("question")?.focus();
+  });
 }
 
 function markCurrent() {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -84,6 +84,7 @@ class Script:
     pause: float = 0.0
     hold: asyncio.Event | None = None
     sources: Sequence[int] = ()
+    watched: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class ScriptedAnswers:
@@ -119,6 +120,7 @@ class ScriptedAnswers:
         self, actor: Actor, answer_id: MessageId, after: int = 0
     ) -> AsyncIterator[Event]:
         script, stop = self.scripts[answer_id], self.stopped[answer_id]
+        script.watched.set()
         yield Event(after, "status", "searching")
         text = ""
         for number, text in enumerate(script.texts, after + 1):

@@ -173,7 +173,7 @@ async def test_an_answer_can_be_stopped(signed_in: SignIn, scene: Scene) -> None
     conversation = await ask(reader)
     path = await answer_path(reader, conversation)
     watching = asyncio.create_task(reader.get(path + "/eventos"))
-    await asyncio.sleep(0.1)
+    await scene.app.answers.script.watched.wait()
     assert (await reader.post(path + "/parar", headers=HTMX)).status_code == 204
     assert "Você interrompeu esta resposta." in (await watching).text
     assert (await reader.post(path + "/parar")).headers["location"] == conversation
@@ -212,6 +212,7 @@ async def test_an_answer_whose_documents_vanish_while_it_is_written_is_hidden(
     scene.app.answers.script = Script(texts=["Oi."], hold=hold, sources=[scene.law_key])
     path = await answer_path(reader, await ask(reader))
     watching = asyncio.create_task(reader.get(path + "/eventos"))
+    await scene.app.answers.script.watched.wait()
     await revoke(scene)
     hold.set()
     done = (await watching).text.partition("event: done")[2]
