@@ -21,6 +21,7 @@ _MARK = re.compile(rf"(?<!\\)(?:\[\s*({_NUMBERS})\s*\]|【\s*(\d{{1,3}})[^】\n]
 _UNFINISHED = re.compile(r"\s*(?:\\|(?<!\\)[\[【][\d\s,;^–eand†:L-]{0,40})?$")
 _SHOWN_MARKS = re.compile(r"(?<!\\)(?:\s*\[\d{1,3}\])+")
 _ELLIPSIS = re.compile(r"\(…\)|\(\.\.\.\)|\[…\]|\\\[\.\.\.\\\]")
+_SIGNS = re.compile(r"(?:[§\"“«(]\s?)+$")
 _TOKEN = re.compile(r"[^\W_]+")
 _MAX_RANGE = 20
 
@@ -190,7 +191,13 @@ def _literal(piece: str, text: str) -> tuple[int, int] | None:
         return None
     first = joined[:at].count(" ")
     last = first + wanted.count(" ")
-    return found[first][1], _with_stop(text, found[last][2])
+    return _with_sign(text, found[first][1]), _with_stop(text, found[last][2])
+
+
+def _with_sign(text: str, start: int) -> int:
+    """The start of the span, with the paragraph sign or quotation mark that stands before it."""
+    match = _SIGNS.search(text[max(0, start - 4) : start])
+    return start - len(match[0]) if match else start
 
 
 def _with_stop(text: str, end: int) -> int:
