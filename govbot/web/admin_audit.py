@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from litestar import Response
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 from litestar.response import Stream
 
 from govbot import audit
@@ -59,11 +59,11 @@ class Filter:
 
 async def listing(
     visit: CurrentVisit,
-    acao: Annotated[str, Parameter(max_length=100)] = "",
-    quem: Annotated[str, Parameter(max_length=64)] = "",
-    de: Annotated[str, Parameter(max_length=10)] = "",
-    ate: Annotated[str, Parameter(max_length=10)] = "",
-    antes: Annotated[int | None, Parameter(ge=1)] = None,
+    acao: Annotated[str, QueryParameter(max_length=100)] = "",
+    quem: Annotated[str, QueryParameter(max_length=64)] = "",
+    de: Annotated[str, QueryParameter(max_length=10)] = "",
+    ate: Annotated[str, QueryParameter(max_length=10)] = "",
+    antes: Annotated[int | None, QueryParameter(ge=1)] = None,
 ) -> Response[str]:
     """The newest entries first."""
     chosen = _filter(acao, quem, de, ate)
@@ -85,10 +85,10 @@ async def verify(visit: CurrentVisit) -> Response[str]:
 
 async def download(
     visit: CurrentVisit,
-    acao: Annotated[str, Parameter(max_length=100)] = "",
-    quem: Annotated[str, Parameter(max_length=64)] = "",
-    de: Annotated[str, Parameter(max_length=10)] = "",
-    ate: Annotated[str, Parameter(max_length=10)] = "",
+    acao: Annotated[str, QueryParameter(max_length=100)] = "",
+    quem: Annotated[str, QueryParameter(max_length=64)] = "",
+    de: Annotated[str, QueryParameter(max_length=10)] = "",
+    ate: Annotated[str, QueryParameter(max_length=10)] = "",
 ) -> Stream:
     """The entries of the filter as CSV, newest first; taking them is an entry itself."""
     roles.require(roles.may_read_audit(visit.actor))

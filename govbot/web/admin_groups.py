@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from litestar import Response
+from litestar.params import FromPath
 
 from govbot.auth import groups, roles, users
 from govbot.db.access import as_actor
@@ -34,12 +35,12 @@ async def create(visit: CurrentVisit) -> Response[Any]:
     return visit.redirect(f"{PATH}/{group_id}")
 
 
-async def show(visit: CurrentVisit, group_id: UUID) -> Response[str]:
+async def show(visit: CurrentVisit, group_id: FromPath[UUID]) -> Response[str]:
     """A group with its members."""
     return await _page(visit, GroupId(group_id))
 
 
-async def add_member(visit: CurrentVisit, group_id: UUID) -> Response[Any]:
+async def add_member(visit: CurrentVisit, group_id: FromPath[UUID]) -> Response[Any]:
     """Puts a person into a group."""
     roles.require(roles.may_manage_accounts(visit.actor))
     found = GroupId(group_id)
@@ -55,7 +56,9 @@ async def add_member(visit: CurrentVisit, group_id: UUID) -> Response[Any]:
     return await _changed(visit, found)
 
 
-async def remove_member(visit: CurrentVisit, group_id: UUID, user_id: UUID) -> Response[Any]:
+async def remove_member(
+    visit: CurrentVisit, group_id: FromPath[UUID], user_id: FromPath[UUID]
+) -> Response[Any]:
     """Takes a person out of a group."""
     roles.require(roles.may_manage_accounts(visit.actor))
     found = GroupId(group_id)
@@ -64,7 +67,7 @@ async def remove_member(visit: CurrentVisit, group_id: UUID, user_id: UUID) -> R
     return await _changed(visit, found)
 
 
-async def delete_form(visit: CurrentVisit, group_id: UUID) -> Response[str]:
+async def delete_form(visit: CurrentVisit, group_id: FromPath[UUID]) -> Response[str]:
     """Asks before a group is deleted."""
     roles.require(roles.may_manage_accounts(visit.actor))
     async with as_actor(visit.app.pool, visit.actor) as conn:
@@ -73,7 +76,7 @@ async def delete_form(visit: CurrentVisit, group_id: UUID) -> Response[str]:
     return visit.page(template, group=group)
 
 
-async def delete(visit: CurrentVisit, group_id: UUID) -> Response[Any]:
+async def delete(visit: CurrentVisit, group_id: FromPath[UUID]) -> Response[Any]:
     """Deletes a group; its members lose what it gave them."""
     roles.require(roles.may_manage_accounts(visit.actor))
     async with as_actor(visit.app.pool, visit.actor, write=True) as conn:

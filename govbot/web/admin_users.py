@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from litestar import Response
-from litestar.params import Parameter
+from litestar.params import FromPath, QueryParameter
 
 from govbot.auth import passwords, roles, users
 from govbot.auth.roles import Role
@@ -30,8 +30,8 @@ ROLES: dict[Role, tuple[str, str]] = {
 
 async def listing(
     visit: CurrentVisit,
-    q: Annotated[str, Parameter(max_length=200)] = "",
-    depois: Annotated[str, Parameter(max_length=64)] = "",
+    q: Annotated[str, QueryParameter(max_length=200)] = "",
+    depois: Annotated[str, QueryParameter(max_length=64)] = "",
 ) -> Response[str]:
     """The accounts, by user name."""
     roles.require(roles.may_manage_accounts(visit.actor))
@@ -78,13 +78,13 @@ async def create(visit: CurrentVisit) -> Response[Any]:
     return visit.page("admin/password.html", user=user, password=password, created=True)
 
 
-async def show(visit: CurrentVisit, user_id: UUID) -> Response[str]:
+async def show(visit: CurrentVisit, user_id: FromPath[UUID]) -> Response[str]:
     """One account."""
     user = await _user(visit, user_id)
     return visit.page("admin/user.html", user=user, roles=ROLES, own=user.id == visit.actor.id)
 
 
-async def set_role(visit: CurrentVisit, user_id: UUID) -> Response[Any]:
+async def set_role(visit: CurrentVisit, user_id: FromPath[UUID]) -> Response[Any]:
     """Gives an account another role."""
     role = _role((await visit.form()).get("role"))
     user = await _other(visit, user_id)
@@ -94,7 +94,7 @@ async def set_role(visit: CurrentVisit, user_id: UUID) -> Response[Any]:
     return visit.redirect(f"{PATH}/{user_id}?feito=papel")
 
 
-async def set_disabled(visit: CurrentVisit, user_id: UUID) -> Response[Any]:
+async def set_disabled(visit: CurrentVisit, user_id: FromPath[UUID]) -> Response[Any]:
     """Closes an account, or opens it again."""
     disabled = (await visit.form()).get("disabled") == "true"
     user = await _other(visit, user_id)
@@ -104,7 +104,7 @@ async def set_disabled(visit: CurrentVisit, user_id: UUID) -> Response[Any]:
     return visit.redirect(f"{PATH}/{user_id}?feito=situacao")
 
 
-async def new_password(visit: CurrentVisit, user_id: UUID) -> Response[str]:
+async def new_password(visit: CurrentVisit, user_id: FromPath[UUID]) -> Response[str]:
     """Gives an account a generated password and shows it, this once."""
     user = await _other(visit, user_id)
     password = passwords.generate_password()

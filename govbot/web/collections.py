@@ -6,6 +6,7 @@ from typing import Any, Literal, cast
 from uuid import UUID
 
 from litestar import Response
+from litestar.params import FromPath
 
 from govbot.auth import roles
 from govbot.db.access import as_actor
@@ -59,12 +60,12 @@ async def create(visit: CurrentVisit) -> Response[Any]:
     return visit.redirect(f"{PATH}/{collection_id}")
 
 
-async def show(visit: CurrentVisit, collection_id: UUID) -> Response[str]:
+async def show(visit: CurrentVisit, collection_id: FromPath[UUID]) -> Response[str]:
     """A collection; who manages it sees who has access."""
     return await _page(visit, CollectionId(collection_id))
 
 
-async def change(visit: CurrentVisit, collection_id: UUID) -> Response[Any]:
+async def change(visit: CurrentVisit, collection_id: FromPath[UUID]) -> Response[Any]:
     """Gives a collection another name and description."""
     found = CollectionId(collection_id)
     name, description = await _fields(visit)
@@ -80,7 +81,7 @@ async def change(visit: CurrentVisit, collection_id: UUID) -> Response[Any]:
     return visit.redirect(f"{PATH}/{collection_id}?feito=nome")
 
 
-async def delete_form(visit: CurrentVisit, collection_id: UUID) -> Response[str]:
+async def delete_form(visit: CurrentVisit, collection_id: FromPath[UUID]) -> Response[str]:
     """Asks before a collection is deleted, with the number of documents that go with it."""
     async with as_actor(visit.app.pool, visit.actor) as conn:
         collection = await _managed(visit, conn, CollectionId(collection_id))
@@ -88,7 +89,7 @@ async def delete_form(visit: CurrentVisit, collection_id: UUID) -> Response[str]
     return visit.page("collections/delete.html", collection=collection, trashed=trashed, problem="")
 
 
-async def delete(visit: CurrentVisit, collection_id: UUID) -> Response[Any]:
+async def delete(visit: CurrentVisit, collection_id: FromPath[UUID]) -> Response[Any]:
     """Deletes a collection; one with documents only when its name was typed."""
     found = CollectionId(collection_id)
     typed = " ".join((await visit.form()).get("name", "").split())
@@ -112,7 +113,7 @@ async def delete(visit: CurrentVisit, collection_id: UUID) -> Response[Any]:
     return visit.redirect(f"{PATH}?feito=excluida")
 
 
-async def grant(visit: CurrentVisit, collection_id: UUID) -> Response[Any]:
+async def grant(visit: CurrentVisit, collection_id: FromPath[UUID]) -> Response[Any]:
     """Gives a person or a group a level, or another one than before."""
     found = CollectionId(collection_id)
     fields = await visit.form()
@@ -129,7 +130,7 @@ async def grant(visit: CurrentVisit, collection_id: UUID) -> Response[Any]:
     return await _granted(visit, found)
 
 
-async def withdraw(visit: CurrentVisit, collection_id: UUID) -> Response[Any]:
+async def withdraw(visit: CurrentVisit, collection_id: FromPath[UUID]) -> Response[Any]:
     """Takes a level away from a person or a group."""
     found = CollectionId(collection_id)
     fields = await visit.form()

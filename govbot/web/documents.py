@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 from urllib.parse import urlencode
 from uuid import UUID
 
 from litestar import Response
-from litestar.params import Parameter
+from litestar.params import FromPath, FromQuery, QueryParameter
 
 from govbot.db.access import as_actor
 from govbot.documents import collections, store
 from govbot.documents.types import Collection, Document, Level, State
-from govbot.errors import Conflict
+from govbot.errors import Conflict, Denied
 from govbot.ids import CollectionId, DocumentId
 from govbot.ingest import receive
 from govbot.web import reasons
@@ -73,10 +73,10 @@ class Query:
 
 async def listing(
     visit: CurrentVisit,
-    colecao: UUID | None = None,
-    estado: Annotated[str, Parameter(max_length=20)] = "",
-    q: Annotated[str, Parameter(max_length=200)] = "",
-    depois: UUID | None = None,
+    colecao: FromQuery[UUID | None] = None,
+    estado: Annotated[str, QueryParameter(max_length=20)] = "",
+    q: Annotated[str, QueryParameter(max_length=200)] = "",
+    depois: FromQuery[UUID | None] = None,
 ) -> Response[str]:
     """The documents that the visitor may read, the newest first."""
     known = estado in FILTERS or estado == TRASH
@@ -86,7 +86,7 @@ async def listing(
     return visit.page(template, **context)
 
 
-async def retry(visit: CurrentVisit, document_id: UUID) -> Response[Any]:
+async def retry(visit: CurrentVisit, document_id: FromPath[UUID]) -> Response[Any]:
     """Processes a document that failed again."""
     await receive.retry(visit.app, visit.actor, DocumentId(document_id))
     return await _changed(visit)
@@ -94,24 +94,27 @@ async def retry(visit: CurrentVisit, document_id: UUID) -> Response[Any]:
 
 async def delete_form(
     visit: CurrentVisit,
-    document_id: UUID,
-    voltar: Annotated[str, Parameter(max_length=1000)] = PATH,
+    document_id: FromPath[UUID],
+    voltar: Annotated[str, QueryParameter(max_length=1000)] = PATH,
 ) -> Response[str]:
     """Asks before a document goes to the trash."""
     async with as_actor(visit.app.pool, visit.actor) as conn:
         document = await store.get_document(conn, DocumentId(document_id))
+        shelves = await collections.list_collections(conn)
+    if document.collection_key not in {shelf.key for shelf in _writable(shelves)}:
+        raise Denied
     template = "documents/_delete.html" if visit.wants_fragment else "documents/delete.html"
     return visit.page(template, document=document, back=local_path(voltar, PATH))
 
 
-async def delete(visit: CurrentVisit, document_id: UUID) -> Response[Any]:
+async def delete(visit: CurrentVisit, document_id: FromPath[UUID]) -> Response[Any]:
     """Moves a document to the trash."""
     async with as_actor(visit.app.pool, visit.actor, write=True) as conn:
         await store.trash_document(conn, visit.actor, DocumentId(document_id))
     return await _changed(visit)
 
 
-async def restore(visit: CurrentVisit, document_id: UUID) -> Response[Any]:
+async def restore(visit: CurrentVisit, document_id: FromPath[UUID]) -> Response[Any]:
     """Takes a document out of the trash."""
     try:
         await receive.restore(visit.app, visit.actor, DocumentId(document_id))
@@ -148,7 +151,7 @@ async def _listing(visit: Visit, query: Query) -> dict[str, Any]:
             text=query.text,
             trashed=trashed,
         )
-    writable = [shelf for shelf in shelves if shelf.level in (Level.WRITE, Level.MANAGE)]
+    writable = _writable(shelves)
     shown = found[:PAGE]
     return {
         "query": query,
@@ -182,6 +185,10 @@ def _filters(
     return found
 
 
+def _writable(shelves: Sequence[Collection]) -> list[Collection]:
+    return [shelf for shelf in shelves if shelf.level in (Level.WRITE, Level.MANAGE)]
+
+
 def _target(writable: list[Collection], query: Query) -> UUID | None:
     """The collection that an upload goes to unless another one is chosen."""
     for shelf in writable:
@@ -208,12 +215,12 @@ def _helpers(visit: Visit, writable: list[Collection]) -> dict[str, Any]:
         "percent": percent,
         "reason": lambda code: reasons.reason(visit, code),
         "advice": lambda code: reasons.advice(visit, code),
-        "size": visit_size(visit),
+        "size": _size(visit),
         "under_way_states": UNDER_WAY,
     }
 
 
-def visit_size(visit: Visit) -> Any:
+def _size(visit: Visit) -> Any:
     """Writes a number of bytes as its reader expects it."""
 
     def size(count: int) -> str:

@@ -92,4 +92,6 @@ async def _require_token(request: HttpRequest, session: Session) -> None:
         value = (await request.form()).get(CSRF_FIELD)
         given = value if isinstance(value, str) else ""
     if not secrets.compare_digest(given.encode(), session.csrf.encode()):
+        # Litestar closes the temporary files of a form only behind the guards.
+        await (await request.form()).close()
         raise ForeignRequest

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from litestar import Response
 from litestar.datastructures import UploadFile
+from litestar.params import FromQuery
 
 from govbot.config import Settings
 from govbot.db.access import as_actor
@@ -52,7 +53,7 @@ def upload_limits(settings: Settings) -> dict[str, Any]:
     return {"kinds": KINDS, "max_mb": most, "max_bytes": most * 1_000_000}
 
 
-async def form(visit: CurrentVisit, colecao: UUID | None = None) -> Response[str]:
+async def form(visit: CurrentVisit, colecao: FromQuery[UUID | None] = None) -> Response[str]:
     """The form on a page of its own."""
     return visit.page("documents/upload.html", **await _form_context(visit, colecao))
 
