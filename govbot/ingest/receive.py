@@ -19,7 +19,7 @@ from govbot.documents.files import FileStore, StoredFile
 from govbot.documents.locks import lock_content, lock_path
 from govbot.documents.rights import account_of, acting
 from govbot.documents.types import Collection, Document, Level, Source, State
-from govbot.errors import BadDocument, Denied, Invalid, NotFound, Unavailable
+from govbot.errors import BadDocument, Denied, Invalid, Unavailable
 from govbot.extract import sniff
 from govbot.ids import CollectionId, DocumentId, VersionId
 from govbot.ingest.names import clean_filename, clean_place
@@ -228,6 +228,3 @@ async def _forget(app: App, stored: StoredFile) -> None:
         )
         if await cursor.fetchone() is None:
             app.files.remove(stored.sha256)
-
-
-__all__ = ["PROCESS", "NotFound", "Received", "receive", "restore", "retry"]

@@ -24,6 +24,7 @@ from govbot.models.embedder import Embedder
 logger = logging.getLogger(__name__)
 
 BATCH = 256
+LAST_BATCH = 32  # made inside a transaction, which the server ends when it idles for too long
 DELETE_BATCH = 20_000
 
 
@@ -59,7 +60,7 @@ async def reindex(app: App, on_progress: Callable[[int, int], None] | None = Non
     # Documents may come in between the last look and the switch: the rest is made under the lock.
     async with as_system(app.pool) as conn:
         await lock_active_model(conn)
-        while rows := await _missing(conn, model_id):
+        while rows := await _missing(conn, model_id, LAST_BATCH):
             await _store(conn, model_id, rows, await _embed(app.embedder, rows))
             made += len(rows)
         await embedding_models.activate(conn, model_id)
@@ -70,7 +71,7 @@ async def reindex(app: App, on_progress: Callable[[int, int], None] | None = Non
 async def _make(app: App, model_id: int) -> int:
     """One batch; no transaction is open while the model works."""
     async with as_system(app.pool) as conn:
-        rows = await _missing(conn, model_id)
+        rows = await _missing(conn, model_id, BATCH)
     if not rows:
         return 0
     vectors = await _embed(app.embedder, rows)
@@ -81,7 +82,7 @@ async def _make(app: App, model_id: int) -> int:
     return len(rows)
 
 
-async def _missing(conn: Connection, model_id: int) -> list[dict[str, Any]]:
+async def _missing(conn: Connection, model_id: int, limit: int) -> list[dict[str, Any]]:
     cursor = await conn.execute(
         """
         SELECT c.id, c.collection_key, c.document_key, c.heading, c.text
@@ -91,7 +92,7 @@ async def _missing(conn: Connection, model_id: int) -> list[dict[str, Any]]:
         ORDER BY c.id
         LIMIT %(limit)s
         """,
-        {"model_id": model_id, "limit": BATCH},
+        {"model_id": model_id, "limit": limit},
     )
     return await cursor.fetchall()
 
