@@ -54,7 +54,7 @@ class Gate:
             return
         request.state.session = session = await self._session(request)
         if request.method not in SAFE_METHODS:
-            _require_own_origin(request)
+            _require_own_origin(request, self.app.settings.web.base_url)
             if session is not None:
                 await _require_token(request, session)
         if opt.get("public"):
@@ -76,13 +76,17 @@ class Gate:
             )
 
 
-def _require_own_origin(request: HttpRequest) -> None:
-    """Browsers say where a request comes from; programs without a browser say nothing."""
+def _require_own_origin(request: HttpRequest, base_url: str) -> None:
+    """Browsers say where a request comes from; programs without a browser say nothing.
+
+    A proxy in front may put another name into Host, so the address users type counts as well.
+    """
     site = request.headers.get("sec-fetch-site")
     if site not in (None, "same-origin", "none"):
         raise ForeignRequest
     origin = request.headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != request.headers.get("host", ""):
+    own = {request.headers.get("host", ""), urlsplit(base_url).netloc} - {""}
+    if origin is not None and urlsplit(origin).netloc not in own:
         raise ForeignRequest
 
 

@@ -46,7 +46,9 @@ function shown() {
   setInert(small.matches);
   const body = panel().querySelector("[data-viewer-body]");
   const passage = panel().querySelector("[data-passage]");
-  if (body && passage) {
+  // Where the quotation stands above the picture, the top of the panel is the place to begin.
+  const quoted = panel().querySelector(".when-small")?.checkVisibility() ?? false;
+  if (body && passage && !quoted) {
     const top = passage.getBoundingClientRect().top - body.getBoundingClientRect().top;
     body.scrollTop += top - body.clientHeight / 3;
   }

@@ -83,6 +83,18 @@ async def test_a_change_from_this_site_passes(signed_in: SignIn) -> None:
     assert answer.status_code == 303
 
 
+async def test_behind_a_proxy_the_address_that_users_type_counts(
+    pool: object, tmp_path: object
+) -> None:
+    scene = await make_scene(pool, tmp_path, web={"base_url": "https://ia.gov.example"})  # type: ignore[arg-type]
+    async with browser(scene) as client:
+        for origin, status in (("https://ia.gov.example", 303), ("https://x.example", 403)):
+            answer = await client.post(
+                "/preferencias", data={"theme": "dark"}, headers={"origin": origin}
+            )
+            assert answer.status_code == status
+
+
 async def test_a_missing_page_is_a_calm_page(signed_in: SignIn) -> None:
     reader = await signed_in("reader")
     answer = await reader.get("/nada")
