@@ -27,7 +27,7 @@ def main(command: str) -> None:
     pot = FOLDER / "messages.pot"
     os.chdir(ROOT)
     if command == "update":
-        keywords = [part for name in (*ERRORS, "translate") for part in ("-k", name)]
+        keywords = [part for name in (*ERRORS, "translate", "_format") for part in ("-k", name)]
         _run("extract", "-F", str(FOLDER / "babel.cfg"), *keywords, "--project=GovBot",
              "--no-location", "--sort-output", "-o", str(pot), ".")  # fmt: skip
         _run("update", "-D", "govbot", "-d", str(FOLDER), "-i", str(pot), "--no-fuzzy-matching",

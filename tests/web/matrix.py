@@ -1,0 +1,31 @@
+"""Each route tried with everybody: who gets which status."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tests.web.conftest import Client, SignIn
+
+PEOPLE = ("nobody", "reader", "stranger", "writer", "curator", "auditor", "admin")
+
+
+async def client_of(name: str, anyone: Client, signed_in: SignIn) -> Client:
+    """The browser of somebody of the cast, or of nobody."""
+    return anyone if name == "nobody" else await signed_in(name)
+
+
+async def status_of(
+    client: Client, method: str, path: str, data: Mapping[str, Any] | None = None
+) -> int:
+    """What a request gets; a browser that is not signed in is led to the form (303)."""
+    answer = await client.request(method, path, data=data if method == "POST" else None)
+    if answer.status_code == 303 and answer.headers["location"].startswith("/entrar"):
+        return 401
+    return answer.status_code
+
+
+def everyone(**statuses: int) -> dict[str, int]:
+    """The expected status for each of PEOPLE; `others` stands for those not named."""
+    others = statuses.pop("others")
+    return {name: 401 if name == "nobody" else statuses.get(name, others) for name in PEOPLE}

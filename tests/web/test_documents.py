@@ -1,0 +1,449 @@
+"""The documents page and the sending of files."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from govbot.db.access import as_actor, as_system
+from govbot.db.pool import Pool
+from govbot.documents import collections, store
+from govbot.documents.types import Level, Principal, State
+from govbot.ingest.receive import receive
+from govbot.jobs.queue import Queue
+from govbot.web import reasons, uploads
+from govbot.web.documents import Query
+from govbot.web.i18n import language
+from tests.web.conftest import HTMX, Client, SignIn
+from tests.web.matrix import PEOPLE, client_of, everyone, status_of
+from tests.web.office import Office, make_office
+
+NOTE = "Art. 1º O protocolo funciona das oito às dezessete horas.\n"
+Files = list[tuple[str, tuple[str, bytes]]]
+
+
+@pytest.fixture
+async def scene(pool: Pool, queue: Queue, tmp_path: Path) -> Office:
+    return await make_office(pool, queue, tmp_path)
+
+
+def files(**contents: str | bytes) -> Files:
+    """A form's files; "_" before the ending stands for its dot."""
+    return [
+        ("arquivos", (name.replace("_", "."), body.encode() if isinstance(body, str) else body))
+        for name, body in contents.items()
+    ]
+
+
+async def send(client: Client, scene: Office, sent: Files, **options: Any) -> httpx.Response:
+    return await client.post(
+        "/documentos/enviar", data={"colecao": str(scene.laws)}, files=sent, **options
+    )
+
+
+async def put(scene: Office, filename: str, body: bytes, *, who: str = "curator") -> None:
+    async def stream() -> AsyncIterator[bytes]:
+        yield body
+
+    await receive(
+        scene.desk, scene.actors[who], collection_id=scene.laws, filename=filename,
+        source="upload", stream=stream(),
+    )  # fmt: skip
+
+
+# Who may do what
+
+
+@pytest.mark.parametrize("who", PEOPLE)
+async def test_each_route_answers_each_person_as_it_should(
+    scene: Office, anyone: Client, signed_in: SignIn, who: str
+) -> None:
+    await put(scene, "ruim.pdf", b"%PDF-1.7 broken")
+    await scene.desk.work()
+    bad = (await scene.document("ruim.pdf")).id
+    memo = (await scene.document("memorando.txt")).id
+    unknown = uuid4()
+    writes = everyone(others=404, reader=403, writer=303, curator=303, admin=303)
+    table: list[tuple[str, str, dict[str, str], dict[str, int]]] = [
+        ("GET", "/documentos", {}, everyone(others=200)),
+        ("GET", "/documentos/enviar", {}, everyone(others=200)),
+        ("GET", f"/documentos?colecao={scene.laws}", {},
+         everyone(others=404, reader=200, writer=200, curator=200, admin=200)),
+        ("GET", f"/documentos?colecao={unknown}", {}, everyone(others=404)),
+        ("GET", f"/documentos/{memo}/excluir", {},
+         everyone(others=404, reader=403, writer=200, curator=200, admin=200)),
+        ("POST", f"/documentos/{bad}/repetir", {}, writes),
+        ("POST", f"/documentos/{memo}/excluir", {}, writes),
+        ("POST", f"/documentos/{unknown}/repetir", {}, everyone(others=404)),
+        ("POST", f"/documentos/{unknown}/excluir", {}, everyone(others=404)),
+        ("POST", f"/documentos/{unknown}/restaurar", {}, everyone(others=404)),
+    ]  # fmt: skip
+    client = await client_of(who, anyone, signed_in)
+    for method, path, data, expected in table:
+        assert (method, path, await status_of(client, method, path, data)) == (
+            method, path, expected[who],
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("who", "status"),
+    [("nobody", 401), ("reader", 403), ("stranger", 404), ("auditor", 404), ("writer", 200),
+     ("curator", 200), ("admin", 200)],
+)  # fmt: skip
+async def test_only_writers_of_a_collection_may_send_files_to_it(
+    scene: Office, anyone: Client, signed_in: SignIn, who: str, status: int
+) -> None:
+    client = await client_of(who, anyone, signed_in)
+    answer = await send(client, scene, files(nota_txt=NOTE))
+    assert answer.status_code == status
+    names = [document.filename for document in await scene.documents()]
+    assert ("nota.txt" in names) is (status == 200)
+
+
+@pytest.mark.parametrize(
+    ("who", "status"), [("reader", 404), ("stranger", 404), ("writer", 303), ("admin", 303)]
+)
+async def test_the_trash_exists_only_for_those_who_write(
+    scene: Office, signed_in: SignIn, who: str, status: int
+) -> None:
+    memo = await scene.document("memorando.txt")
+    async with as_actor(scene.app.pool, scene.actors["curator"], write=True) as conn:
+        await store.trash_document(conn, scene.actors["curator"], memo.id)
+    client = await signed_in(who)
+    page = await client.get("/documentos?estado=lixeira")
+    assert ("memorando.txt" in page.text) is (status == 303)
+    answer = await client.post(f"/documentos/{memo.id}/restaurar")
+    assert answer.status_code == status
+
+
+async def test_a_document_out_of_reach_and_one_that_is_not_give_the_same_page(
+    scene: Office, signed_in: SignIn
+) -> None:
+    client = await signed_in("stranger")
+    memo = (await scene.document("memorando.txt")).id
+    for path in ("/documentos/{}/excluir", "/documentos?colecao={}"):
+        hidden = memo if "excluir" in path else scene.laws
+        first = await client.get(path.format(hidden))
+        second = await client.get(path.format(uuid4()))
+        assert first.status_code == second.status_code == 404
+        assert first.text.replace(str(hidden), "") == re.sub(r"[0-9a-f-]{36}", "", second.text)
+
+
+async def test_a_form_without_the_token_is_refused(scene: Office, signed_in: SignIn) -> None:
+    client = await signed_in("curator")
+    del client.headers["x-csrf-token"]
+    answer = await send(client, scene, files(nota_txt=NOTE))
+    assert answer.status_code == 403
+    assert len(await scene.documents()) == 2
+
+
+# The list
+
+
+async def test_a_reader_sees_documents_without_actions(scene: Office, signed_in: SignIn) -> None:
+    page = (await (await signed_in("reader")).get("/documentos")).text
+    assert "Lei das férias" in page
+    assert "memorando.txt" in page
+    assert "/excluir" not in page
+    assert 'type="file"' not in page
+
+
+async def test_a_stranger_sees_and_counts_nothing_of_other_collections(
+    scene: Office, signed_in: SignIn
+) -> None:
+    page = (await (await signed_in("stranger")).get("/documentos")).text
+    assert "Lei das férias" not in page
+    assert "Legislação" not in page
+    assert "Ainda não há documentos nas suas coleções." in page
+
+
+async def test_states_are_counted_and_filtered(scene: Office, signed_in: SignIn) -> None:
+    client = await signed_in("curator")
+    await put(scene, "ruim.pdf", b"%PDF-1.7 broken")
+    await scene.desk.work()
+    await put(scene, "nova.txt", NOTE.encode())
+    page = (await client.get("/documentos")).text
+    counts = re.findall(r'([^>]+) <span class="count">(\d+)</span>', page)
+    assert counts == [("Todos", "4"), ("Em andamento", "1"), ("Prontos", "2"), ("Com falha", "1")]
+    waiting = (await client.get("/documentos?estado=andamento", headers=HTMX)).text
+    assert "nova.txt" in waiting
+    assert "memorando.txt" not in waiting
+    failed = (await client.get("/documentos?estado=falhas", headers=HTMX)).text
+    assert "ruim.pdf" in failed
+    assert "nova.txt" not in failed
+
+
+async def test_a_search_ignores_accents_and_capitals(scene: Office, signed_in: SignIn) -> None:
+    page = (await (await signed_in("reader")).get("/documentos?q=FERIAS", headers=HTMX)).text
+    assert "Lei das férias" in page
+    assert "memorando.txt" not in page
+
+
+async def test_the_list_asks_again_only_while_something_is_under_way(
+    scene: Office, signed_in: SignIn
+) -> None:
+    client = await signed_in("curator")
+    assert "every 2s" not in (await client.get("/documentos")).text
+    await put(scene, "nova.txt", NOTE.encode())
+    page = (await client.get("/documentos")).text
+    assert "every 2s" in page
+    assert "1 documento em processamento." in page
+    await scene.desk.work()
+    assert "every 2s" not in (await client.get("/documentos", headers=HTMX)).text
+
+
+async def test_progress_is_shown_in_figures_and_as_a_bar(scene: Office, signed_in: SignIn) -> None:
+    await put(scene, "nova.txt", NOTE.encode())
+    version = (await scene.document("nova.txt")).version
+    async with as_system(scene.app.pool) as conn:
+        await conn.execute(
+            "UPDATE document_versions SET state = 'embedding', pages = 10, pages_done = 5"
+            " WHERE id = %(id)s",
+            {"id": version.id},
+        )
+    page = (await (await signed_in("curator")).get("/documentos", headers=HTMX)).text
+    assert "Indexando 70%" in page
+    assert '<progress max="100" value="70"' in page
+
+
+async def test_pages_of_the_list_follow_one_another(
+    scene: Office, signed_in: SignIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("govbot.web.documents.PAGE", 1)
+    client = await signed_in("reader")
+    first = (await client.get("/documentos")).text
+    found = re.search(r'rel="next" href="([^"]+)"', first)
+    assert found
+    second = (await client.get(found[1])).text
+    assert "memorando.txt" in first
+    assert "memorando.txt" not in second
+    assert "lei-12.pdf" in second
+    assert 'rel="next"' not in second
+
+
+def test_an_address_keeps_what_is_chosen_and_starts_on_the_first_page() -> None:
+    collection, after = uuid4(), uuid4()
+    query = Query(collection, "falhas", "lei nº 1", after)
+    assert (
+        query.here
+        == f"/documentos?colecao={collection}&estado=falhas&q=lei+n%C2%BA+1&depois={after}"
+    )
+    assert query.path(estado="", q="") == f"/documentos?colecao={collection}"
+
+
+async def test_a_failure_is_explained_with_its_code_and_what_to_do(
+    scene: Office, signed_in: SignIn
+) -> None:
+    await put(scene, "ruim.pdf", b"%PDF-1.7 broken")
+    await scene.desk.work()
+    page = (await (await signed_in("curator")).get("/documentos")).text
+    assert "O arquivo está danificado e não pode ser aberto." in page
+    assert "salve de novo e envie o arquivo" in page
+    assert "E-CORROMPIDO" in page
+
+
+@pytest.mark.parametrize("words", [*reasons._REASONS.values(), reasons._OTHER])
+def test_every_reason_and_advice_is_translated(words: tuple[str, str]) -> None:
+    assert all(language("pt-BR").gettext(text) != text for text in words)
+
+
+# Changes
+
+
+async def test_a_failed_document_can_be_tried_again(scene: Office, signed_in: SignIn) -> None:
+    await put(scene, "ruim.pdf", b"%PDF-1.7 broken")
+    await scene.desk.work()
+    bad = await scene.document("ruim.pdf")
+    assert bad.version.state is State.FAILED
+    client = await signed_in("writer")
+    answer = await client.post(f"/documentos/{bad.id}/repetir", headers=HTMX)
+    assert answer.status_code == 204
+    assert answer.headers["hx-trigger"] == "documents-changed"
+    assert (await scene.document("ruim.pdf")).version.state is State.QUEUED
+
+
+async def test_a_document_goes_to_the_trash_and_comes_back(
+    scene: Office, signed_in: SignIn
+) -> None:
+    client = await signed_in("curator")
+    memo = await scene.document("memorando.txt")
+    back = f"/documentos?colecao={scene.laws}"
+    form = await client.get(f"/documentos/{memo.id}/excluir", params={"voltar": back})
+    assert "Mover este documento para a lixeira?" in form.text
+    answer = await client.post(f"/documentos/{memo.id}/excluir", data={"back": back})
+    assert (answer.status_code, answer.headers["location"]) == (303, back)
+    assert "memorando.txt" not in (await client.get("/documentos")).text
+    assert "memorando.txt" in (await client.get("/documentos?estado=lixeira")).text
+    await client.post(f"/documentos/{memo.id}/restaurar")
+    assert (await scene.document("memorando.txt")).version.state is State.QUEUED
+
+
+async def test_restoring_over_a_name_that_is_taken_says_so(
+    scene: Office, signed_in: SignIn
+) -> None:
+    client = await signed_in("curator")
+    memo = await scene.document("memorando.txt")
+    await client.post(f"/documentos/{memo.id}/excluir")
+    await put(scene, "memorando.txt", NOTE.encode())
+    answer = await client.post(f"/documentos/{memo.id}/restaurar")
+    assert answer.status_code == 409
+    assert "Outro documento tem este nome agora" in answer.text
+
+
+async def test_the_way_back_stays_in_this_site(scene: Office, signed_in: SignIn) -> None:
+    client = await signed_in("curator")
+    memo = await scene.document("memorando.txt")
+    answer = await client.post(
+        f"/documentos/{memo.id}/excluir", data={"back": "https://evil.example/"}
+    )
+    assert answer.headers["location"] == "/documentos"
+
+
+# Sending files
+
+
+async def test_a_file_sent_without_javascript_is_taken_in(scene: Office, signed_in: SignIn) -> None:
+    client = await signed_in("writer")
+    csrf = client.headers.pop("x-csrf-token")
+    answer = await client.post(
+        "/documentos/enviar",
+        data={"csrf": csrf, "colecao": str(scene.laws)},
+        files=files(nota_txt=NOTE),
+    )
+    assert answer.status_code == 200
+    assert "Recebido. Está sendo lido." in answer.text
+    await scene.desk.work()
+    document = await scene.document("nota.txt")
+    assert document.version.state is State.READY
+    assert scene.app.files.path_of(document.version.sha256).read_text() == NOTE
+
+
+async def test_one_bad_file_harms_no_other(scene: Office, signed_in: SignIn) -> None:
+    sent = files(
+        boa_txt=NOTE, vazia_txt="", foto_png=b"\x89PNG\r\n\x1a\n123", outra_txt="Art. 2º\n"
+    )
+    answer = await send(await signed_in("curator"), scene, sent, headers=HTMX)
+    outcomes = re.findall(r"<strong>([^<]+)</strong>\s+([^<]+?)\s*<", answer.text)
+    assert dict(outcomes) == {
+        "boa.txt": "Recebido. Está sendo lido.",
+        "vazia.txt": "O arquivo está vazio.",
+        "foto.png": "Imagens ainda não podem ser lidas. Envie o documento em PDF, DOCX ou ODT.",
+        "outra.txt": "Recebido. Está sendo lido.",
+    }
+    assert "E-VAZIO" in answer.text
+    assert "E-FORMATO" in answer.text
+    assert {"boa.txt", "outra.txt"} <= {each.filename for each in await scene.documents()}
+
+
+async def test_the_same_content_again_is_answered_with_a_link(
+    scene: Office, signed_in: SignIn
+) -> None:
+    client = await signed_in("curator")
+    await send(client, scene, files(nota_txt=NOTE))
+    await scene.desk.work()
+    answer = await send(client, scene, files(copia_txt=NOTE), headers=HTMX)
+    document = await scene.document("nota.txt")
+    assert "Este conteúdo já está na coleção:" in answer.text
+    assert f'href="/documentos/{document.version.id}/pagina/1"' in answer.text
+    assert len(await scene.documents()) == 3
+
+
+async def test_new_content_under_an_old_name_is_a_new_version(
+    scene: Office, signed_in: SignIn
+) -> None:
+    client = await signed_in("curator")
+    await send(client, scene, files(nota_txt=NOTE))
+    answer = await send(client, scene, files(nota_txt="Art. 1º Outro texto.\n"), headers=HTMX)
+    assert "Recebido como versão 2." in answer.text
+    assert (await scene.document("nota.txt")).version.number == 2
+
+
+async def test_names_from_outside_are_shown_as_text(scene: Office, signed_in: SignIn) -> None:
+    sent: Files = [("arquivos", ("<img src=x onerror=1>.txt", NOTE.encode()))]
+    answer = await send(await signed_in("curator"), scene, sent, headers=HTMX)
+    assert "<img" not in answer.text
+    page = await (await signed_in("curator")).get("/documentos")
+    assert "<img src=x" not in page.text
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [({}, "Escolha a coleção."), ({"colecao": "x"}, "Escolha a coleção.")],
+)
+async def test_a_collection_must_be_chosen(
+    scene: Office, signed_in: SignIn, fields: dict[str, str], sentence: str
+) -> None:
+    answer = await (await signed_in("curator")).post(
+        "/documentos/enviar", data=fields, files=files(nota_txt=NOTE)
+    )
+    assert answer.status_code == 422
+    assert sentence in answer.text
+
+
+async def test_a_form_without_files_is_refused(scene: Office, signed_in: SignIn) -> None:
+    answer = await (await signed_in("curator")).post(
+        "/documentos/enviar", data={"colecao": str(scene.laws)}
+    )
+    assert answer.status_code == 422
+    assert "Escolha pelo menos um arquivo." in answer.text
+
+
+async def test_a_body_over_the_limit_is_refused_and_leaves_nothing(
+    scene: Office, signed_in: SignIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("govbot.web.uploads.body_limit", lambda _settings: 1_000_000)
+    client = await signed_in("curator")
+    answer = await send(client, scene, files(grande_txt=b"a" * 3_000_000), headers=HTMX)
+    assert answer.status_code == 413
+    assert len(await scene.documents()) == 2
+
+
+async def test_only_the_upload_takes_large_bodies(scene: Office, signed_in: SignIn) -> None:
+    client = await signed_in("curator")
+    answer = await client.post("/colecoes", data={"name": "x", "description": "a" * 1_200_000})
+    assert answer.status_code == 413
+
+
+async def test_a_large_file_never_sits_in_memory_as_a_whole(
+    scene: Office, signed_in: SignIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blocks: list[int] = []
+    original = uploads._blocks
+
+    async def watched(file: Any) -> AsyncIterator[bytes]:
+        assert file.rolled_to_disk
+        async for block in original(file):
+            blocks.append(len(block))
+            yield block
+
+    monkeypatch.setattr(uploads, "_blocks", watched)
+    body = io.BytesIO(b"Art. 1\n" * 700_000).getvalue()
+    answer = await send(await signed_in("curator"), scene, files(longo_txt=body), headers=HTMX)
+    assert answer.status_code == 200
+    assert max(blocks) == uploads.BLOCK
+    assert sum(blocks) == len(body)
+
+
+async def test_a_curator_without_collections_is_told_so(scene: Office, signed_in: SignIn) -> None:
+    async with as_system(scene.app.pool) as conn:
+        principal = Principal.user(scene.actors["curator"].id)
+        await collections.remove_grant(conn, None, scene.laws, principal)
+    page = (await (await signed_in("curator")).get("/documentos/enviar")).text
+    assert "Você não pode enviar documentos a nenhuma coleção." in page
+
+
+async def test_with_several_collections_one_is_chosen(scene: Office, signed_in: SignIn) -> None:
+    async with as_system(scene.app.pool) as conn:
+        principal = Principal.user(scene.actors["curator"].id)
+        await collections.set_grant(conn, None, scene.secret, principal, Level.WRITE)
+    client = await signed_in("curator")
+    page = (await client.get(f"/documentos?colecao={scene.secret}")).text
+    assert f'<option value="{scene.secret}" selected>Reservada</option>' in page
+    assert page.count(f'<option value="{scene.secret}" selected>') == 2
