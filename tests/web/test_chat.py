@@ -102,7 +102,8 @@ async def test_the_stream_tells_status_text_and_end(signed_in: SignIn, scene: Sc
     done = stream.text.partition("event: done")[2]
     assert f'href="/documentos/{scene.law}/pagina/1?m=' in done
     assert "Lei das férias" in done
-    assert "Art. 1º › § 1º" in done
+    assert 'title="Art. 1º › § 1º"' in done
+    assert "página 1 · § 1º" in done
 
 
 async def test_the_text_comes_at_a_reading_pace_and_whole(signed_in: SignIn, scene: Scene) -> None:
