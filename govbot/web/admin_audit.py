@@ -99,7 +99,7 @@ async def download(
     name = f"govbot-auditoria-{datetime.now().astimezone():%Y-%m-%d}.csv"
     return Stream(
         _csv(visit, chosen, last),
-        media_type="text/csv; charset=utf-8",
+        media_type="text/csv",
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
 
