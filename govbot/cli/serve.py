@@ -93,12 +93,10 @@ async def _run(app: App, listening: socket.socket, on_ready: Callable[[], None])
     from govbot.ingest.watch import watch
 
     ready = asyncio.Event()
-    server = _server(app, ready)
     async with asyncio.TaskGroup() as group:
-        background = [
-            group.create_task(tasks.worker(app).run(), name="worker"),
-            group.create_task(_housekeeping(app), name="housekeeping"),
-        ]
+        worker = group.create_task(tasks.worker(app).run(), name="worker")
+        server = _server(app, ready, worker_alive=lambda: not worker.done())
+        background = [worker, group.create_task(_housekeeping(app), name="housekeeping")]
         if app.settings.watch.folder:
             background.append(group.create_task(watch(app), name="watcher"))
         background.append(group.create_task(_welcome(app, ready, on_ready), name="welcome"))
@@ -108,7 +106,7 @@ async def _run(app: App, listening: socket.socket, on_ready: Callable[[], None])
             task.cancel()
 
 
-def _server(app: App, ready: asyncio.Event) -> uvicorn.Server:
+def _server(app: App, ready: asyncio.Event, *, worker_alive: Callable[[], bool]) -> uvicorn.Server:
     import uvicorn
 
     from govbot.web.site import build_site
@@ -130,7 +128,7 @@ def _server(app: App, ready: asyncio.Event) -> uvicorn.Server:
 
     return Server(
         uvicorn.Config(
-            build_site(app),
+            build_site(app, worker_alive=worker_alive),
             log_config=None,
             access_log=False,
             server_header=False,
@@ -166,14 +164,22 @@ async def _welcome(app: App, ready: asyncio.Event, on_ready: Callable[[], None])
 
     from govbot import audit
     from govbot.db.access import as_system
+    from govbot.errors import GovBotError
 
     await ready.wait()
     async with as_system(app.pool) as conn:
         await audit.record(conn, actor=None, action="service.started")
     sdnotify.SystemdNotifier().notify("READY=1")
     on_ready()
-    # The first question should not wait for the model to load.
-    await app.embedder.embed_query("aquecimento")
+    try:
+        # The first question should not wait for the model to load.
+        await app.embedder.embed_query("aquecimento")
+    except GovBotError as error:
+        log.error(
+            "The embedder does not work; answers go by words alone: %s",
+            error,
+            extra={"action": "embedder.failed"},
+        )
 
 
 async def _housekeeping(app: App) -> None:
