@@ -14,7 +14,7 @@ help:
 	@echo "make format  let ruff format the code"
 	@echo "make bench   measure speed and quality"
 	@echo "make lock    resolve the dependencies again"
-	@echo "make docs    write docs/settings.md again"
+	@echo "make docs    write docs/settings.md and docs/cli.md again"
 	@echo "make clean   remove .venv and caches; data stays"
 
 run: setup
@@ -47,6 +47,7 @@ lock: setup-test
 
 docs: setup
 	$(BIN)/govbot config docs >docs/settings.md
+	$(BIN)/python packaging/docs/commands.py >docs/cli.md
 
 clean:
 	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

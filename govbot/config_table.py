@@ -98,7 +98,11 @@ class Auth(Section):
         12, ge=8, le=128, description="Fewest characters of a new password."
     )
     sign_in_attempts: int = Field(
-        10, ge=1, le=1000, description="Failed sign-ins allowed per user and address in the window."
+        10,
+        ge=1,
+        le=1000,
+        description="Failed sign-ins allowed per user name in the window; ten times as many per "
+        "address.",
     )
     sign_in_window_minutes: int = Field(
         15, ge=1, le=1440, description="Window in which failed sign-ins are counted, in minutes."
@@ -144,8 +148,8 @@ class Retrieval(Section):
         50_000,
         ge=0,
         le=10_000_000,
-        description="Up to this many readable chunks the vectors are compared one by one "
-        "(exact); above it through the HNSW index.",
+        description="Up to this many readable chunks every vector is compared; above it only the "
+        "vectors of the candidates that the words found.",
     )
     min_coverage: float = Field(
         0.35,
