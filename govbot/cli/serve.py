@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import perf_counter
@@ -36,6 +38,19 @@ def command(
 ) -> None:
     """Run the web application, the queue and the watched folder."""
     run_async(_serve, demo)
+    _leave()
+
+
+def _leave() -> None:
+    """Ends the process without the interpreter's own end, where a thread still loads a model.
+
+    All parts are closed by now, and libraries that are torn down in the middle of their loading
+    crash the process.
+    """
+    if any(thread.name == "embedder" for thread in threading.enumerate()):
+        sys.stdout.flush()
+        logging.shutdown()
+        os._exit(0)
 
 
 async def _serve(demo: bool) -> None:

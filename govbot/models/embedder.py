@@ -72,6 +72,7 @@ class _Job:
 
 
 QUERY, PASSAGE, STOP = 0, 1, 2
+CLOSE_S = 3.0
 
 
 class ThreadedEmbedder:
@@ -120,13 +121,16 @@ class ThreadedEmbedder:
         return vectors
 
     async def aclose(self) -> None:
-        """Ends the thread after the batch under way; what still waits fails with Unavailable."""
+        """Ends the thread after the batch under way; what still waits fails with Unavailable.
+
+        A thread that is loading its model, which nothing can interrupt, is left behind.
+        """
         with self._lock:
             self._closed = True
             thread = self._thread
         if thread is not None:
             self._jobs.put(_Job(rank=-1, number=next(self._numbers)))
-            await asyncio.to_thread(thread.join)
+            await asyncio.to_thread(thread.join, CLOSE_S)
 
     def _passage_batch(self) -> int:
         on_cpu = self._encoder is None or self._encoder.device == "cpu"
