@@ -52,17 +52,26 @@ scope AS MATERIALIZED (
     FROM (SELECT count(*) AS chunks, sum(c.length) AS length FROM chunks c) k
     WHERE (SELECT r.by_document FROM rules r)
 ),
-terms AS MATERIALIZED (
+-- Naming the collections lets the indexes skip what is not readable; the policies still decide.
+readable AS MATERIALIZED (
+    SELECT k.key FROM collections k
+    UNION
+    SELECT d.collection_key FROM documents d WHERE d.key IN (SELECT govbot_allowed_documents())
+),
+counted AS MATERIALIZED (
     SELECT a.lexeme,
-           ln(1 + (greatest(s.chunks - f.chunks, 0) + 0.5) / (f.chunks + 0.5)) AS idf
+           CASE WHEN (SELECT r.by_document FROM rules r)
+               THEN (SELECT count(*) FROM postings p WHERE p.lexeme = a.lexeme)
+               ELSE (SELECT coalesce(sum(t.chunks), 0)
+                     FROM term_stats t WHERE t.lexeme = a.lexeme)
+           END::float8 AS chunks
     FROM asked a
+),
+terms AS MATERIALIZED (
+    SELECT n.lexeme,
+           ln(1 + (greatest(s.chunks - n.chunks, 0) + 0.5) / (n.chunks + 0.5)) AS idf
+    FROM counted n
     CROSS JOIN scope s
-    CROSS JOIN LATERAL (
-        SELECT CASE WHEN (SELECT r.by_document FROM rules r)
-            THEN (SELECT count(*) FROM postings p WHERE p.lexeme = a.lexeme)
-            ELSE (SELECT coalesce(sum(t.chunks), 0) FROM term_stats t WHERE t.lexeme = a.lexeme)
-        END::float8 AS chunks
-    ) f
     WHERE s.chunks > 0
 ),
 matched AS MATERIALIZED (
@@ -70,8 +79,15 @@ matched AS MATERIALIZED (
            sum(t.idf * p.tf * (%(k1)s + 1)
                / (p.tf + %(k1)s * (1 - %(b)s + %(b)s * p.length / s.mean_length))) AS bm25
     FROM terms t
-    JOIN postings p ON p.lexeme = t.lexeme
     CROSS JOIN scope s
+    CROSS JOIN readable r
+    -- OFFSET 0 keeps the index in use before the tables have statistics.
+    CROSS JOIN LATERAL (
+        SELECT o.chunk_id, o.tf, o.length
+        FROM postings o
+        WHERE o.lexeme = t.lexeme AND o.collection_key = r.key
+        OFFSET 0
+    ) p
     GROUP BY p.chunk_id
     ORDER BY 2 DESC, 1
     LIMIT %(candidates)s
@@ -115,16 +131,26 @@ model AS MATERIALIZED (
 by_meaning AS MATERIALIZED (
     (
         SELECT v.chunk_id, 1 - (v.embedding <=> %(vector)s::halfvec) AS score
-        FROM chunk_vectors v
-        WHERE v.model_id = (SELECT m.id FROM model m)
-          AND (SELECT s.chunks FROM scope s) <= %(exact_scan_limit)s
+        FROM readable r
+        CROSS JOIN LATERAL (
+            SELECT o.chunk_id, o.embedding
+            FROM chunk_vectors o
+            WHERE o.model_id = (SELECT m.id FROM model m) AND o.collection_key = r.key
+            OFFSET 0
+        ) v
+        WHERE (SELECT s.chunks FROM scope s) <= %(exact_scan_limit)s
         ORDER BY v.embedding <=> %(vector)s::halfvec, v.chunk_id
         LIMIT %(candidates)s
     )
     UNION ALL
-    SELECT v.chunk_id, 1 - (v.embedding <=> %(vector)s::halfvec)
+    SELECT m.chunk_id, 1 - (v.embedding <=> %(vector)s::halfvec)
     FROM matched m
-    JOIN chunk_vectors v ON v.chunk_id = m.chunk_id AND v.model_id = (SELECT m.id FROM model m)
+    CROSS JOIN LATERAL (
+        SELECT o.embedding
+        FROM chunk_vectors o
+        WHERE o.chunk_id = m.chunk_id AND o.model_id = (SELECT a.id FROM model a)
+        OFFSET 0
+    ) v
     WHERE (SELECT s.chunks FROM scope s) > %(exact_scan_limit)s
 ),
 fused AS (
