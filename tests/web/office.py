@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from govbot.db.pool import Pool
 from govbot.documents import collections, store
 from govbot.documents.types import Document, Level, Principal
 from govbot.ids import CollectionId, UserId, new_id
+from govbot.ingest.receive import receive
 from govbot.jobs.queue import Queue
 from govbot.jobs.worker import Worker
 from govbot.tasks import tasks
@@ -54,6 +56,17 @@ class Office(Scene):
     async def document(self, filename: str) -> Document:
         """A document of the first collection, by its file name."""
         return next(each for each in await self.documents() if each.filename == filename)
+
+    async def put(self, filename: str, body: bytes) -> None:
+        """The curator's file, taken in and waiting to be read."""
+
+        async def stream() -> AsyncIterator[bytes]:
+            yield body
+
+        await receive(
+            self.desk, self.actors["curator"], collection_id=self.laws, filename=filename,
+            source="upload", stream=stream(),
+        )  # fmt: skip
 
 
 async def make_office(pool: Pool, queue: Queue, folder: Path, **settings: Any) -> Office:

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import io
 import re
-from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
-import httpx
 import pytest
 
 from govbot.db.access import as_actor, as_system
 from govbot.db.pool import Pool
-from govbot.documents import collections, store
-from govbot.documents.types import Level, Principal, State
-from govbot.ingest.receive import receive
+from govbot.documents import store
+from govbot.documents.types import State
 from govbot.jobs.queue import Queue
-from govbot.web import reasons, uploads
+from govbot.web import reasons
 from govbot.web.documents import Query
 from govbot.web.i18n import language
 from tests.web.conftest import HTMX, Client, SignIn
@@ -26,36 +21,11 @@ from tests.web.matrix import PEOPLE, client_of, everyone, status_of
 from tests.web.office import Office, make_office
 
 NOTE = "Art. 1º O protocolo funciona das oito às dezessete horas.\n"
-Files = list[tuple[str, tuple[str, bytes]]]
 
 
 @pytest.fixture
 async def scene(pool: Pool, queue: Queue, tmp_path: Path) -> Office:
     return await make_office(pool, queue, tmp_path)
-
-
-def files(**contents: str | bytes) -> Files:
-    """A form's files; "_" before the ending stands for its dot."""
-    return [
-        ("arquivos", (name.replace("_", "."), body.encode() if isinstance(body, str) else body))
-        for name, body in contents.items()
-    ]
-
-
-async def send(client: Client, scene: Office, sent: Files, **options: Any) -> httpx.Response:
-    return await client.post(
-        "/documentos/enviar", data={"colecao": str(scene.laws)}, files=sent, **options
-    )
-
-
-async def put(scene: Office, filename: str, body: bytes, *, who: str = "curator") -> None:
-    async def stream() -> AsyncIterator[bytes]:
-        yield body
-
-    await receive(
-        scene.desk, scene.actors[who], collection_id=scene.laws, filename=filename,
-        source="upload", stream=stream(),
-    )  # fmt: skip
 
 
 # Who may do what
@@ -65,7 +35,7 @@ async def put(scene: Office, filename: str, body: bytes, *, who: str = "curator"
 async def test_each_route_answers_each_person_as_it_should(
     scene: Office, anyone: Client, signed_in: SignIn, who: str
 ) -> None:
-    await put(scene, "ruim.pdf", b"%PDF-1.7 broken")
+    await scene.put("ruim.pdf", b"%PDF-1.7 broken")
     await scene.desk.work()
     bad = (await scene.document("ruim.pdf")).id
     memo = (await scene.document("memorando.txt")).id
@@ -90,21 +60,6 @@ async def test_each_route_answers_each_person_as_it_should(
         assert (method, path, await status_of(client, method, path, data)) == (
             method, path, expected[who],
         )  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("who", "status"),
-    [("nobody", 401), ("reader", 403), ("stranger", 404), ("auditor", 404), ("writer", 200),
-     ("curator", 200), ("admin", 200)],
-)  # fmt: skip
-async def test_only_writers_of_a_collection_may_send_files_to_it(
-    scene: Office, anyone: Client, signed_in: SignIn, who: str, status: int
-) -> None:
-    client = await client_of(who, anyone, signed_in)
-    answer = await send(client, scene, files(nota_txt=NOTE))
-    assert answer.status_code == status
-    names = [document.filename for document in await scene.documents()]
-    assert ("nota.txt" in names) is (status == 200)
 
 
 @pytest.mark.parametrize(
@@ -136,14 +91,6 @@ async def test_a_document_out_of_reach_and_one_that_is_not_give_the_same_page(
         assert first.text.replace(str(hidden), "") == re.sub(r"[0-9a-f-]{36}", "", second.text)
 
 
-async def test_a_form_without_the_token_is_refused(scene: Office, signed_in: SignIn) -> None:
-    client = await signed_in("curator")
-    del client.headers["x-csrf-token"]
-    answer = await send(client, scene, files(nota_txt=NOTE))
-    assert answer.status_code == 403
-    assert len(await scene.documents()) == 2
-
-
 # The list
 
 
@@ -166,9 +113,9 @@ async def test_a_stranger_sees_and_counts_nothing_of_other_collections(
 
 async def test_states_are_counted_and_filtered(scene: Office, signed_in: SignIn) -> None:
     client = await signed_in("curator")
-    await put(scene, "ruim.pdf", b"%PDF-1.7 broken")
+    await scene.put("ruim.pdf", b"%PDF-1.7 broken")
     await scene.desk.work()
-    await put(scene, "nova.txt", NOTE.encode())
+    await scene.put("nova.txt", NOTE.encode())
     page = (await client.get("/documentos")).text
     counts = re.findall(r'([^>]+) <span class="count">(\d+)</span>', page)
     assert counts == [("Todos", "4"), ("Em andamento", "1"), ("Prontos", "2"), ("Com falha", "1")]
@@ -191,7 +138,7 @@ async def test_the_list_asks_again_only_while_something_is_under_way(
 ) -> None:
     client = await signed_in("curator")
     assert "every 2s" not in (await client.get("/documentos")).text
-    await put(scene, "nova.txt", NOTE.encode())
+    await scene.put("nova.txt", NOTE.encode())
     page = (await client.get("/documentos")).text
     assert "every 2s" in page
     assert "1 documento em processamento." in page
@@ -200,7 +147,7 @@ async def test_the_list_asks_again_only_while_something_is_under_way(
 
 
 async def test_progress_is_shown_in_figures_and_as_a_bar(scene: Office, signed_in: SignIn) -> None:
-    await put(scene, "nova.txt", NOTE.encode())
+    await scene.put("nova.txt", NOTE.encode())
     version = (await scene.document("nova.txt")).version
     async with as_system(scene.app.pool) as conn:
         await conn.execute(
@@ -241,7 +188,7 @@ def test_an_address_keeps_what_is_chosen_and_starts_on_the_first_page() -> None:
 async def test_a_failure_is_explained_with_its_code_and_what_to_do(
     scene: Office, signed_in: SignIn
 ) -> None:
-    await put(scene, "ruim.pdf", b"%PDF-1.7 broken")
+    await scene.put("ruim.pdf", b"%PDF-1.7 broken")
     await scene.desk.work()
     page = (await (await signed_in("curator")).get("/documentos")).text
     assert "O arquivo está danificado e não pode ser aberto." in page
@@ -258,7 +205,7 @@ def test_every_reason_and_advice_is_translated(words: tuple[str, str]) -> None:
 
 
 async def test_a_failed_document_can_be_tried_again(scene: Office, signed_in: SignIn) -> None:
-    await put(scene, "ruim.pdf", b"%PDF-1.7 broken")
+    await scene.put("ruim.pdf", b"%PDF-1.7 broken")
     await scene.desk.work()
     bad = await scene.document("ruim.pdf")
     assert bad.version.state is State.FAILED
@@ -291,7 +238,7 @@ async def test_restoring_over_a_name_that_is_taken_says_so(
     client = await signed_in("curator")
     memo = await scene.document("memorando.txt")
     await client.post(f"/documentos/{memo.id}/excluir")
-    await put(scene, "memorando.txt", NOTE.encode())
+    await scene.put("memorando.txt", NOTE.encode())
     answer = await client.post(f"/documentos/{memo.id}/restaurar")
     assert answer.status_code == 409
     assert "Outro documento tem este nome agora" in answer.text
@@ -304,146 +251,3 @@ async def test_the_way_back_stays_in_this_site(scene: Office, signed_in: SignIn)
         f"/documentos/{memo.id}/excluir", data={"back": "https://evil.example/"}
     )
     assert answer.headers["location"] == "/documentos"
-
-
-# Sending files
-
-
-async def test_a_file_sent_without_javascript_is_taken_in(scene: Office, signed_in: SignIn) -> None:
-    client = await signed_in("writer")
-    csrf = client.headers.pop("x-csrf-token")
-    answer = await client.post(
-        "/documentos/enviar",
-        data={"csrf": csrf, "colecao": str(scene.laws)},
-        files=files(nota_txt=NOTE),
-    )
-    assert answer.status_code == 200
-    assert "Recebido. Está sendo lido." in answer.text
-    await scene.desk.work()
-    document = await scene.document("nota.txt")
-    assert document.version.state is State.READY
-    assert scene.app.files.path_of(document.version.sha256).read_text() == NOTE
-
-
-async def test_one_bad_file_harms_no_other(scene: Office, signed_in: SignIn) -> None:
-    sent = files(
-        boa_txt=NOTE, vazia_txt="", foto_png=b"\x89PNG\r\n\x1a\n123", outra_txt="Art. 2º\n"
-    )
-    answer = await send(await signed_in("curator"), scene, sent, headers=HTMX)
-    outcomes = re.findall(r"<strong>([^<]+)</strong>\s+([^<]+?)\s*<", answer.text)
-    assert dict(outcomes) == {
-        "boa.txt": "Recebido. Está sendo lido.",
-        "vazia.txt": "O arquivo está vazio.",
-        "foto.png": "Imagens ainda não podem ser lidas. Envie o documento em PDF, DOCX ou ODT.",
-        "outra.txt": "Recebido. Está sendo lido.",
-    }
-    assert "E-VAZIO" in answer.text
-    assert "E-FORMATO" in answer.text
-    assert {"boa.txt", "outra.txt"} <= {each.filename for each in await scene.documents()}
-
-
-async def test_the_same_content_again_is_answered_with_a_link(
-    scene: Office, signed_in: SignIn
-) -> None:
-    client = await signed_in("curator")
-    await send(client, scene, files(nota_txt=NOTE))
-    await scene.desk.work()
-    answer = await send(client, scene, files(copia_txt=NOTE), headers=HTMX)
-    document = await scene.document("nota.txt")
-    assert "Este conteúdo já está na coleção:" in answer.text
-    assert f'href="/documentos/{document.version.id}/pagina/1"' in answer.text
-    assert len(await scene.documents()) == 3
-
-
-async def test_new_content_under_an_old_name_is_a_new_version(
-    scene: Office, signed_in: SignIn
-) -> None:
-    client = await signed_in("curator")
-    await send(client, scene, files(nota_txt=NOTE))
-    answer = await send(client, scene, files(nota_txt="Art. 1º Outro texto.\n"), headers=HTMX)
-    assert "Recebido como versão 2." in answer.text
-    assert (await scene.document("nota.txt")).version.number == 2
-
-
-async def test_names_from_outside_are_shown_as_text(scene: Office, signed_in: SignIn) -> None:
-    sent: Files = [("arquivos", ("<img src=x onerror=1>.txt", NOTE.encode()))]
-    answer = await send(await signed_in("curator"), scene, sent, headers=HTMX)
-    assert "<img" not in answer.text
-    page = await (await signed_in("curator")).get("/documentos")
-    assert "<img src=x" not in page.text
-
-
-@pytest.mark.parametrize(
-    ("fields", "sentence"),
-    [({}, "Escolha a coleção."), ({"colecao": "x"}, "Escolha a coleção.")],
-)
-async def test_a_collection_must_be_chosen(
-    scene: Office, signed_in: SignIn, fields: dict[str, str], sentence: str
-) -> None:
-    answer = await (await signed_in("curator")).post(
-        "/documentos/enviar", data=fields, files=files(nota_txt=NOTE)
-    )
-    assert answer.status_code == 422
-    assert sentence in answer.text
-
-
-async def test_a_form_without_files_is_refused(scene: Office, signed_in: SignIn) -> None:
-    answer = await (await signed_in("curator")).post(
-        "/documentos/enviar", data={"colecao": str(scene.laws)}
-    )
-    assert answer.status_code == 422
-    assert "Escolha pelo menos um arquivo." in answer.text
-
-
-async def test_a_body_over_the_limit_is_refused_and_leaves_nothing(
-    scene: Office, signed_in: SignIn, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("govbot.web.uploads.body_limit", lambda _settings: 1_000_000)
-    client = await signed_in("curator")
-    answer = await send(client, scene, files(grande_txt=b"a" * 3_000_000), headers=HTMX)
-    assert answer.status_code == 413
-    assert len(await scene.documents()) == 2
-
-
-async def test_only_the_upload_takes_large_bodies(scene: Office, signed_in: SignIn) -> None:
-    client = await signed_in("curator")
-    answer = await client.post("/colecoes", data={"name": "x", "description": "a" * 1_200_000})
-    assert answer.status_code == 413
-
-
-async def test_a_large_file_never_sits_in_memory_as_a_whole(
-    scene: Office, signed_in: SignIn, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    blocks: list[int] = []
-    original = uploads._blocks
-
-    async def watched(file: Any) -> AsyncIterator[bytes]:
-        assert file.rolled_to_disk
-        async for block in original(file):
-            blocks.append(len(block))
-            yield block
-
-    monkeypatch.setattr(uploads, "_blocks", watched)
-    body = io.BytesIO(b"Art. 1\n" * 700_000).getvalue()
-    answer = await send(await signed_in("curator"), scene, files(longo_txt=body), headers=HTMX)
-    assert answer.status_code == 200
-    assert max(blocks) == uploads.BLOCK
-    assert sum(blocks) == len(body)
-
-
-async def test_a_curator_without_collections_is_told_so(scene: Office, signed_in: SignIn) -> None:
-    async with as_system(scene.app.pool) as conn:
-        principal = Principal.user(scene.actors["curator"].id)
-        await collections.remove_grant(conn, None, scene.laws, principal)
-    page = (await (await signed_in("curator")).get("/documentos/enviar")).text
-    assert "Você não pode enviar documentos a nenhuma coleção." in page
-
-
-async def test_with_several_collections_one_is_chosen(scene: Office, signed_in: SignIn) -> None:
-    async with as_system(scene.app.pool) as conn:
-        principal = Principal.user(scene.actors["curator"].id)
-        await collections.set_grant(conn, None, scene.secret, principal, Level.WRITE)
-    client = await signed_in("curator")
-    page = (await client.get(f"/documentos?colecao={scene.secret}")).text
-    assert f'<option value="{scene.secret}" selected>Reservada</option>' in page
-    assert page.count(f'<option value="{scene.secret}" selected>') == 2
