@@ -43,6 +43,7 @@ async def open_pool(
         timeout=_WAIT_TIMEOUT_S,
         check=AsyncConnectionPool.check_connection,
         configure=_register_vectors,
+        reset=_forget,
     )
     try:
         await pool.open(wait=wait, timeout=_OPEN_TIMEOUT_S)
@@ -64,6 +65,13 @@ def _with_limits(dsn: str, name: str, statement_timeout_s: float) -> str:
     )
     wait = given.get("connect_timeout") or 10
     return make_conninfo(dsn, options=options.strip(), application_name=name, connect_timeout=wait)
+
+
+async def _forget(conn: Connection) -> None:
+    """Undo what was set for the whole session, an actor above all, before the next one has it."""
+    await conn.set_autocommit(True)
+    await conn.execute("RESET ALL")
+    await conn.set_autocommit(False)
 
 
 async def _register_vectors(conn: Connection) -> None:

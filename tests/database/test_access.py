@@ -59,6 +59,19 @@ async def test_a_connection_forgets_the_actor_when_it_returns_to_the_pool(dsns: 
     await pool.close()
 
 
+async def test_a_connection_forgets_an_actor_that_was_set_for_the_session(dsns: Dsns) -> None:
+    pool = await open_pool(dsns.app, size=1, name="test")
+    async with pool.connection() as conn:
+        await conn.execute("SELECT set_config('govbot.actor', 'system', false)")
+        await conn.execute("SET statement_timeout = 0")
+    async with pool.connection() as conn:
+        cursor = await conn.execute(
+            "SELECT govbot_is_system() AS system, current_setting('statement_timeout') AS timeout"
+        )
+        assert await cursor.fetchone() == {"system": False, "timeout": "1min"}
+    await pool.close()
+
+
 async def test_a_connection_forgets_the_actor_after_an_error(dsns: Dsns) -> None:
     pool = await open_pool(dsns.app, size=1, name="single")
     with pytest.raises(ZeroDivisionError):
