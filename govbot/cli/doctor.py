@@ -53,7 +53,7 @@ async def _examine() -> list[Check]:
         except GovBotError as error:
             checks.append(Check("database", False, str(error)))
         else:
-            checks += await _stored(pool)
+            checks += await _stored(pool, settings)
         checks.append(await _embedder(settings))
     checks.append(_generator(settings))
     checks.append(_ocr())
@@ -61,7 +61,7 @@ async def _examine() -> list[Check]:
     return checks
 
 
-async def _stored(pool: Pool) -> list[Check]:
+async def _stored(pool: Pool, settings: Settings) -> list[Check]:
     """The server, the schema, and what stands in its tables when it is the right one."""
     checks = [await _tried("database", _server, pool), await _tried("schema", _schema, pool)]
     if all(check.ok for check in checks):
@@ -70,6 +70,7 @@ async def _stored(pool: Pool) -> list[Check]:
             ("queue", _queue),
             ("accounts", _accounts),
             ("audit log", _audit),
+            ("vectors", lambda pool: _vectors(pool, settings)),
         ):
             checks.append(await _tried(name, look, pool))
     return checks
@@ -165,6 +166,34 @@ async def _audit(pool: Pool) -> str:
     if report.first_broken is not None:
         raise Conflict("The chain is broken at entry %(entry)s.", entry=report.first_broken)
     return f"{report.entries} entries, the chain is whole"
+
+
+async def _vectors(pool: Pool, settings: Settings) -> str:
+    """Another model than the configured one: no document can be taken in, see ensure_model."""
+    from govbot.db.access import as_system
+    from govbot.errors import Conflict
+    from govbot.models.files import find_model
+
+    async with as_system(pool) as conn:
+        cursor = await conn.execute(
+            "SELECT m.name, m.fingerprint, (SELECT count(*) FROM chunk_vectors v"
+            " WHERE v.model_id = m.id) AS n FROM embedding_models m WHERE m.state = 'active'"
+        )
+        row = await cursor.fetchone()
+    if row is None:
+        return "none yet"
+    try:
+        wanted = find_model(settings)
+    except GovBotError:  # what is wrong with the embedder is told below
+        return f"{row['n']} by {row['name']}"
+    if (wanted.name, wanted.fingerprint) != (row["name"], row["fingerprint"]):
+        raise Conflict(
+            "They were made with %(active)s and the settings name %(wanted)s: run "
+            "`govbot reindex`, or set embedder.model back.",
+            active=row["name"],
+            wanted=wanted.name,
+        )
+    return f"{row['n']} by {row['name']}"
 
 
 async def _embedder(settings: Settings) -> Check:
