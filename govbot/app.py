@@ -9,8 +9,10 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from govbot import audit
 from govbot.config import Settings
 from govbot.db import schema
+from govbot.db.access import OPERATOR, as_system
 from govbot.db.database import open_database
 from govbot.db.pool import Pool, open_pool
 
@@ -86,16 +88,27 @@ async def _open_database(
     stack: AsyncExitStack, settings: Settings, migrate: bool, on_progress: Progress | None
 ) -> tuple[Pool, str]:
     dsns = await stack.enter_async_context(open_database(settings, on_progress=on_progress))
-    if migrate:
-        await asyncio.to_thread(schema.migrate, dsns.owner, _step(on_progress))
+    applied = await _migrate(dsns.owner, on_progress) if migrate else []
     pool = await open_pool(dsns.app, size=settings.database.pool_size, name="govbot")
     stack.push_async_callback(pool.close)
     async with pool.connection() as conn:
         await schema.check(conn)
+    if applied:
+        async with as_system(pool) as conn:
+            await audit.record(
+                conn, actor=OPERATOR, action="schema.migrated", details={"revisions": applied}
+            )
     return pool, dsns.app
 
 
-def _step(on_progress: Progress | None) -> Callable[[str, str], None] | None:
-    if on_progress is None:
-        return None
-    return lambda revision, words: on_progress(f"Schema {revision}: {words}")
+async def _migrate(owner_dsn: str, on_progress: Progress | None) -> list[str]:
+    """Brings the schema up to date; the revisions that were applied."""
+    applied: list[str] = []
+
+    def step(revision: str, words: str) -> None:
+        applied.append(revision)
+        if on_progress is not None:
+            on_progress(f"Schema {revision}: {words}")
+
+    await asyncio.to_thread(schema.migrate, owner_dsn, step)
+    return applied

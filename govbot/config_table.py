@@ -152,14 +152,11 @@ class Retrieval(Section):
         "vectors of the candidates that the words found.",
     )
     min_coverage: float = Field(
-        0.35,
+        0.40,
         ge=0,
         le=1,
         description="Smallest share of the question's terms that the best passages must hold; "
         'below it the answer is "not found".',
-    )
-    passage_tokens: int = Field(
-        3000, ge=200, le=100_000, description="Token budget for all passages of a prompt."
     )
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from govbot.cli import current_settings, output, run_async
 
 
@@ -13,13 +11,8 @@ def command() -> None:
 
 
 async def _migrate() -> None:
+    from govbot.app import open_store
     from govbot.db import schema
-    from govbot.db.database import open_database
 
-    async with open_database(current_settings(), on_progress=output.say) as dsns:
-        await asyncio.to_thread(schema.migrate, dsns.owner, _say)
-    print(f"The schema is at {schema.head()}.")
-
-
-def _say(revision: str, words: str) -> None:
-    output.say(f"Schema {revision}: {words}")
+    async with open_store(current_settings(), migrate=True, on_progress=output.say):
+        print(f"The schema is at {schema.head()}.")

@@ -42,7 +42,9 @@ class FileStore:
     def prepare(self) -> None:
         """Creates the folders and removes what a killed process left half written."""
         with _as_unavailable():
-            self._incoming.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self.root.chmod(0o700)  # the names tell which contents are held
+            self._incoming.mkdir(exist_ok=True, mode=0o700)
         for file in self._incoming.iterdir():
             if not _being_written(file):
                 with contextlib.suppress(FileNotFoundError):

@@ -12,7 +12,7 @@ from difflib import SequenceMatcher
 Rect = tuple[float, float, float, float]
 
 PDFIUM_HYPHENS = ("\u0002", "\ufffe", "\u00ad")
-CLOSING = frozenset(".,;:!?)]»”\"")
+CLOSING = frozenset('.,;:!?)]»”"')
 MIN_WORDS = 4
 MAX_WORDS = 4000
 

@@ -70,7 +70,11 @@ counted AS MATERIALIZED (
 terms AS MATERIALIZED (
     SELECT n.lexeme,
            ln(1 + (greatest(s.chunks - n.chunks, 0) + 0.5) / (n.chunks + 0.5)) AS idf
-    FROM counted n
+    FROM (
+        -- A stem that stands nowhere weighs like the rarest that stands somewhere: in a small
+        -- collection it would outweigh all the others together.
+        SELECT c.lexeme, greatest(c.chunks, 1) AS chunks FROM counted c
+    ) n
     CROSS JOIN scope s
     WHERE s.chunks > 0
 ),
