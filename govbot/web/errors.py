@@ -37,7 +37,12 @@ _BY_STATUS: dict[int, type[GovBotError]] = {
 _SENTENCES = {
     "E-INTERRUPTED": _("The answer was interrupted because GovBot was restarted. Ask again."),
     "E-TIMEOUT": _("The answer took too long. Ask again, perhaps in fewer words."),
+    "E-MODEL-TIME": _("The answer took too long. Ask again, perhaps in fewer words."),
+    "E-MODEL-BROKEN": _("The answer broke off. Ask again."),
+    "E-QUESTION-LENGTH": _("The question is too long for the model in use: shorten it."),
+    "E-STOPPING": _("The server is stopping: ask again in a moment."),
 }
+_MODEL = _("The language model does not answer. If it happens again, tell your support team.")
 
 
 def handlers(visit_of: Callable[[HttpRequest], Visit]) -> dict[Any, Any]:
@@ -69,6 +74,8 @@ def describe(code: str | None) -> str:
     """The message id of a stored error code."""
     if code in _SENTENCES:
         return _SENTENCES[code]
+    if code and code.startswith("E-MODEL"):
+        return _MODEL
     kind = _by_code().get(code or "", GovBotError)
     return (kind.__doc__ or "").strip()
 

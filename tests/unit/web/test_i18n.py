@@ -59,6 +59,11 @@ def test_an_error_speaks_the_readers_language() -> None:
     [
         ("E-INTERRUPTED", "A resposta foi interrompida"),
         ("E-BUSY", "Muitos pedidos"),
+        ("E-MODEL-KEY", "O modelo de linguagem não responde"),
+        ("E-MODEL-SERVER", "O modelo de linguagem não responde"),
+        ("E-MODEL-BROKEN", "A resposta foi cortada"),
+        ("E-QUESTION-LENGTH", "A pergunta é longa demais"),
+        ("E-STOPPING", "O servidor está"),
         ("E-UNKNOWN", "Algo deu errado"),
         (None, "Algo deu errado"),
     ],
