@@ -290,8 +290,9 @@ async def test_no_connection_is_held_while_the_text_is_written(
 ) -> None:
     async for step in answer_stream(desk.by(Dictated()), cast.reader, PATERNITY):
         if isinstance(step, Progress) and step.kind == "text":
-            stats = desk.pool.get_stats()
-            assert stats["pool_available"] == stats["pool_size"]
+            async with asyncio.timeout(5):  # a connection is cleaned on its way back
+                while (stats := desk.pool.get_stats())["pool_available"] < stats["pool_size"]:
+                    await asyncio.sleep(0.01)
 
 
 async def test_when_the_embedder_fails_the_words_alone_find_the_answer(

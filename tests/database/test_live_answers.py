@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import pytest
 
@@ -34,9 +33,9 @@ class Held:
             gate.set()
 
 
-def held(*deltas: str, **options: Any) -> Held:
+def held(*deltas: str, failure: Exception | None = None) -> Held:
     gates = [asyncio.Event() for _ in deltas]
-    return Held(Dictated(deltas, pauses=gates, **options), gates)
+    return Held(Dictated(deltas, pauses=gates, failure=failure), gates)
 
 
 @pytest.fixture
