@@ -115,10 +115,19 @@ async def _end(process: Process) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         if process.returncode is None:
             os.killpg(process.pid, signal.SIGKILL)
-    await asyncio.shield(process.wait())
+    await asyncio.shield(_collect(process))
     transport = getattr(process, "_transport", None)
     if transport is not None:  # closes the pipe now instead of at garbage collection
         transport.close()
+
+
+async def _collect(process: Process) -> None:
+    """Empties the pipe first: while it is paused with unread data, asyncio sees no end of it and
+    `wait` never returns."""
+    assert process.stdout is not None  # noqa: S101  (it was asked for)
+    while await process.stdout.read(_BIG_FRAME):
+        pass
+    await process.wait()
 
 
 def _page(values: list[Any]) -> Page:
