@@ -119,6 +119,9 @@ async def _in_child(path: Path, number: int, width: int, quote: str) -> PagePict
     finally:
         if child.returncode is None:
             child.kill()
+            assert child.stdout is not None  # noqa: S101 - it was asked for
+            while await child.stdout.read(1 << 20):  # a paused pipe would never be seen to end
+                pass
             await child.wait()
     return _picture(out, child.returncode)
 
