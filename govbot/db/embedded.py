@@ -357,7 +357,16 @@ class EmbeddedPostgres:
             wait_exit(found.pid, seconds)
         wait_all_gone(self._cluster.processes, kill_after_s=_REMAINS_S)
         if self._child is not None:
-            self._child.wait()
+            _end(self._child)
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    """Signal until it has ended: a signal between fork and exec is lost on Python's own handler."""
+    deadline = time.monotonic() + _REMAINS_S
+    while child.poll() is None:
+        child.send_signal(signal.SIGINT if time.monotonic() < deadline else signal.SIGKILL)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(0.2)
 
 
 def _action(name: str) -> dict[str, str]:
