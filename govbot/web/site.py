@@ -73,6 +73,10 @@ def routes(upload_bytes: int = MAX_FORM_BYTES) -> list[HTTPRouteHandler]:
 
     `upload_bytes` is the largest body of the one route that takes files.
     """
+    return [*_asking(), *_keeping(upload_bytes), *_administration()]
+
+
+def _asking() -> list[HTTPRouteHandler]:
     return [
         get("/static/{digest:str}/{name:path}", opt=OPEN)(assets.static_file),
         get("/healthz", opt=OPEN)(health.healthz),
@@ -103,7 +107,12 @@ def routes(upload_bytes: int = MAX_FORM_BYTES) -> list[HTTPRouteHandler]:
         get(VERSION + "/pagina/{number:int}")(viewer.page),
         get(VERSION + "/pagina/{number:int}/imagem")(viewer.image),
         get(VERSION + "/arquivo")(viewer.original),
-        # Documents: row-level security decides which, and who may change them
+    ]
+
+
+def _keeping(upload_bytes: int) -> list[HTTPRouteHandler]:
+    """Row-level security decides which documents and collections, and who may change them."""
+    return [
         get("/documentos")(documents.listing),
         get("/documentos/enviar")(uploads.form),
         post("/documentos/enviar", status_code=200, request_max_body_size=upload_bytes)(
@@ -123,7 +132,11 @@ def routes(upload_bytes: int = MAX_FORM_BYTES) -> list[HTTPRouteHandler]:
         post(COLLECTION + "/excluir", status_code=200)(collections.delete),
         post(COLLECTION + "/acessos", status_code=200)(collections.grant),
         post(COLLECTION + "/acessos/retirar", status_code=200)(collections.withdraw),
-        # Administration
+    ]
+
+
+def _administration() -> list[HTTPRouteHandler]:
+    return [
         get("/admin/usuarios", opt=ADMINS)(admin_users.listing),
         get("/admin/usuarios/novo", opt=ADMINS)(admin_users.create_form),
         post("/admin/usuarios", opt=ADMINS, status_code=200)(admin_users.create),
