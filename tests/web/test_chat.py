@@ -151,6 +151,20 @@ async def test_excerpts_are_called_excerpts(signed_in: SignIn, scene: Scene) -> 
     assert "Trechos dos documentos" not in page
 
 
+async def test_an_answer_without_sources_warns_and_one_with_them_does_not(
+    signed_in: SignIn, scene: Scene
+) -> None:
+    reader = await signed_in("reader")
+    warning = "Esta resposta não cita nenhum documento"
+    _path, page = await answered(reader, scene, Script(texts=["São trinta dias."], citations=[]))
+    assert warning in page
+    script = Script(texts=["São trinta dias. [1]"], citations=[scene.citation()])
+    _path, page = await answered(reader, scene, script)
+    assert warning not in page
+    _path, page = await answered(reader, scene, Script(texts=["Não encontrei."], refused=True))
+    assert warning not in page
+
+
 async def test_a_refusal_names_the_nearest_documents(signed_in: SignIn, scene: Scene) -> None:
     reader = await signed_in("reader")
     script = Script(texts=["Não encontrei."], refused=True, nearest=[scene.citation()])
