@@ -106,6 +106,11 @@ def observe_answer(
         first_token_seconds.labels(engine).observe(first_token)
 
 
+def observe_failure(engine: str) -> None:
+    """One question whose answer failed."""
+    questions_total.labels(engine, "failed").inc()
+
+
 @contextmanager
 def answer_running() -> Iterator[None]:
     """Counts an answer as being written while the block runs."""

@@ -13,7 +13,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 from psycopg_pool import AsyncConnectionPool
 
-from govbot import audit
+from govbot import audit, metrics
 from govbot.auth import passwords
 from govbot.db.access import Actor, Role, as_system
 from govbot.errors import Busy, Invalid
@@ -87,6 +87,7 @@ async def sign_in(
         )
         row = await cursor.fetchone()
     if not allowed:
+        metrics.observe_sign_in("limited")
         await _record_failure(pool, username, ip, "rate-limited")
         raise TooManyAttempts
     encoded = row["password_hash"] if row else None
@@ -94,13 +95,21 @@ async def sign_in(
         passwords.verify_password, encoded, password[: passwords.MAX_LENGTH]
     )
     if row is None or not fits:
+        metrics.observe_sign_in("failed")
         await _record_failure(pool, username, ip, "credentials")
         raise WrongCredentials
     actor = Actor(id=UserId(row["id"]), name=row["username"], role=Role(row["role"]), ip=ip)
+    stronger = await _rehashed(encoded, password)
     async with as_system(pool) as conn:
+        if stronger is not None:
+            await conn.execute(
+                "UPDATE users SET password_hash = %(hash)s WHERE id = %(id)s",
+                {"hash": stronger, "id": actor.id},
+            )
         await _forget_attempts(conn, username)
         token, csrf = await _open_session(conn, actor, user_agent, settings)
         await audit.record(conn, actor=actor, action="sign-in.ok", resource=f"user:{actor.id}")
+    metrics.observe_sign_in("ok")
     return SignedIn(token, csrf, actor, bool(row["must_change_password"]))
 
 
@@ -150,6 +159,13 @@ async def delete_expired(conn: Connection) -> None:
     """Remove sessions and attempt counts that no longer matter (a timer calls it)."""
     await conn.execute("DELETE FROM sessions WHERE expires_at < now()")
     await conn.execute("DELETE FROM rate_limits WHERE window_start < now() - interval '1 day'")
+
+
+async def _rehashed(encoded: str | None, password: str) -> str | None:
+    """A hash with today's parameters when the stored one is weaker."""
+    if encoded is None or not passwords.needs_rehash(encoded):
+        return None
+    return await asyncio.to_thread(passwords.hash_password, password)
 
 
 async def _open_session(

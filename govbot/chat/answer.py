@@ -146,13 +146,16 @@ async def answer_stream(
         answer = Answer(
             text, False, parts.generator.name, parts.generator.excerpts, cited, [], clock.total()
         )
+    answer = replace(answer, stopped=stopped)
     _observe(answer)
-    yield replace(answer, stopped=stopped)
+    yield answer
 
 
 async def _evidence(parts: Parts, actor: Actor, question: str) -> Retrieval:
     async with as_actor(parts.pool, actor) as conn:
-        return await retrieve(conn, question, embedder=parts.embedder, settings=parts.settings)
+        found = await retrieve(conn, question, embedder=parts.embedder, settings=parts.settings)
+    metrics.observe_retrieval(found.timings)
+    return found
 
 
 async def _bind(
@@ -295,9 +298,10 @@ def _refusal(parts: Parts, passages: Sequence[Passage], clock: _Clock) -> Answer
 
 def _observe(answer: Answer) -> None:
     first = answer.timings.get("first_token_ms")
+    outcome = "stopped" if answer.stopped else "refused" if answer.refused else "answered"
     metrics.observe_answer(
         answer.engine,
-        "refused" if answer.refused else "answered",
+        outcome,
         answer.timings["total_ms"] / 1000,
         first / 1000 if first is not None else None,
     )

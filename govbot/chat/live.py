@@ -159,9 +159,9 @@ class Answers:
     async def _run(
         self, live: _Live, answer_id: MessageId, question: str, history: Sequence[Turn]
     ) -> None:
-        metrics.answers_running.inc()
         try:
-            await self._write(live, answer_id, question, history)
+            with metrics.answer_running():
+                await self._write(live, answer_id, question, history)
         except GovBotError as error:
             log.warning(
                 "An answer failed: %s.", error.error_code, extra={"action": "answer.failed"}
@@ -171,7 +171,6 @@ class Answers:
             log.exception("An answer failed.", extra={"action": "answer.failed"})
             await self._failed(live, answer_id, "E-INTERNAL")
         finally:
-            metrics.answers_running.dec()
             self._live.pop(answer_id, None)
             async with live.changed:
                 live.finished = True
@@ -219,6 +218,7 @@ class Answers:
             await self._abandon(answer_id)
 
     async def _failed(self, live: _Live, answer_id: MessageId, code: str) -> None:
+        metrics.observe_failure(self._parts.generator.name)
         text = live.text if live.kind == "text" else ""
         try:
             async with as_actor(self._parts.pool, live.actor, write=True) as conn:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import pytest
+from argon2 import PasswordHasher
 
-from govbot import audit
-from govbot.auth import groups, sessions, users
+from govbot import audit, metrics
+from govbot.auth import groups, passwords, sessions, users
 from govbot.db.access import Role, as_system
 from govbot.db.pool import Pool
 from govbot.errors import Conflict, Invalid, NotFound
@@ -131,6 +132,41 @@ async def test_the_role_of_a_session_is_the_one_of_now(pool: Pool, troupe: Troup
     session = await _session(pool, token)
     assert session is not None
     assert session.actor.role is Role.CURATOR
+
+
+async def test_a_weaker_hash_is_replaced_at_the_next_sign_in(pool: Pool, troupe: Troupe) -> None:
+    weak = PasswordHasher(time_cost=1, memory_cost=8192).hash(PASSWORD)
+    async with as_system(pool) as conn:
+        await conn.execute(
+            "UPDATE users SET password_hash = %(hash)s WHERE username = 'reader'", {"hash": weak}
+        )
+    await _sign_in(pool, "reader", PASSWORD)
+    async with as_system(pool) as conn:
+        cursor = await conn.execute("SELECT password_hash FROM users WHERE username = 'reader'")
+        row = await cursor.fetchone()
+    assert row is not None
+    assert row["password_hash"] != weak
+    assert not passwords.needs_rehash(row["password_hash"])
+    assert await _sign_in(pool, "reader", PASSWORD)
+
+
+async def test_attempts_to_sign_in_are_counted_by_outcome(pool: Pool, troupe: Troupe) -> None:
+    def counted() -> dict[str, float]:
+        return {
+            outcome: metrics.registry.get_sample_value(
+                "govbot_sign_ins_total", {"outcome": outcome}
+            )
+            or 0
+            for outcome in ("ok", "failed", "limited")
+        }
+
+    before = counted()
+    await _sign_in(pool, "stranger", PASSWORD)
+    for error in (*[sessions.WrongCredentials] * 3, sessions.TooManyAttempts):
+        with pytest.raises(error):
+            await _sign_in(pool, "reader", "wrong")
+    after = counted()
+    assert {k: after[k] - before[k] for k in after} == {"ok": 1, "failed": 3, "limited": 1}
 
 
 async def test_expired_sessions_and_old_counts_are_swept(pool: Pool, troupe: Troupe) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from govbot import metrics
 from govbot.chat import store
 from govbot.chat.live import PER_USER, AnswerEvent, Answers, Started, close_interrupted
 from govbot.db.access import Actor, as_actor, as_system
@@ -325,7 +326,9 @@ async def test_excerpts_need_only_their_own_documents(
 async def test_a_failure_is_stored_with_its_code_and_what_was_written(
     desk: Desk, cast: Cast, conversation: ConversationId, failure: Exception, code: str
 ) -> None:
-    answers = Answers(desk.by(Dictated(["Vinte dias [1]."], failure=failure)))
+    generator = Dictated(["Vinte dias [1]."], failure=failure)
+    before = _outcomes(generator.name, "failed")
+    answers = Answers(desk.by(generator))
     started = await answers.start(cast.reader, conversation, PATERNITY)
     last = (await _events(answers, cast.reader, started))[-1]
     await answers.close()
@@ -333,6 +336,7 @@ async def test_a_failure_is_stored_with_its_code_and_what_was_written(
     assert last.message.state == "failed"
     assert last.message.error_code == code
     assert last.message.content == "Vinte dias [1]."
+    assert _outcomes(generator.name, "failed") == before + 1
 
 
 async def test_answers_that_a_crash_left_are_marked_at_the_next_start(
@@ -348,6 +352,11 @@ async def test_answers_that_a_crash_left_are_marked_at_the_next_start(
     assert (message.state, message.error_code) == ("failed", "E-INTERRUPTED")
     assert message.content == "Vinte d"
     assert (await _message(desk, cast.reader, done.answer_id)).state == "done"
+
+
+def _outcomes(engine: str, outcome: str) -> float:
+    labels = {"engine": engine, "outcome": outcome}
+    return metrics.registry.get_sample_value("govbot_questions_total", labels) or 0
 
 
 async def _conversation(desk: Desk, actor: Actor) -> ConversationId:
