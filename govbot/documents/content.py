@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from pgvector import HalfVector
+from psycopg.types.json import Jsonb
 
 from govbot.db.pool import Connection
 from govbot.documents.locks import lock_collection, share_active_model
@@ -24,6 +25,21 @@ class PageText(Protocol):
     def number(self) -> int: ...
     @property
     def text(self) -> str: ...
+
+
+class Reading(Protocol):
+    """What was read of a version: its pages, and what was noticed on the way."""
+
+    @property
+    def pages(self) -> Sequence[PageText]: ...
+    @property
+    def metadata(self) -> Mapping[str, str]: ...
+    @property
+    def ocr_pages(self) -> Sequence[int]: ...
+    @property
+    def unread_pages(self) -> Sequence[int]: ...
+    @property
+    def attachments(self) -> Sequence[str]: ...
 
 
 class ChunkText(Protocol):
@@ -58,16 +74,15 @@ async def replace_chunks(
     version: Version,
     *,
     title: str,
-    pages: Sequence[PageText],
-    scanned_pages: int,
+    reading: Reading,
     chunks: Sequence[ChunkText],
     vectors: Vectors | None,
 ) -> bool:
     """Makes this version the one that is searched, in the caller's transaction, as the system.
 
     Whoever reads sees the version before or this one, never half. False when it is not wanted any
-    more: the document is in the trash, or a newer version is served. Raises Unavailable when the
-    active embedding model is not the one of `vectors`.
+    more: the document is in the trash, or a newer version is served, or it was cancelled. Raises
+    Unavailable when the active embedding model is not the one of `vectors`.
     """
     if vectors is not None and len(vectors.halves) != len(chunks):
         raise ValueError(f"{len(vectors.halves)} vectors for {len(chunks)} chunks")
@@ -77,7 +92,7 @@ async def replace_chunks(
         return False
     if vectors is not None:
         await _require_active(conn, vectors.model_id)
-    await _replace_pages(conn, version, pages)
+    await _replace_pages(conn, version, reading.pages)
     await conn.execute("SELECT govbot_unindex_document(%(key)s)", {"key": version.document_key})
     ids: list[int] = []
     for start in range(0, len(chunks), BATCH):
@@ -90,7 +105,27 @@ async def replace_chunks(
             vectors.halves,
         )
     await conn.execute("SELECT govbot_index_version(%(id)s)", {"id": version.id})
-    await _finish(conn, version, title, len(pages), scanned_pages, len(chunks))
+    await _finish(conn, version, title, reading, len(chunks))
+    return True
+
+
+async def store_reading(
+    conn: Connection, version: Version, *, title: str, reading: Reading
+) -> bool:
+    """Keeps the text of a version that is not approved: who reviews it reads it, nobody finds it.
+
+    False when it was approved meanwhile; nothing is kept then, as it has to be indexed.
+    """
+    await lock_collection(conn, version.collection_key)
+    if await _wanted(conn, version):
+        cursor = await conn.execute(
+            "SELECT review FROM document_versions WHERE id = %(id)s FOR UPDATE", {"id": version.id}
+        )
+        row = await cursor.fetchone()
+        if row is not None and row["review"] == "approved":
+            return False
+        await _replace_pages(conn, version, reading.pages)
+        await _finish(conn, version, title, reading, 0, served=False)
     return True
 
 
@@ -153,10 +188,12 @@ async def _wanted(conn: Connection, version: Version) -> bool:
         WHERE d.id = %(id)s AND d.trashed_at IS NULL
           AND NOT EXISTS (SELECT FROM document_versions n
                           WHERE n.document_id = d.id AND n.number > %(number)s
-                            AND n.state = 'ready')
+                            AND n.state = 'ready' AND n.review = 'approved')
+          AND EXISTS (SELECT FROM document_versions v
+                      WHERE v.id = %(version_id)s AND v.state <> 'cancelled')
         FOR UPDATE OF d
         """,
-        {"id": version.document_id, "number": version.number},
+        {"id": version.document_id, "number": version.number, "version_id": version.id},
     )
     return await cursor.fetchone() is not None
 
@@ -231,28 +268,52 @@ async def _insert_chunks(
 
 
 async def _finish(
-    conn: Connection, version: Version, title: str, pages: int, scanned_pages: int, chunks: int
+    conn: Connection,
+    version: Version,
+    title: str,
+    reading: Reading,
+    chunks: int,
+    *,
+    served: bool = True,
 ) -> None:
+    if served:
+        await _supersede(conn, version)
+    await conn.execute(
+        """
+        UPDATE document_versions
+        SET state = 'ready', pages = %(pages)s, pages_done = %(pages)s,
+            ocr_pages = %(ocr_pages)s, unread_pages = %(unread_pages)s,
+            metadata = %(metadata)s, attachments = %(attachments)s, chunks = %(chunks)s,
+            error_code = NULL, error = NULL, finished_at = clock_timestamp()
+        WHERE id = %(id)s
+        """,
+        {
+            "id": version.id,
+            "pages": len(reading.pages),
+            "ocr_pages": list(reading.ocr_pages),
+            "unread_pages": list(reading.unread_pages),
+            "metadata": Jsonb(reading.metadata),
+            "attachments": list(reading.attachments),
+            "chunks": chunks,
+        },
+    )
+    await conn.execute(
+        """
+        UPDATE documents d SET title = %(title)s
+        WHERE d.id = %(id)s AND NOT 'title' = ANY (d.edited)
+          AND (%(served)s OR d.title = '')
+        """,
+        {"id": version.document_id, "title": title, "served": served},
+    )
+
+
+async def _supersede(conn: Connection, version: Version) -> None:
     await conn.execute(
         """
         UPDATE document_versions
         SET state = 'superseded', finished_at = coalesce(finished_at, now())
         WHERE document_id = %(document_id)s AND number < %(number)s
-          AND state NOT IN ('superseded', 'failed')
+          AND state NOT IN ('superseded', 'failed', 'cancelled')
         """,
         {"document_id": version.document_id, "number": version.number},
-    )
-    await conn.execute(
-        """
-        UPDATE document_versions
-        SET state = 'ready', pages = %(pages)s, pages_done = %(pages)s,
-            scanned_pages = %(scanned_pages)s, chunks = %(chunks)s, error_code = NULL,
-            error = NULL, finished_at = clock_timestamp()
-        WHERE id = %(id)s
-        """,
-        {"id": version.id, "pages": pages, "scanned_pages": scanned_pages, "chunks": chunks},
-    )
-    await conn.execute(
-        "UPDATE documents SET title = %(title)s WHERE id = %(id)s",
-        {"id": version.document_id, "title": title},
     )

@@ -149,7 +149,7 @@ async def requeue_version(conn: Connection, version_id: VersionId) -> bool:
         UPDATE document_versions
         SET state = 'queued', attempts = 0, pages_done = 0, error_code = NULL, error = NULL,
             finished_at = NULL
-        WHERE id = %(id)s AND state = 'failed'
+        WHERE id = %(id)s AND state IN ('failed', 'cancelled')
         RETURNING id
         """,
         {"id": version_id},

@@ -13,7 +13,7 @@ async def begin_attempt(conn: Connection, version_id: VersionId) -> int:
         """
         UPDATE document_versions
         SET state = 'extracting', attempts = attempts + 1, pages_done = 0, error_code = NULL,
-            error = NULL, finished_at = NULL
+            error = NULL, started_at = clock_timestamp(), finished_at = NULL
         WHERE id = %(id)s
         RETURNING attempts
         """,

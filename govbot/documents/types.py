@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Literal
 from uuid import UUID
@@ -15,19 +15,38 @@ Effect = Literal["allow", "deny"]
 
 
 class State(StrEnum):
-    """Where a version is on its way; READY, FAILED and SUPERSEDED are ends."""
+    """Where a version is on its way; READY, FAILED, CANCELLED and SUPERSEDED are ends."""
 
     QUEUED = "queued"
     EXTRACTING = "extracting"
     EMBEDDING = "embedding"
     READY = "ready"
     FAILED = "failed"
+    CANCELLED = "cancelled"
     SUPERSEDED = "superseded"
 
     @property
     def finished(self) -> bool:
         """Whether nothing more happens by itself."""
-        return self in (State.READY, State.FAILED, State.SUPERSEDED)
+        return self in (State.READY, State.FAILED, State.CANCELLED, State.SUPERSEDED)
+
+
+class Status(StrEnum):
+    """Where a document is in its life; only published and revoked ones are seen by readers."""
+
+    DRAFT = "draft"
+    IN_REVIEW = "in_review"
+    PUBLISHED = "published"
+    REVOKED = "revoked"
+
+
+class Review(StrEnum):
+    """What people decided about a version; without review in its collection it is approved."""
+
+    DRAFT = "draft"
+    IN_REVIEW = "in_review"
+    APPROVED = "approved"
+    REJECTED = "rejected"
 
 
 class Level(StrEnum):
@@ -43,7 +62,10 @@ LEVELS = {1: Level.READ, 2: Level.WRITE, 3: Level.MANAGE}
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One content of a document. `pages_done` counts within the current state."""
+    """One content of a document. `pages_done` counts within the current state.
+
+    `ocr_pages` were recognised in their picture, `unread_pages` could not be read.
+    """
 
     id: VersionId
     document_id: DocumentId
@@ -54,14 +76,21 @@ class Version:
     size_bytes: int
     mime: str
     state: State
+    review: Review
+    reviewed_by: UserId | None
+    review_note: str
     pages: int
     pages_done: int
-    scanned_pages: int
+    ocr_pages: list[int]
+    unread_pages: list[int]
+    attachments: list[str]
     chunks: int
     error_code: str | None
     error: str | None
     attempts: int
     created_at: datetime
+    created_by: UserId | None
+    started_at: datetime | None
     finished_at: datetime | None
 
     @property
@@ -83,6 +112,11 @@ class Version:
 class Document:
     """A document with its newest version; `served` is the number of the version searched now.
 
+    `norm_number`, `year`, `signed_on`, `issuer` and `summary` describe a norm ("Lei nº 8.112, de 11
+    de dezembro de 1990"). In force from `valid_from` to `valid_to`, both days included, and until
+    the day before `revoked_on`; `revoked_by` is the key of the document that took its place.
+    `legal_hold` is the reason why it must not be deleted, or "".
+
     The collection is None and "" for whoever may read this document but not its collection.
     """
 
@@ -95,7 +129,22 @@ class Document:
     filename: str
     title: str
     source: Source
+    status: Status
+    kind: str
+    norm_number: str
+    year: int | None
+    signed_on: date | None
+    issuer: str
+    summary: str
+    tags: list[str]
+    valid_from: date | None
+    valid_to: date | None
+    revoked_on: date | None
+    revoked_by: int | None
+    legal_hold: str
+    folder: str | None
     created_at: datetime
+    created_by: UserId | None
     trashed_at: datetime | None
     served: int | None
     version: Version

@@ -41,12 +41,18 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Extracted:
-    """What an extractor read; `scanned_pages` are numbers of pages without usable text."""
+    """What an extractor read.
+
+    `ocr_pages` are numbers of pages whose text was recognised in their picture, `unread_pages` of
+    pages with a picture or text that could not be read; `attachments` are names of files inside.
+    """
 
     pages: tuple[Page, ...]
     title: str
     metadata: dict[str, str]
-    scanned_pages: tuple[int, ...] = ()
+    ocr_pages: tuple[int, ...] = ()
+    unread_pages: tuple[int, ...] = ()
+    attachments: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,7 +82,9 @@ def _extract(target: str, path: Path, bounds: dict[str, Any], out: BinaryIO) -> 
             "result": {
                 "title": found.title,
                 "metadata": found.metadata,
-                "scanned_pages": list(found.scanned_pages),
+                "ocr_pages": list(found.ocr_pages),
+                "unread_pages": list(found.unread_pages),
+                "attachments": list(found.attachments),
             }
         },
     )

@@ -40,7 +40,8 @@ def extract_pdf(path: Path, limits: Limits, on_page: OnPage) -> Extracted:
         document.close()
     pages, scanned = _assemble(raw, labels)
     _refuse_without_text(pages, scanned)
-    return Extracted(pages, title_of(pages, metadata.get("title", "")), metadata, scanned)
+    title = title_of(pages, metadata.get("title", ""))
+    return Extracted(pages, title, metadata, unread_pages=scanned)
 
 
 class _Raw:

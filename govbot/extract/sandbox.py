@@ -138,7 +138,12 @@ def _page(values: list[Any]) -> Page:
 
 def _extracted(pages: list[Page], result: dict[str, Any]) -> Extracted:
     return Extracted(
-        tuple(pages), result["title"], result["metadata"], tuple(result["scanned_pages"])
+        tuple(pages),
+        result["title"],
+        result["metadata"],
+        ocr_pages=tuple(result["ocr_pages"]),
+        unread_pages=tuple(result["unread_pages"]),
+        attachments=tuple(result["attachments"]),
     )
 
 

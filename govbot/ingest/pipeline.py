@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Sequence
-from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import PurePath
 from typing import Protocol
 
@@ -22,20 +20,20 @@ from govbot.config import Settings
 from govbot.db.access import as_system
 from govbot.db.pool import Connection, Pool
 from govbot.documents import progress, store
-from govbot.documents.content import Vectors, replace_chunks
+from govbot.documents.content import Vectors, replace_chunks, store_reading
 from govbot.documents.embedding_models import ensure_model
 from govbot.documents.files import FileStore
-from govbot.documents.types import Document, State, Version
+from govbot.documents.types import Document, Review, State, Version
 from govbot.errors import BadDocument, GovBotError, NotFound, Unavailable
 from govbot.extract import Extracted, Limits, Page
 from govbot.extract.sandbox import extract
 from govbot.ids import VersionId
 from govbot.ingest.chunk import Chunk, chunk_pages
+from govbot.ingest.report import Clock, Reporter
 from govbot.models.embedder import Embedder
 
 logger = logging.getLogger(__name__)
 
-REPORT_S = 0.7
 EMBED_AT_ONCE = 64
 MAX_TITLE = 300
 
@@ -106,7 +104,9 @@ async def _still_wanted(app: App, document: Document, version: Version) -> bool:
     if version.state.finished or document.trashed_at is not None:
         return False
     newest = document.version
-    if newest.id != version.id and newest.state != State.FAILED:
+    overtaken = newest.id != version.id and newest.state not in (State.FAILED, State.CANCELLED)
+    # A draft does not take the place of an approved version.
+    if overtaken and (newest.review == Review.APPROVED or version.review != Review.APPROVED):
         async with as_system(app.pool) as conn:
             await progress.set_superseded(conn, version.id)
         return False
@@ -114,10 +114,16 @@ async def _still_wanted(app: App, document: Document, version: Version) -> bool:
 
 
 async def _process(app: App, document: Document, version: Version) -> None:
-    clock = _Clock()
-    async with _Reporter(app.pool, version.id) as report:
+    clock = Clock()
+    async with Reporter(app.pool, version.id) as report:
         extracted = _storable(await _extract(app, version, report))
         clock.lap("extract")
+        title = " ".join(extracted.title.split())[:MAX_TITLE]
+        title = title or PurePath(document.filename).stem
+        if version.review != Review.APPROVED:
+            async with as_system(app.pool) as conn:
+                if await store_reading(conn, version, title=title, reading=extracted):
+                    return
         chunks = await asyncio.to_thread(
             chunk_pages,
             extracted.pages,
@@ -128,15 +134,13 @@ async def _process(app: App, document: Document, version: Version) -> None:
             raise BadDocument("The document has no text.", code="E-VAZIO")
         vectors = await _embed(app, chunks, len(extracted.pages), report)
         clock.lap("embed")
-    title = " ".join(extracted.title.split())[:MAX_TITLE] or PurePath(document.filename).stem
     async with as_system(app.pool) as conn:
         await _without_time_limit(conn)
         stored = await replace_chunks(
             conn,
             version,
             title=title,
-            pages=extracted.pages,
-            scanned_pages=len(extracted.scanned_pages),
+            reading=extracted,
             chunks=chunks,
             vectors=vectors,
         )
@@ -156,7 +160,7 @@ async def _process(app: App, document: Document, version: Version) -> None:
     )
 
 
-async def _extract(app: App, version: Version, report: _Reporter) -> Extracted:
+async def _extract(app: App, version: Version, report: Reporter) -> Extracted:
     path = app.files.path_of(version.sha256)
     if not path.exists():
         raise Unavailable(
@@ -174,7 +178,7 @@ async def _extract(app: App, version: Version, report: _Reporter) -> Extracted:
     )
 
 
-async def _embed(app: App, chunks: Sequence[Chunk], pages: int, report: _Reporter) -> Vectors:
+async def _embed(app: App, chunks: Sequence[Chunk], pages: int, report: Reporter) -> Vectors:
     async with as_system(app.pool) as conn:
         model_id = await ensure_model(conn, app.embedder)
     vectors: list[HalfVector] = []
@@ -243,56 +247,3 @@ def _clean_page(page: Page) -> Page:
 
 def _clean(text: str) -> str:
     return text.replace("\0", " ").encode("utf-8", "replace").decode("utf-8")
-
-
-@dataclass(slots=True)
-class _Clock:
-    """Seconds by stage."""
-
-    laps: dict[str, float]
-    last: float
-
-    def __init__(self) -> None:
-        self.laps = {}
-        self.last = time.perf_counter()
-
-    def lap(self, stage: str) -> None:
-        now = time.perf_counter()
-        self.laps[stage] = now - self.last
-        self.last = now
-
-
-class _Reporter(AbstractAsyncContextManager["_Reporter"]):
-    """Writes the newest progress from time to time, each in a short transaction of its own."""
-
-    def __init__(self, pool: Pool, version_id: VersionId):
-        self._pool = pool
-        self._version_id = version_id
-        self._latest: tuple[State, int, int] | None = None
-        self._written: tuple[State, int, int] | None = None
-        self._task: asyncio.Task[None] | None = None
-
-    def set(self, state: State, pages_done: int, pages: int) -> None:
-        """Only remembers; the task writes."""
-        self._latest = (state, pages_done, pages)
-
-    async def __aenter__(self) -> _Reporter:
-        self._task = asyncio.create_task(self._run(), name="progress of a document")
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        assert self._task is not None  # noqa: S101 - set on entering
-        self._task.cancel()
-        await asyncio.wait([self._task])
-
-    async def _run(self) -> None:
-        while True:
-            await asyncio.sleep(REPORT_S)
-            if self._latest is None or self._latest == self._written:
-                continue
-            self._written = self._latest
-            try:
-                async with as_system(self._pool) as conn:
-                    await progress.set_progress(conn, self._version_id, *self._written)
-            except Unavailable:
-                logger.debug("Progress not written", extra={"action": "document.progress-lost"})

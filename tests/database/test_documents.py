@@ -10,6 +10,7 @@ from govbot.documents import store
 from govbot.documents.content import replace_chunks
 from govbot.documents.types import State
 from govbot.errors import Denied, GovBotError, Invalid, NotFound
+from govbot.extract import Extracted
 from govbot.ids import DocumentId, VersionId, new_id
 from tests.ingestion import Cast, Parts, assert_consistent, count, document_of, take
 
@@ -161,7 +162,7 @@ async def test_text_is_replaced_as_a_whole_or_not_at_all(parts: Parts, cast: Cas
     version = (await document_of(parts, second)).version
     async with as_system(parts.pool) as conn:
         stored = await replace_chunks(
-            conn, version, title="t", pages=[], scanned_pages=0, chunks=[], vectors=None
+            conn, version, title="t", reading=Extracted((), "", {}), chunks=[], vectors=None
         )
         assert stored
         await conn.rollback()

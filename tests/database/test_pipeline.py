@@ -15,7 +15,7 @@ from govbot.documents.types import State, Version
 from govbot.errors import BadDocument, NotFound, Unavailable
 from govbot.extract import Block, Extracted, Page
 from govbot.ids import VersionId, new_id
-from govbot.ingest import pipeline
+from govbot.ingest import pipeline, report
 from govbot.ingest.pipeline import process_version
 from govbot.ingest.receive import Received
 from tests.ingestion import Cast, HashEmbedder, Parts, assert_consistent, count, document_of, take
@@ -277,7 +277,7 @@ async def test_a_bug_fails_the_document_with_a_sentence(parts: Parts, received: 
 async def test_progress_is_seen_while_the_work_goes_on(
     parts: Parts, received: Received, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pipeline, "REPORT_S", 0.01)
+    monkeypatch.setattr(report, "REPORT_S", 0.01)
     seen: list[tuple[State, int, int]] = []
 
     async def look(*_: object) -> None:

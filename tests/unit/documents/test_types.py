@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from govbot.documents.types import State, Version
+from govbot.documents.types import Review, State, Version
 from govbot.ids import DocumentId, VersionId, new_id
 
 
@@ -21,14 +21,21 @@ def version(state: State, done: int, pages: int) -> Version:
         size_bytes=1,
         mime="text/plain",
         state=state,
+        review=Review.APPROVED,
+        reviewed_by=None,
+        review_note="",
         pages=pages,
         pages_done=done,
-        scanned_pages=0,
+        ocr_pages=[],
+        unread_pages=[],
+        attachments=[],
         chunks=0,
         error_code=None,
         error=None,
         attempts=0,
         created_at=datetime(2026, 1, 1, tzinfo=UTC),
+        created_by=None,
+        started_at=None,
         finished_at=None,
     )
 
@@ -55,4 +62,6 @@ def test_progress_grows_from_reading_to_embedding(
 
 @pytest.mark.parametrize("state", State)
 def test_only_ends_are_finished(state: State) -> None:
-    assert state.finished == (state in {State.READY, State.FAILED, State.SUPERSEDED})
+    assert state.finished == (
+        state in {State.READY, State.FAILED, State.CANCELLED, State.SUPERSEDED}
+    )

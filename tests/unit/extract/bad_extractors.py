@@ -12,7 +12,8 @@ from govbot.extract import Block, Extracted, Limits, OnPage, page_of
 
 
 def _found(text: str) -> Extracted:
-    return Extracted((page_of(1, [Block("paragraph", text)], "iv"),), "título", {"a": "b"}, (7,))
+    page = page_of(1, [Block("paragraph", text)], "iv")
+    return Extracted((page,), "título", {"a": "b"}, unread_pages=(7,))
 
 
 def echo(path: Path, limits: Limits, on_page: OnPage) -> Extracted:

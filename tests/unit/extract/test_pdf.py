@@ -173,7 +173,7 @@ def test_a_partly_scanned_document_lists_its_scanned_pages(make_pdf: MakePdf) ->
 
     path = make_pdf(lambda c: lines(c, [WIDE], 60, 700), scan, lambda c: None)
     found = read(path)
-    assert found.scanned_pages == (2,)
+    assert found.unread_pages == (2,)
     assert [page.number for page in found.pages] == [1, 2, 3]
 
 
@@ -181,7 +181,7 @@ def test_a_broken_text_layer_counts_as_scanned(make_pdf: MakePdf) -> None:
     rubbish = "7KLV LV D EURNHQ IRQW ~% #$^ &*( )@! wxqz bcdfg hjkl mnpqr vwxz tgbnh yhnmj"
     path = make_pdf(lambda c: lines(c, [WIDE], 60, 700), lambda c: lines(c, [rubbish] * 3, 60, 700))
     found = read(path)
-    assert found.scanned_pages == (2,)
+    assert found.unread_pages == (2,)
     assert found.pages[1].text == ""
 
 

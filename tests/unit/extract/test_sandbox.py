@@ -58,7 +58,7 @@ async def test_everything_an_extractor_found_comes_back(bad) -> None:  # type: i
     found = await bad("echo", on_progress=lambda done, total: seen.append((done, total)))
     assert found.pages[0].text == "conteúdo"
     assert (found.pages[0].label, found.title, found.metadata) == ("iv", "título", {"a": "b"})
-    assert found.scanned_pages == (7,)
+    assert found.unread_pages == (7,)
     assert seen == [(1, 1)]
 
 

@@ -1,0 +1,15 @@
+"""Watched folders."""
+
+from __future__ import annotations
+
+from govbot.db.schema import run_sql
+
+revision = "0009"
+down_revision = "0008"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Apply the SQL beside this file."""
+    run_sql("0009_folders.sql")
