@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import subprocess
@@ -65,19 +66,58 @@ def test_with_wait_every_file_is_ready_and_a_second_time_changes_nothing(
     done = govbot(*arguments)
     assert done.returncode == 0, done.stderr
     first = rows(done)
-    assert [row["path"] for row in first] == [
+    assert [row["file"] for row in first] == [
         str(folder / "lei.txt"),
         str(folder / "2020" / "lei.txt"),
     ]
     for row in first:
         assert list(row) == [
-            *("path", "document_id", "state", "pages", "chunks", "error_code", "error")
+            *("file", "size", "modified", "state", "duplicate", "document", "version", "pages"),
+            *("ocr_pages", "unread_pages", "passages", "seconds", "error_code", "error"),
         ]
-        assert (row["state"], row["pages"], row["chunks"]) == ("ready", 1, 1)
-    assert rows(govbot(*arguments)) == first
+        assert (row["state"], row["pages"], row["passages"]) == ("ready", 1, 1)
+    again = rows(govbot(*arguments))
+    assert again == [{**row, "duplicate": "yes"} for row in first]
     with psycopg.connect(dsns.superuser) as conn:
         paths = conn.execute("SELECT path FROM documents ORDER BY path").fetchall()
         assert paths == [("leis/2020/lei.txt",), ("leis/lei.txt",)]
+
+
+def test_a_report_says_what_became_of_each_file_and_lets_an_import_go_on(
+    govbot: Govbot, folder: Path, tmp_path: Path
+) -> None:
+    report = tmp_path / "relatorio.csv"
+    (folder / "=foto.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"x" * 100)
+    arguments = ("ingest", folder, "-c", "Leis", "-r", "--wait", "--json", "--report", report)
+    assert govbot(*arguments).returncode == 1
+    with report.open(encoding="utf-8-sig", newline="") as file:
+        written = {row["file"]: row for row in csv.DictReader(file, delimiter=";")}
+    assert written[str(folder / "lei.txt")]["state"] == "ready"
+    assert written[str(folder / "=foto.png")]["error_code"] == "E-FORMATO"
+    # The text is good now, and a file that was done changes: both are taken, the third is not.
+    (folder / "=foto.png").write_text("Art. 1º A foto virou texto.")
+    (folder / "lei.txt").write_text("Art. 1º As licitações serão públicas e eletrônicas.")
+    with report.open("a", encoding="utf-8", newline="") as file:
+        file.write("linha cortada;1")
+    done = govbot(*arguments)
+    assert done.returncode == 0, done.stderr
+    assert {Path(row["file"]).name: row["duplicate"] for row in rows(done)} == {
+        "=foto.png": "",
+        "lei.txt": "",
+    }
+    lines = report.read_text(encoding="utf-8-sig").splitlines()
+    assert len(lines) == 4
+
+
+def test_another_file_is_never_written_over_as_a_report(
+    govbot: Govbot, folder: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "notas.txt"
+    other.write_text("minhas notas\n")
+    done = govbot("ingest", folder, "-c", "Leis", "--report", other)
+    assert done.returncode == 1
+    assert "no report of an import" in done.stderr
+    assert other.read_text() == "minhas notas\n"
 
 
 def test_a_bad_file_is_told_and_the_good_one_is_taken(govbot: Govbot, folder: Path) -> None:
@@ -88,15 +128,15 @@ def test_a_bad_file_is_told_and_the_good_one_is_taken(govbot: Govbot, folder: Pa
     refused, queued = rows(done)
     assert (refused["state"], refused["error_code"]) == ("failed", "E-FORMATO")
     assert refused["error"]
-    assert refused["document_id"] is None
-    assert (queued["state"], queued["error_code"]) == ("queued", None)
+    assert refused["document"] == ""
+    assert (queued["state"], queued["error_code"]) == ("queued", "")
 
 
 def test_a_folder_is_taken_without_those_below_it_unless_asked_for(
     govbot: Govbot, folder: Path
 ) -> None:
     done = govbot("ingest", folder, "-c", "Leis", "--json")
-    assert [row["path"] for row in rows(done)] == [str(folder / "lei.txt")]
+    assert [row["file"] for row in rows(done)] == [str(folder / "lei.txt")]
     assert 'created the collection "Leis"' in done.stderr
 
 
