@@ -12,6 +12,7 @@ from psycopg.errors import UniqueViolation
 from govbot import audit
 from govbot.db.access import Actor
 from govbot.db.pool import Connection
+from govbot.documents import lives
 from govbot.documents.content import page_count, page_text, replace_chunks
 from govbot.documents.locks import lock_collection
 from govbot.documents.rights import system_rights
@@ -48,12 +49,15 @@ async def list_documents(
     states: Sequence[State] = (),
     text: str = "",
     trashed: bool = False,
+    life: lives.Life | None = None,
+    tag: str = "",
 ) -> list[Document]:
     """The newest documents first, at most `limit` (up to 500).
 
     `after` is the last id of the page before; `states` narrows to the newest version's state, empty
     for all; `text` is looked for in file name and title;
-    `trashed` lists the trash instead.
+    `trashed` lists the trash instead; `life` and `tag` narrow to documents in that part of their
+    life and marked with that word.
     """
     if not 1 <= limit <= MAX_PAGE:
         raise Invalid("A page holds from 1 to %(most)d documents.", most=MAX_PAGE)
@@ -66,6 +70,10 @@ async def list_documents(
           AND (%(text)s = '' OR strpos(govbot_fold(d.filename || ' ' || d.title),
                                        govbot_fold(%(text)s)) > 0)
           AND (d.trashed_at IS NOT NULL) = %(trashed)s
+          AND (%(tag)s = '' OR %(tag)s = ANY(d.tags))
+          AND """
+        + lives.CONDITION
+        + """
         ORDER BY d.id DESC
         LIMIT %(limit)s
         """,
@@ -75,6 +83,8 @@ async def list_documents(
             "states": [state.value for state in states],
             "text": text.strip(),
             "trashed": trashed,
+            "life": life.value if life else "",
+            "tag": tag,
             "limit": limit,
         },
     )

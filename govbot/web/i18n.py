@@ -15,7 +15,7 @@ from functools import cache
 from typing import Any, Final, TypeVar
 
 from babel import Locale
-from babel.dates import format_date, format_datetime, format_time
+from babel.dates import format_date, format_datetime, format_skeleton, format_time
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
@@ -58,6 +58,10 @@ class Language:
     def day(self, moment: datetime) -> str:
         """Day, month in words, year, in the server's time zone."""
         return str(format_date(moment.astimezone(), "long", locale=self.locale))
+
+    def short_date(self, day: date) -> str:
+        """A date in figures, the year in full."""
+        return str(format_skeleton("yMd", day, locale=self.locale))
 
     def moment(self, moment: datetime) -> str:
         """Date and time, short."""

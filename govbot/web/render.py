@@ -70,6 +70,7 @@ class Renderer:
         )
         environment.globals["static"] = self.assets.url
         environment.filters.update(
+            date=language.short_date,
             day=language.day,
             moment=language.moment,
             time=language.time,
