@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from psycopg.errors import UniqueViolation
 
 from govbot.db.pool import Connection
@@ -30,14 +32,20 @@ async def same_content(conn: Connection, collection_key: int, sha256: str) -> Do
     return document_of(row) if row else None
 
 
-async def document_at(conn: Connection, collection_key: int, path: str) -> Document | None:
-    """The document at this path of the collection, trash excluded."""
+async def document_at(
+    conn: Connection, collection_key: int, path: str, *, folder: str | None = None
+) -> Document | None:
+    """The document at this path of the collection, trash excluded.
+
+    Each watched folder has paths of its own; what people bring in has the ones without a folder.
+    """
     cursor = await conn.execute(
         DOCUMENT
         + """
         WHERE d.collection_key = %(collection_key)s AND d.path = %(path)s AND d.trashed_at IS NULL
+          AND coalesce(d.folder, '') = coalesce(%(folder)s::text, '')
         """,
-        {"collection_key": collection_key, "path": path},
+        {"collection_key": collection_key, "path": path, "folder": folder},
     )
     row = await cursor.fetchone()
     return document_of(row) if row else None
@@ -83,15 +91,18 @@ async def add_document(
     filename: str,
     source: Source,
     created_by: UserId | None,
+    folder: str | None = None,
+    tags: Sequence[str] = (),
 ) -> DocumentId:
     """A document without a version yet. Raises Denied, or Conflict when the path is taken."""
     document_id = DocumentId(new_id())
     try:
         await conn.execute(
             """
-            INSERT INTO documents (id, collection_key, path, filename, source, created_by)
+            INSERT INTO documents
+                (id, collection_key, path, filename, source, created_by, folder, tags)
             VALUES (%(id)s, %(collection_key)s, %(path)s, %(filename)s, %(source)s,
-                    %(created_by)s)
+                    %(created_by)s, %(folder)s, %(tags)s::text[])
             """,
             {
                 "id": document_id,
@@ -100,6 +111,8 @@ async def add_document(
                 "filename": filename,
                 "source": source,
                 "created_by": created_by,
+                "folder": folder,
+                "tags": list(tags),
             },
         )
     except UniqueViolation as error:
@@ -143,12 +156,15 @@ async def add_version(
 
 
 async def requeue_version(conn: Connection, version_id: VersionId) -> bool:
-    """Puts a failed version back in state queued, its attempts forgotten; False if not failed."""
+    """Puts a failed or cancelled version back in state queued, its attempts forgotten.
+
+    False when it is in another state.
+    """
     cursor = await conn.execute(
         """
         UPDATE document_versions
         SET state = 'queued', attempts = 0, pages_done = 0, error_code = NULL, error = NULL,
-            finished_at = NULL
+            started_at = NULL, finished_at = NULL
         WHERE id = %(id)s AND state IN ('failed', 'cancelled')
         RETURNING id
         """,

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -61,6 +61,8 @@ class _File:
     place: str
     stored: StoredFile
     mime: str
+    folder: str | None
+    tags: Sequence[str]
 
 
 async def receive(
@@ -74,13 +76,16 @@ async def receive(
     stream: AsyncIterator[bytes] | None = None,
     place: str = "",
     retry_failed: bool = False,
+    tags: Sequence[str] = (),
+    folder: str | None = None,
 ) -> Received:
     """Takes in a file from `path` or `stream`; `actor` is None for the system.
 
     `place` tells documents of one name apart (a path inside a folder; else the file name): new
-    content at the same place is a new version. With `retry_failed`, a duplicate whose processing
-    failed is tried again. Raises NotFound, Denied, BadDocument, TooLarge, Unavailable; nothing is
-    kept then.
+    content at the same place is a new version. `folder` is the watched folder it lies in, whose
+    places are its own; `tags` are given to a new document. With `retry_failed`, a duplicate whose
+    processing failed is tried again. Raises NotFound, Denied, BadDocument, TooLarge, Unavailable;
+    nothing is kept then.
     """
     content = path or stream
     if content is None:
@@ -94,7 +99,7 @@ async def receive(
     except BadDocument:
         await _forget(app, stored)
         raise
-    file = _File(name, clean_place(place or name), stored, mime)
+    file = _File(name, clean_place(place or name), stored, mime, folder, tags)
     async with acting(app.pool, actor, write=True) as conn:
         collection = await _writable(conn, actor, collection_id)
         received = await _enter(app, conn, actor, collection, file, source, retry_failed)
@@ -162,7 +167,7 @@ async def _enter(
         )
         state = State.QUEUED if again else same.version.state
         return Received(same.id, same.version.id, state, duplicate=True)
-    document = await intake.document_at(conn, collection.key, file.place)
+    document = await intake.document_at(conn, collection.key, file.place, folder=file.folder)
     document_id = document.id if document else None
     if document_id is None:
         document_id = await intake.add_document(
@@ -172,6 +177,8 @@ async def _enter(
             filename=file.name,
             source=source,
             created_by=account_of(actor),
+            folder=file.folder,
+            tags=file.tags,
         )
     version_id = await intake.add_version(
         conn,
