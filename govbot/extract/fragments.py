@@ -1,24 +1,45 @@
 """Runs of characters on a PDF page, with their place, size and weight, as PDFium sees them.
 
 Places come from origins and matrices of the glyphs: boxes made from a font's own ascent and descent
-are off by whole lines in fonts of some typesetters.
+are off by whole lines in fonts of some typesetters. A call per character costs more than all the
+rest of the reading, so the text comes in one piece and a line of even spacing is measured by a few
+calls; only lines with gaps are read glyph by glyph.
 """
 
 from __future__ import annotations
 
 import ctypes
 import math
+import re
 import unicodedata
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, NamedTuple
 
 # Where a word was divided: PDFium gives U+0002 or U+FFFE, fonts U+00AD.
 SOFT_HYPHEN = "\u00ad"
-_SOFT_HYPHENS = {0x02, 0xFFFE, 0xAD}
-_LIGATURES = {code: unicodedata.normalize("NFKC", chr(code)) for code in range(0xFB00, 0xFB07)}
-_SPACES = {0x09, 0x20, 0xA0, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000}
 _FORCE_BOLD = 1 << 18
 _BOLD_NAMES = (b"bold", b"black", b"heavy", b"negrito", b"demi")
+# A line ends at CR or LF, and without either where PDFium put the halves of a word together.
+_SEGMENT = re.compile(r"[^\r\n\x02\ufffe]+[\x02\ufffe]?|[\x02\ufffe]")
+_SPECIAL = re.compile(r"[^\x20-\x7e\xa1-\xac\xae-\u02ff\u2010-\u201f\u2022\u2026\u20ac]")
+_SPACES = "\t\xa0\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
+_GAP = 0.9  # ems between two cells or columns
+_WIDE = 0.62  # ems per character beyond which a line may hide a gap
+
+
+def _plain() -> dict[int, str]:
+    """Spaces made plain, ligatures undone, controls and lone surrogates dropped."""
+    dropped = [*range(0x20), *range(0x7F, 0xA0), *range(0x200B, 0x2010), 0xFEFF]
+    table = dict.fromkeys([*dropped, *range(0xD800, 0xE000)], "")
+    table.update(dict.fromkeys(map(ord, _SPACES), " "))
+    table.update(dict.fromkeys((0x02, 0xFFFE, 0xAD), SOFT_HYPHEN))
+    table.update({c: unicodedata.normalize("NFKC", chr(c)) for c in range(0xFB00, 0xFB07)})
+    return table
+
+
+_PLAIN = _plain()
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,39 +56,27 @@ class Fragment:
     upright: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class _Glyph:
-    index: int
-    char: str
+class _Box(NamedTuple):
+    x0: float
+    x1: float
+    top: float
+    bottom: float
+
+
+class _Glyph(NamedTuple):
+    """Where one character starts and how large it is."""
+
     x: float
-    right: float
     base: float
     size: float
     upright: bool
-
-
-@dataclass(slots=True)
-class _Run:
-    """A fragment while its characters are being collected."""
-
-    glyphs: list[_Glyph] = field(default_factory=list)
-    chars: list[str] = field(default_factory=list)
-
-    def add(self, glyph: _Glyph) -> None:
-        self.glyphs.append(glyph)
-        self.chars.append(glyph.char)
-
-    def space(self) -> None:
-        if self.chars and self.chars[-1] != " ":
-            self.chars.append(" ")
 
 
 def fragments_of(page: Any) -> list[Fragment]:
     """All visible runs of a pypdfium2 page in the order of its content."""
     text_page = page.get_textpage()
     try:
-        reader = _Reader(page, text_page.raw)
-        return reader.read()
+        return _Reader(page, text_page.raw).read()
     finally:
         text_page.close()
 
@@ -76,98 +85,191 @@ class _Reader:
     def __init__(self, page: Any, text: Any) -> None:
         import pypdfium2.raw as pdfium
 
-        self.pdfium, self.text = pdfium, text
+        self.pdfium, self.handle = pdfium, text
         self.turns = (page.get_rotation() // 90) % 4
-        self.box = page.get_cropbox(fallback_ok=True)
+        self.page_box = page.get_cropbox(fallback_ok=True)
         self.matrix = pdfium.FS_MATRIX()
-        self.numbers = [ctypes.c_double() for _ in range(6)]
+        self.numbers = tuple(ctypes.c_double() for _ in range(4))
+        self.name = ctypes.create_string_buffer(128)
+        self.flags = ctypes.c_int()
+        self.text = self._text()
+        self.found: list[Fragment] = []
 
     def read(self) -> list[Fragment]:
-        found: list[Fragment] = []
-        run = _Run()
-        for index in range(self.pdfium.FPDFText_CountChars(self.text)):
-            code = self.pdfium.FPDFText_GetUnicode(self.text, index)
-            if code in (0x0A, 0x0D):
-                run = self._flush(run, found)
-                continue
-            char = _character(code)
-            if char == " ":
-                run.space()
-            elif char:
-                glyph = self._glyph(index, char)
-                if run.glyphs and _breaks(run.glyphs[-1], glyph):
-                    run = self._flush(run, found)
-                run.add(glyph)
-        self._flush(run, found)
-        return found
+        special = _SPECIAL.search(self.text.replace("\r\n", "")) is not None
+        for match in _SEGMENT.finditer(self.text):
+            raw = match.group()
+            start = match.start() + len(raw) - len(raw.lstrip())
+            end = match.end() - (len(raw) - len(raw.rstrip()))
+            if start < end:  # something but spaces
+                self._segment(start, end, special)
+        return self.found
 
-    def _glyph(self, index: int, char: str) -> _Glyph:
-        x, y, left, right, bottom, top = self.numbers
-        matrix = self.matrix
-        self.pdfium.FPDFText_GetCharOrigin(self.text, index, x, y)
-        self.pdfium.FPDFText_GetCharBox(self.text, index, left, right, bottom, top)
-        self.pdfium.FPDFText_GetMatrix(self.text, index, matrix)
+    def _text(self) -> str:
+        """One character per index of PDFium."""
+        count = self.pdfium.FPDFText_CountChars(self.handle)
+        if count <= 0:
+            return ""
+        buffer = (ctypes.c_ushort * (2 * count + 2))()  # room for pairs of surrogates
+        units = self.pdfium.FPDFText_GetText(self.handle, 0, count, buffer) - 1
+        text = bytes(buffer)[: 2 * max(units, 0)].decode("utf-16-le", "surrogatepass")
+        if len(text) == count:
+            return text
+        codes = (self.pdfium.FPDFText_GetUnicode(self.handle, index) for index in range(count))
+        return "".join(chr(code) if code < 0x110000 else "\x00" for code in codes)
+
+    def _segment(self, start: int, end: int, special: bool) -> None:
+        """Adds the fragments of one line of PDFium's text."""
+        boxes = self._boxes(start, end)
+        first = self._glyph(start)
+        if not boxes or not first.upright:
+            self._by_glyph(start, end)
+            return
+        last = self._glyph(end - 1) if len(boxes) > 1 else first
+        size = max(first.size, last.size)
+        spaced = "  " in self.text[start:end]
+        if last.upright and not spaced and _is_even(boxes, end - start, size):
+            self._add(start, end, boxes, special)
+            return
+        visible = [i for i in range(start, end) if not self.text[i].isspace()]
+        if len(visible) == len(boxes) and last.upright and not _is_tall(boxes, size):
+            self._by_box(visible, boxes, size, special)
+        else:
+            self._by_glyph(start, end)
+
+    def _boxes(self, start: int, end: int) -> list[_Box]:
+        """The boxes of the text objects of a line, as shown."""
+        count = self.pdfium.FPDFText_CountRects(self.handle, start, end - start)
+        get, handle = self.pdfium.FPDFText_GetRect, self.handle
+        left, top, right, bottom = self.numbers
+        boxes = []
+        for index in range(count):
+            get(handle, index, left, top, right, bottom)
+            x0, y0 = self._shown(left.value, top.value)
+            x1, y1 = self._shown(right.value, bottom.value)
+            if self.turns:
+                x0, x1, y0, y1 = min(x0, x1), max(x0, x1), min(y0, y1), max(y0, y1)
+            boxes.append(_Box(x0, x1, y0, y1))
+        return boxes
+
+    def _glyph(self, index: int) -> _Glyph:
+        x, y, *_ = self.numbers
+        matrix, pdfium = self.matrix, self.pdfium
+        pdfium.FPDFText_GetCharOrigin(self.handle, index, x, y)
+        pdfium.FPDFText_GetMatrix(self.handle, index, matrix)
         scale = math.hypot(matrix.c, matrix.d) or 1.0
-        size = min(max(self.pdfium.FPDFText_GetFontSize(self.text, index) * scale, 1.0), 400.0)
-        across, along = self._shown(x.value, y.value)
-        ends = (self._shown(left.value, bottom.value), self._shown(right.value, top.value))
+        size = min(max(pdfium.FPDFText_GetFontSize(self.handle, index) * scale, 1.0), 400.0)
         angle = math.degrees(math.atan2(matrix.b, matrix.a)) - 90.0 * self.turns
         upright = abs((angle + 180.0) % 360.0 - 180.0) < 20.0
-        return _Glyph(index, char, across, max(ends[0][0], ends[1][0]), along, size, upright)
+        across, along = self._shown(x.value, y.value)
+        return _Glyph(across, along, size, upright)
+
+    def _right(self, index: int) -> float:
+        """The right end of a character's box."""
+        left, right, bottom, top = self.numbers
+        self.pdfium.FPDFText_GetCharBox(self.handle, index, left, right, bottom, top)
+        ends = self._shown(left.value, bottom.value), self._shown(right.value, top.value)
+        return max(ends[0][0], ends[1][0])
 
     def _shown(self, x: float, y: float) -> tuple[float, float]:
         """Page space (origin bottom left, before /Rotate) to what the reader sees, downwards."""
-        left, bottom, right, top = self.box
+        left, bottom, right, top = self.page_box
+        if not self.turns:
+            return x - left, top - y
         if self.turns == 1:
             return y - bottom, x - left
         if self.turns == 2:
             return right - x, y - bottom
-        if self.turns == 3:
-            return top - y, right - x
-        return x - left, top - y
+        return top - y, right - x
 
-    def _flush(self, run: _Run, found: list[Fragment]) -> _Run:
-        if run.glyphs:
-            first, last = run.glyphs[0], run.glyphs[-1]
-            size = max(glyph.size for glyph in run.glyphs)
-            bases = sorted(glyph.base for glyph in run.glyphs)
-            base = bases[len(bases) // 2]
-            found.append(
-                Fragment(
-                    unicodedata.normalize("NFC", "".join(run.chars)).strip(),
-                    min(glyph.x for glyph in run.glyphs),
-                    max(glyph.right for glyph in run.glyphs),
-                    base - 0.8 * size,
-                    base + 0.2 * size,
-                    size,
-                    self._is_bold(first.index) and self._is_bold(last.index),
-                    first.upright,
-                )
+    def _by_box(
+        self, visible: Sequence[int], boxes: Sequence[_Box], size: float, special: bool
+    ) -> None:
+        """Splits a line, each of whose characters has a box of its own, at its gaps."""
+        begin = 0
+        for place in range(1, len(boxes) + 1):
+            if place == len(boxes) or _parts(boxes[place - 1], boxes[place], _GAP * size):
+                self._add(visible[begin], visible[place - 1] + 1, boxes[begin:place], special)
+                begin = place
+
+    def _by_glyph(self, start: int, end: int) -> None:
+        """Splits a line at its gaps, looking at every character."""
+        begin, last, right = start, None, 0.0
+        rights: list[float] = []
+        lefts: list[float] = []
+        for index in range(start, end):
+            if self.text[index].isspace():
+                continue
+            glyph = self._glyph(index)
+            if last is not None and _breaks(last, right, glyph, self._right(index)):
+                self._add_run(begin, index, lefts, rights)
+                begin, rights, lefts = index, [], []
+            last, right = glyph, self._right(index)
+            lefts.append(glyph.x)
+            rights.append(right)
+        if last is not None:
+            self._add_run(begin, end, lefts, rights)
+
+    def _add_run(self, start: int, end: int, lefts: list[float], rights: list[float]) -> None:
+        box = _Box(min(lefts), max(rights), 0.0, 0.0)
+        self._add(start, end, [box], special=True)
+
+    def _add(self, start: int, end: int, boxes: Sequence[_Box], special: bool) -> None:
+        raw = self.text[start:end]
+        if special:
+            raw = unicodedata.normalize("NFC", raw.translate(_PLAIN))
+        text = " ".join(raw.split())
+        if not text:
+            return
+        end = start + len(self.text[start:end].rstrip())
+        places = {start, (start + end) // 2, end - 1} if len(boxes) > 1 else {start}
+        glyphs = [self._glyph(index) for index in places]
+        size = max(glyph.size for glyph in glyphs)
+        base = sorted(glyph.base for glyph in glyphs)[len(glyphs) // 2]
+        self.found.append(
+            Fragment(
+                text,
+                min(boxes, key=lambda box: box.x0).x0,
+                max(boxes, key=lambda box: box.x1).x1,
+                base - 0.8 * size,
+                base + 0.2 * size,
+                size,
+                self._is_bold(start) and (end - start == 1 or self._is_bold(end - 1)),
+                glyphs[0].upright,
             )
-        return _Run()
+        )
 
     def _is_bold(self, index: int) -> bool:
-        flags = ctypes.c_int()
-        buffer = ctypes.create_string_buffer(128)
-        self.pdfium.FPDFText_GetFontInfo(self.text, index, buffer, 128, flags)
+        flags, buffer = self.flags, self.name
+        self.pdfium.FPDFText_GetFontInfo(self.handle, index, buffer, 128, flags)
+        if flags.value & _FORCE_BOLD:
+            return True
         name = buffer.value.lower()
-        return bool(flags.value & _FORCE_BOLD) or any(word in name for word in _BOLD_NAMES)
+        return any(word in name for word in _BOLD_NAMES)
 
 
-def _character(code: int) -> str:
-    """The character as text: spaces made plain, ligatures undone, controls dropped."""
-    if code in _SPACES:
-        return " "
-    if code in _SOFT_HYPHENS:
-        return SOFT_HYPHEN
-    if code < 0x20 or 0x7F <= code < 0xA0 or 0x200B <= code <= 0x200F:
-        return ""
-    if 0xD800 <= code <= 0xDFFF or code >= 0x110000 or code == 0xFEFF:
-        return ""
-    return _LIGATURES.get(code) or chr(code)
+def _is_even(boxes: Sequence[_Box], characters: int, size: float) -> bool:
+    """Whether the boxes of a line follow one another, on one baseline, without wide gaps."""
+    if len(boxes) > 1:
+        # A box may end with the width of a space.
+        if any(_parts(before, after, 0.65 * size) for before, after in pairwise(boxes)):
+            return False
+        if _is_tall(boxes, size):
+            return False
+    return boxes[-1].x1 - boxes[0].x0 < max(_WIDE * characters, 3.0) * size
 
 
-def _breaks(last: _Glyph, glyph: _Glyph) -> bool:
+def _is_tall(boxes: Sequence[_Box], size: float) -> bool:
+    """Whether the boxes take more height than one line does."""
+    top, bottom = min(box.top for box in boxes), max(box.bottom for box in boxes)
+    return bottom - top > 1.6 * size
+
+
+def _parts(before: _Box, after: _Box, gap: float) -> bool:
+    return after.x0 - before.x1 > gap or after.x1 < before.x0 - 0.4 * gap
+
+
+def _breaks(last: _Glyph, right: float, glyph: _Glyph, glyph_right: float) -> bool:
     """Whether a glyph belongs to another cell, column or line than the one before it."""
     em = max(last.size, glyph.size)
     if not (last.upright and glyph.upright):
@@ -175,4 +277,4 @@ def _breaks(last: _Glyph, glyph: _Glyph) -> bool:
         return last.upright != glyph.upright or far
     if abs(glyph.base - last.base) > 0.6 * em:
         return True
-    return glyph.x - last.right > 0.9 * em or glyph.right < last.x - 0.3 * em
+    return glyph.x - right > _GAP * em or glyph_right < last.x - 0.3 * em

@@ -16,6 +16,7 @@ from govbot.extract.norms import (
     ALINEA,
     ARTICLE,
     CONTENTS_LEADER,
+    DIVISIONS,
     PARAGRAPH,
     division,
     shouts,
@@ -25,6 +26,7 @@ from govbot.extract.norms import (
 _WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
 _TERMINAL = (".", ":", ";", "!", "?", ".”", '."', ".)", ";”", ")", "”", '"')
 _SECTION = re.compile(r"(?:\d{1,2}(?:\.\d{1,2}){0,3}|[IVXL]{1,6})\s?[.)–-]?\s+\S")
+_DIVISION_LETTERS = frozenset(word[0].upper() for word in DIVISIONS)
 _LEADER_DOTS = re.compile(r"\s?(?:\.\s){3,}\.?\s?")
 # Pronouns after a verb: "aplicar-" / "se-á" keeps its hyphen.
 _ENCLITICS = re.compile(r"(?:se|lhes?|l[oa]s?|[oa]s?|n[oa]s?|me|te|nos|vos)(?![^\W\d_])", re.I)
@@ -103,9 +105,18 @@ def _settle(blocks: list[Block]) -> list[Block]:
         if found and not found[2] and after.kind == "paragraph" and _is_name(after.text):
             settled[index + 1] = Block("heading", after.text, 9)
     for index in range(len(settled) - 2, -1, -1):
-        if settled[index].kind == "heading" and CONTENTS_LEADER.search(settled[index + 1].text):
+        if settled[index].kind == "heading" and _is_contents(settled[index + 1].text):
             settled[index] = Block("paragraph", settled[index].text)
     return settled
+
+
+def _is_contents(text: str) -> bool:
+    """Whether a line of a table of contents ends here: dots and a number."""
+    return (
+        text.rstrip()[-1:].isdigit()
+        and ".." in text.replace(" ", "")
+        and bool(CONTENTS_LEADER.search(text))
+    )
 
 
 def _is_name(text: str) -> bool:
@@ -114,7 +125,7 @@ def _is_name(text: str) -> bool:
         and not text.endswith((".", ";", ":", ","))
         and not starts_unit(text)
         and text[:1].isupper()
-        and not CONTENTS_LEADER.search(text)
+        and not _is_contents(text)
     )
 
 
@@ -143,7 +154,7 @@ def _starts_block(group: list[Line], line: Line, style: Style) -> bool:
     step = line.bottom - last.bottom
     apart = step < -0.3 * line.size or step > (style.pitch + 0.45) * max(last.size, line.size)
     resized = abs(line.size - last.size) > 0.12 * style.size
-    if apart or resized or CONTENTS_LEADER.search(last.text):
+    if apart or resized or _is_contents(last.text):
         return True
     if last.text.endswith(SOFT_HYPHEN):
         return False
@@ -153,13 +164,15 @@ def _starts_block(group: list[Line], line: Line, style: Style) -> bool:
 def _starts_heading(group: list[Line], line: Line) -> bool:
     """A division, a change between bold or capitals and plain text, or a new centred heading."""
     last = group[-1]
-    if division(line.text) or division(last.text):
+    if _may_divide(line.text) and division(line.text):
+        return True
+    if _may_divide(last.text) and division(last.text):
         return True
     if line.bold != last.bold and (all(member.bold for member in group) or line.bold):
         if last.bold and len(group) == 1 and not last.centred and _is_full(last):
             return False  # a paragraph whose first words are bold up to the end of the line
         return not (line.bold and _is_full(last) and not shouts(line.text))
-    if shouts(last.text) != shouts(line.text) and (last.centred or line.centred):
+    if (last.centred or line.centred) and shouts(last.text) != shouts(line.text):
         return len(line.text.split()) > 1
     return last.centred != line.centred and not _is_full(last)
 
@@ -210,29 +223,31 @@ def _block(group: list[Line], style: Style) -> Block:
 
 def _heading_level(group: list[Line], text: str, style: Style) -> int:
     """1 to 9 for a heading, 0 for anything else; divisions of a norm have fixed levels."""
-    found = division(text)
+    found = division(text) if _may_divide(text) else None
     if found:
         return found[0] + 1
     if not _may_be_heading(text):
         return 0
-    words = text.split()
     first = group[0]
-    larger = first.size > 1.15 * style.size
-    bold = all(line.bold for line in group)
-    capitals = shouts(text)
-    if larger and not text.endswith("."):
+    if first.size > 1.15 * style.size and not text.endswith("."):
         return 7
-    if capitals and (bold or first.centred or _SECTION.match(text)) and not text.endswith(":"):
+    bold = all(line.bold for line in group)
+    marked = bold or first.centred or _SECTION.match(text)
+    if marked and not text.endswith(":") and shouts(text):
         return 8
-    if bold and len(words) <= 15 and not text.endswith((".", ":")) and _shortened(group):
-        return 9
-    return 0
+    brief = bold and len(text.split()) <= 15
+    return 9 if brief and not text.endswith((".", ":")) and _shortened(group) else 0
+
+
+def _may_divide(text: str) -> bool:
+    """Whether it begins like the name of a division; costs nothing, unlike the whole rule."""
+    return text.lstrip()[:1] in _DIVISION_LETTERS
 
 
 def _may_be_heading(text: str) -> bool:
     short = len(text) >= 3 and len(text.split()) <= 30 and not text.endswith((";", ","))
     plain = any(map(str.isalpha, text)) and not text.startswith(("•", "(", "“", '"'))
-    unit = ARTICLE.match(text) or PARAGRAPH.match(text) or CONTENTS_LEADER.search(text)
+    unit = ARTICLE.match(text) or PARAGRAPH.match(text) or _is_contents(text)
     return short and plain and not unit
 
 
