@@ -5,22 +5,30 @@ A mistake becomes one `BadConfig` sentence that names the place, the key and wha
 
 from __future__ import annotations
 
+import json
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, get_args, get_origin
 
-from annotated_types import Ge, Le, MaxLen, MinLen
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
-from govbot.config_table import SECTIONS, Section, Settings
+from govbot.config_table import (
+    SECTIONS,
+    Section,
+    Settings,
+    allowed,
+    is_secret,
+    marks,
+    table_of,
+)
 from govbot.errors import BadConfig
 
-__all__ = ["Settings", "allowed", "fields", "load_settings"]
+__all__ = ["Settings", "allowed", "fields", "is_secret", "load_settings", "table_of"]
 
 PREFIX = "GOVBOT_"
 DEFAULT_FILES = (Path("govbot.toml"), Path("/etc/govbot/govbot.toml"))
@@ -58,29 +66,6 @@ def fields() -> Iterator[tuple[str, str, FieldInfo]]:
     for section, model in SECTIONS.items():
         for name, info in model.model_fields.items():
             yield section, name, info
-
-
-def allowed(info: FieldInfo) -> str:
-    """What a setting accepts, in words: "an integer from 1 to 65535"."""
-    kind: Any = info.annotation
-    optional = type(None) in get_args(kind)
-    if optional:
-        kind = next(arg for arg in get_args(kind) if arg is not type(None))
-    if get_origin(kind) is Literal:
-        return "one of " + ", ".join(f'"{value}"' for value in get_args(kind))
-    if get_origin(kind) is tuple:
-        return "a list of texts"
-    words = {bool: "true or false", int: "an integer", float: "a number"}.get(kind)
-    if words is None:
-        return _allowed_text(info)
-    low, high = _bound(info, Ge, "ge"), _bound(info, Le, "le")
-    limits = f" from {low} to {high}" if low is not None and high is not None else ""
-    return words + limits + (", or unset" if optional else "")
-
-
-def is_secret(info: FieldInfo) -> bool:
-    """Whether the value must never be shown."""
-    return bool(_marks(info).get("secret"))
 
 
 @dataclass(slots=True)
@@ -158,7 +143,7 @@ def _from_environment(environ: Mapping[str, str]) -> _Layer:
                     f"{variable}: there is no section [{section}]" + _suggest(section, SECTIONS)
                 )
             _require_known(section, key, variable)
-            layer.put(f"{section}.{key}", _typed(section, key, value), variable)
+            layer.put(f"{section}.{key}", _typed(section, key, value, variable), variable)
         elif section in _top_level():
             layer.put(section, value, variable)
         elif get_close_matches(section, _top_level(), 1, 0.85):
@@ -169,9 +154,12 @@ def _from_environment(environ: Mapping[str, str]) -> _Layer:
     return layer
 
 
-def _typed(section: str, key: str, text: str) -> Any:
+def _typed(section: str, key: str, text: str, variable: str) -> Any:
     """What pydantic cannot read from text by itself: lists and "unset"."""
-    annotation = SECTIONS[section].model_fields[key].annotation
+    info = SECTIONS[section].model_fields[key]
+    annotation = info.annotation
+    if table_of(info) is not None:
+        return _tables_in_json(text, variable) if text.strip() else ()
     if get_origin(annotation) is tuple:
         return tuple(part.strip() for part in text.split(",") if part.strip())
     if text == "" and type(None) in get_args(annotation):
@@ -179,12 +167,21 @@ def _typed(section: str, key: str, text: str) -> Any:
     return text
 
 
+def _tables_in_json(text: str, variable: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise BadConfig(f"{variable}: is not valid JSON: {error}") from error
+
+
 def _resolve(layer: _Layer, folder: Path) -> None:
     """Makes paths absolute from `folder` and reads the `*_file` variants of secrets."""
     for section, name, info in fields():
         key = f"{section}.{name}" if section else name
         value = layer.values.get(key)
-        if not _marks(info).get("path") or not isinstance(value, str) or not value:
+        if (table := table_of(info)) is not None and key in layer.values:
+            layer.values[key] = _resolved_tables(value, table, layer.origins[key], key, folder)
+        if not marks(info).get("path") or not isinstance(value, str) or not value:
             continue
         value = str(folder / Path(value).expanduser())
         layer.values[key] = value
@@ -193,6 +190,39 @@ def _resolve(layer: _Layer, folder: Path) -> None:
             if layer.values.get(secret):
                 raise BadConfig(f"{layer.origins[key]}: {secret} and {key}: set only one of them")
             layer.put(secret, _read_secret(Path(value), f"{layer.origins[key]}: {key}"), value)
+
+
+def _resolved_tables(
+    value: object, model: type[Section], place: str, key: str, folder: Path
+) -> list[dict[str, Any]]:
+    """The tables of a list, their keys known and their paths absolute from `folder`."""
+    if not isinstance(value, list | tuple) or not all(isinstance(item, dict) for item in value):
+        raise BadConfig(f"{place}: {key} is a list of tables: write [[{key}]] and its keys below")
+    known = list(model.model_fields)
+    for number, item in enumerate(value, 1):
+        for name in item:
+            if name not in known:
+                hint = _suggest(name, known) or f"; it knows {', '.join(known)}"
+                raise BadConfig(f'{place}: {_table(key, number)} has no key "{name}"{hint}')
+    return [
+        {
+            name: _absolute(inner, folder) if marks(model.model_fields[name]).get("path") else inner
+            for name, inner in item.items()
+        }
+        for item in value
+    ]
+
+
+def _absolute(value: object, folder: Path) -> object:
+    """A path from `folder`, without "." and ".." in it; what is no path stays as it is."""
+    if not isinstance(value, str) or not value:
+        return value
+    return os.path.normpath(folder / Path(value).expanduser())
+
+
+def _table(key: str, number: int) -> str:
+    """The words for one table of a list; tables are counted from 1."""
+    return f"[[{key}]] number {number}"
 
 
 def _read_secret(file: Path, place: str) -> str:
@@ -229,9 +259,10 @@ def _validate(layer: _Layer) -> Settings:
         section, _, name = key.rpartition(".")
         (tree.setdefault(section, {}) if section else tree)[name] = value
         info = (SECTIONS[section] if section else Settings).model_fields[name]
-        # pydantic reads true as 1; in a file it is a slip.
-        if isinstance(value, bool) and info.annotation in (int, float, float | None):
+        if _is_slip(value, info):
             raise _wrong(layer, key, info, value)
+        if (table := table_of(info)) is not None:
+            _check_tables(layer, key, table)
     try:
         return Settings.model_validate(tree)
     except ValidationError as error:
@@ -242,6 +273,28 @@ def _validate(layer: _Layer) -> Settings:
         raise _wrong(
             layer, key, model.model_fields[key.rpartition(".")[2]], layer.values.get(key)
         ) from None  # pydantic's message quotes values, and a value may be a secret
+
+
+def _is_slip(value: object, info: FieldInfo) -> bool:
+    """pydantic reads true as 1; in a file it is a slip."""
+    return isinstance(value, bool) and info.annotation in (int, float, float | None)
+
+
+def _check_tables(layer: _Layer, key: str, model: type[Section]) -> None:
+    """Names the table, the key and what is allowed when one of a list's tables is wrong."""
+    for number, item in enumerate(layer.values[key], 1):
+        place = f"{layer.origins[key]}: {_table(key, number)}"
+        slip = next((n for n, v in item.items() if _is_slip(v, model.model_fields[n])), None)
+        try:
+            model.model_validate(item)
+        except ValidationError as error:
+            slip = slip or str(error.errors()[0]["loc"][0])
+        if slip is None:
+            continue
+        if slip not in item:
+            raise BadConfig(f"{place} needs {slip}, {allowed(model.model_fields[slip])}")
+        words = allowed(model.model_fields[slip])
+        raise BadConfig(f"{place}: {slip} must be {words}, not {_quoted(item[slip])}")
 
 
 def _wrong(layer: _Layer, key: str, info: FieldInfo, value: object) -> BadConfig:
@@ -259,7 +312,7 @@ def _quoted(value: object) -> str:
 
 def _check_together(settings: Settings) -> None:
     """What one setting demands of another."""
-    generation, ingest, watch = settings.generation, settings.ingest, settings.watch
+    generation, ingest = settings.generation, settings.ingest
     demands = (
         (
             generation.backend == "llama" and not generation.model_path,
@@ -282,11 +335,6 @@ def _check_together(settings: Settings) -> None:
             f"must be at most half of chunk_words ({ingest.chunk_words})",
         ),
         (
-            bool(watch.folder) and not watch.collection,
-            "watch.folder",
-            "needs [watch] collection, the collection that receives the files",
-        ),
-        (
             bool(settings.database.owner_url) and not settings.database.url,
             "database.owner_url",
             "needs [database] url, the connection of the application role",
@@ -296,24 +344,25 @@ def _check_together(settings: Settings) -> None:
         if broken:
             section, _, name = key.partition(".")
             raise BadConfig(f"{settings.origin(key)}: [{section}] {name} {sentence}")
+    _check_folders(settings)
 
 
-def _allowed_text(info: FieldInfo) -> str:
-    if words := _marks(info).get("allowed"):
-        return str(words)
-    low, high = _bound(info, MinLen, "min_length"), _bound(info, MaxLen, "max_length")
-    if low is not None and high is not None:
-        return f"a text of {low} to {high} characters"
-    return "a text that is not empty" if low else "a text"
-
-
-def _bound(info: FieldInfo, kind: type, name: str) -> Any:
-    return next((getattr(m, name) for m in info.metadata if isinstance(m, kind)), None)
-
-
-def _marks(info: FieldInfo) -> dict[str, Any]:
-    extra = info.json_schema_extra
-    return extra if isinstance(extra, dict) else {}
+def _check_folders(settings: Settings) -> None:
+    """A file belongs to one folder, and what GovBot keeps belongs to none."""
+    place = settings.origin("watch.folders")
+    data = Path(os.path.normpath(settings.data_dir))
+    paths = [Path(folder.path) for folder in settings.watch.folders]
+    for number, path in enumerate(paths, 1):
+        where = f"{place}: {_table('watch.folders', number)}: path"
+        if data.is_relative_to(path) or path.is_relative_to(data):
+            raise BadConfig(f"{where} {path} must be apart from data_dir ({data})")
+        for other, earlier in enumerate(paths[: number - 1], 1):
+            if path == earlier:
+                raise BadConfig(f"{where} {path} is the folder of number {other} already")
+            if path.is_relative_to(earlier) or earlier.is_relative_to(path):
+                raise BadConfig(
+                    f"{where} {path} and number {other} ({earlier}) must not lie in one another"
+                )
 
 
 def _top_level() -> list[str]:

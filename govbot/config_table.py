@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args, get_origin
 
+from annotated_types import Ge, Le, MaxLen, MinLen
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, SecretStr
+from pydantic.fields import FieldInfo
 
 Mark = dict[str, Any]
 PATH: Mark = {"path": True, "allowed": "a path"}
@@ -221,16 +223,50 @@ class Ingest(Section):
     )
 
 
-class Watch(Section):
-    """A folder whose files are taken in by themselves."""
+class WatchedFolder(Section):
+    """A folder whose files are taken in by themselves: one table [[watch.folders]] for each."""
 
-    folder: str = Field("", json_schema_extra=PATH, description="Folder to watch. Empty: none.")
-    collection: str = Field("", description="Collection that receives its files.")
+    path: str = Field(
+        min_length=1,
+        max_length=4096,
+        json_schema_extra=PATH,
+        description="Folder to watch. Its files are never changed.",
+    )
+    collection: str = Field(
+        min_length=1,
+        max_length=200,
+        description="Collection that receives its files; created when there is none.",
+    )
+    subfolders: Literal["none", "tags", "collections"] = Field(
+        "none",
+        description="none: sub-folders mean nothing. tags: their names become tags of the "
+        'document. collections: each one at the first level is a collection "Name / Sub-folder", '
+        "which begins with the grants of the folder's own.",
+    )
+    deleted: Literal["trash", "keep"] = Field(
+        "trash", description="What becomes of the document when its file is deleted."
+    )
+    mode: Literal["events", "poll"] = Field(
+        "events",
+        description="events: the file system tells of changes. poll: looks every poll_seconds, "
+        "for SMB and NFS, which do not tell.",
+    )
     settle_seconds: float = Field(
         2.0, ge=0.1, le=3600, description="A file is taken when unchanged for this long."
     )
     rescan_minutes: int = Field(
-        15, ge=1, le=1440, description="Full look at the folder every so many minutes."
+        15, ge=1, le=1440, description="With events: full look every so many minutes."
+    )
+    poll_seconds: int = Field(
+        60, ge=1, le=86_400, description="With poll: full look every so many seconds."
+    )
+
+
+class Watch(Section):
+    """Folders whose files are taken in by themselves (docs/folders.md)."""
+
+    folders: tuple[WatchedFolder, ...] = Field(
+        (), description="The folders, each a table [[watch.folders]] with the keys below."
     )
 
 
@@ -293,3 +329,52 @@ SECTIONS: dict[str, type[Section]] = {
     for name, field in Settings.model_fields.items()
     if isinstance(field.annotation, type) and issubclass(field.annotation, Section)
 }
+
+
+def allowed(info: FieldInfo) -> str:
+    """What a setting accepts, in words: "an integer from 1 to 65535"."""
+    kind: Any = info.annotation
+    optional = type(None) in get_args(kind)
+    if optional:
+        kind = next(arg for arg in get_args(kind) if arg is not type(None))
+    if get_origin(kind) is Literal:
+        return "one of " + ", ".join(f'"{value}"' for value in get_args(kind))
+    if get_origin(kind) is tuple:
+        return "a list of tables" if table_of(info) else "a list of texts"
+    words = {bool: "true or false", int: "an integer", float: "a number"}.get(kind)
+    if words is None:
+        return _allowed_text(info)
+    low, high = _bound(info, Ge, "ge"), _bound(info, Le, "le")
+    limits = f" from {low} to {high}" if low is not None and high is not None else ""
+    return words + limits + (", or unset" if optional else "")
+
+
+def table_of(info: FieldInfo) -> type[Section] | None:
+    """The tables that a setting is a list of ([[section.key]] in the file), if it is one."""
+    inner = get_args(info.annotation) if get_origin(info.annotation) is tuple else ()
+    return (
+        inner[0] if inner and isinstance(inner[0], type) and issubclass(inner[0], Section) else None
+    )
+
+
+def is_secret(info: FieldInfo) -> bool:
+    """Whether the value must never be shown."""
+    return bool(marks(info).get("secret"))
+
+
+def _allowed_text(info: FieldInfo) -> str:
+    if words := marks(info).get("allowed"):
+        return str(words)
+    low, high = _bound(info, MinLen, "min_length"), _bound(info, MaxLen, "max_length")
+    if low is not None and high is not None:
+        return f"a text of {low} to {high} characters"
+    return "a text that is not empty" if low else "a text"
+
+
+def _bound(info: FieldInfo, kind: type, name: str) -> Any:
+    return next((getattr(m, name) for m in info.metadata if isinstance(m, kind)), None)
+
+
+def marks(info: FieldInfo) -> dict[str, Any]:
+    extra = info.json_schema_extra
+    return extra if isinstance(extra, dict) else {}

@@ -13,8 +13,8 @@ from pydantic.fields import FieldInfo
 
 from govbot.cli import current_settings
 from govbot.cli.output import print_json, print_table
-from govbot.config import Settings, allowed, fields, is_secret
-from govbot.config_table import SECTIONS
+from govbot.config import Settings, allowed, fields, is_secret, table_of
+from govbot.config_table import SECTIONS, Section
 from govbot.errors import BadConfig
 
 app = typer.Typer(no_args_is_help=True)
@@ -40,16 +40,18 @@ def show(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = Fal
 def check() -> None:
     """Check the settings and the files they name."""
     settings = current_settings()
-    model, folder = settings.generation.model_path, settings.watch.folder
+    model = settings.generation.model_path
     if model and not Path(model).is_file():
         raise BadConfig(
             f"{settings.origin('generation.model_path')}: [generation] model_path: "
             f"there is no file {model}"
         )
-    if folder and not Path(folder).is_dir():
-        raise BadConfig(
-            f"{settings.origin('watch.folder')}: [watch] folder: there is no folder {folder}"
-        )
+    for number, folder in enumerate(settings.watch.folders, 1):
+        if not Path(folder.path).is_dir():
+            raise BadConfig(
+                f"{settings.origin('watch.folders')}: [[watch.folders]] number {number}: path: "
+                f"there is no folder {folder.path}"
+            )
     print(f"{settings.file or 'no configuration file, defaults'}: ok")
 
 
@@ -74,6 +76,8 @@ def shown(settings: Settings, key: str) -> Any:
         return "********" if value.get_secret_value() else ""
     if value and key.endswith("url") and isinstance(value, str):
         return _without_password(value)
+    if isinstance(value, tuple):
+        return [item.model_dump() if isinstance(item, Section) else item for item in value]
     return str(value) if isinstance(value, Path) else value
 
 
@@ -88,7 +92,8 @@ def reference() -> str:
         "(`$CREDENTIALS_DIRECTORY/<section>.<key>`), then in the configuration file, which is the",
         "first of `--config FILE`, `$GOVBOT_CONFIG`, `./govbot.toml`, `/etc/govbot/govbot.toml`.",
         "Relative paths in the file start at its folder. In the environment, lists are separated",
-        "by commas. `govbot config show` tells where each value came from.",
+        "by commas and lists of tables are JSON. `govbot config show` tells where each value came",
+        "from.",
         "",
         *_section("", "General", "At the top of the file, before any section."),
     ]
@@ -115,6 +120,23 @@ def _section(section: str, title: str, words: str) -> list[str]:
         ]
         lines += ["- Secret: never shown; may come from a file"] if is_secret(info) else []
         lines.append("")
+        if (table := table_of(info)) is not None:
+            lines += _keys_of_table(key, table)
+    return lines
+
+
+def _keys_of_table(key: str, model: type[Section]) -> list[str]:
+    lines = []
+    for name, info in model.model_fields.items():
+        lines += [
+            f"#### `{name}` in `[[{key}]]`",
+            "",
+            f"{info.description}",
+            "",
+            f"- Default: {'none, it must be given' if info.is_required() else _default(info)}",
+            f"- Allowed: {allowed(info)}",
+            "",
+        ]
     return lines
 
 
@@ -131,7 +153,9 @@ def _words(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, (tuple, list)):
-        return ", ".join(map(str, value))
+        return ", ".join(_words(item) for item in value)
+    if isinstance(value, dict):
+        return f"{value['path']} -> {value['collection']}"
     return "" if value is None else str(value)
 
 

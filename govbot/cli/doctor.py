@@ -231,7 +231,8 @@ def _ocr() -> Check:
 
 
 def _watched(settings: Settings) -> Check:
-    folder = settings.watch.folder
-    if not folder:
-        return Check("watched folder", True, "none")
-    return Check("watched folder", Path(folder).is_dir(), folder)
+    folders = [folder.path for folder in settings.watch.folders]
+    missing = [path for path in folders if not Path(path).is_dir()]
+    if missing:
+        return Check("watched folders", False, f"not there: {', '.join(missing)}")
+    return Check("watched folders", True, ", ".join(folders) or "none")

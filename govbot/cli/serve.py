@@ -112,7 +112,7 @@ async def _run(app: App, listening: socket.socket, on_ready: Callable[[], None])
         worker = group.create_task(tasks.worker(app).run(), name="worker")
         server = _server(app, ready, worker_alive=lambda: not worker.done())
         background = [worker, group.create_task(_housekeeping(app), name="housekeeping")]
-        if app.settings.watch.folder:
+        if app.settings.watch.folders:
             background.append(group.create_task(watch(app), name="watcher"))
         background.append(group.create_task(_welcome(app, ready, on_ready), name="welcome"))
         with _signals(server):

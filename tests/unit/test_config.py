@@ -106,10 +106,10 @@ def test_environment_text_becomes_the_setting_s_type(
 
 
 def test_paths_in_the_file_start_at_its_folder(file: Path) -> None:
-    write(file, 'data_dir = "store"\n[watch]\nfolder = "inbox"\ncollection = "Leis"\n')
+    write(file, 'data_dir = "store"\n[generation]\nmodel_path = "model.gguf"\n')
     settings = load_settings(file, {})
     assert settings.data_dir == file.parent / "store"
-    assert settings.watch.folder == str(file.parent / "inbox")
+    assert settings.generation.model_path == str(file.parent / "model.gguf")
 
 
 def test_data_folder_stands_beside_the_file_by_default(file: Path) -> None:
@@ -179,7 +179,6 @@ def test_missing_secret_file_is_named(file: Path) -> None:
         ('[generation]\nbackend = "openai"\n', '"openai" needs [generation] base_url'),
         ("[generation]\nmax_tokens = 9000\n", "max_tokens must be smaller than context_tokens"),
         ("[ingest]\nchunk_overlap_words = 90\n", "must be at most half of chunk_words (110)"),
-        ('[watch]\nfolder = "/x"\n', "[watch] folder needs [watch] collection"),
         ('[database]\nowner_url = "postgresql://o@h/b"\n', "owner_url needs [database] url"),
         ("[web\n", "is not valid TOML"),
     ],
@@ -206,6 +205,78 @@ def test_mistake_in_the_environment_names_the_variable(
     file: Path, variable: str, sentence: str
 ) -> None:
     assert refusal(None, {variable: "x"}) == f"{variable}: {sentence}"
+
+
+FOLDER = '[[watch.folders]]\npath = "/srv/leis"\ncollection = "Leis"\n'
+
+
+def test_a_list_of_tables_is_read_with_its_paths_from_the_folder_of_the_file(file: Path) -> None:
+    write(file, FOLDER + '[[watch.folders]]\npath = "atas/../oficios"\ncollection = "O"\n'
+          'mode = "poll"\n')  # fmt: skip
+    leis, oficios = load_settings(file, {}).watch.folders
+    assert (leis.path, leis.collection, leis.mode) == ("/srv/leis", "Leis", "events")
+    assert (oficios.path, oficios.mode) == (str(file.parent / "oficios"), "poll")
+
+
+def test_a_list_of_tables_is_json_in_the_environment(file: Path) -> None:
+    write(file, FOLDER)
+    value = '[{"path": "atas", "collection": "Atas", "settle_seconds": 5}]'
+    settings = load_settings(file, {"GOVBOT_WATCH__FOLDERS": value})
+    (folder,) = settings.watch.folders
+    assert (folder.path, folder.settle_seconds) == (str(Path.cwd() / "atas"), 5)
+    assert settings.origin("watch.folders") == "GOVBOT_WATCH__FOLDERS"
+    assert load_settings(file, {"GOVBOT_WATCH__FOLDERS": ""}).watch.folders == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ('[watch]\nfolders = "/srv"\n', "watch.folders is a list of tables: write "
+         "[[watch.folders]] and its keys below"),
+        ('[watch]\nfolders = ["/srv"]\n', "watch.folders is a list of tables"),
+        ("[watch.folders]\n", "watch.folders is a list of tables"),
+        (FOLDER + 'mod = "poll"\n',
+         '[[watch.folders]] number 1 has no key "mod"; did you mean "mode"?'),
+        (FOLDER + "zzz = 1\n", '[[watch.folders]] number 1 has no key "zzz"; it knows path, '),
+        (FOLDER + 'mode = "pol"\n',
+         '[[watch.folders]] number 1: mode must be one of "events", "poll", not "pol"'),
+        (FOLDER + "settle_seconds = 0\n",
+         "number 1: settle_seconds must be a number from 0.1 to 3600, not 0"),
+        (FOLDER + "poll_seconds = true\n",
+         "number 1: poll_seconds must be an integer from 1 to 86400, not true"),
+        (FOLDER + '[[watch.folders]]\npath = "/srv/atas"\n',
+         "[[watch.folders]] number 2 needs collection, a text of 1 to 200 characters"),
+        (FOLDER + FOLDER, "number 2: path /srv/leis is the folder of number 1 already"),
+        (FOLDER + '[[watch.folders]]\npath = "/srv/leis/a"\ncollection = "A"\n',
+         "number 2: path /srv/leis/a and number 1 (/srv/leis) must not lie in one another"),
+        (FOLDER + '[[watch.folders]]\npath = "/srv"\ncollection = "A"\n',
+         "number 2: path /srv and number 1 (/srv/leis) must not lie in one another"),
+        ('data_dir = "/srv/leis/dados"\n' + FOLDER,
+         "path /srv/leis must be apart from data_dir (/srv/leis/dados)"),
+        ('data_dir = "/srv"\n' + FOLDER, "path /srv/leis must be apart from data_dir (/srv)"),
+    ],
+)  # fmt: skip
+def test_mistake_in_a_list_of_tables_names_the_table_and_the_key(
+    file: Path, text: str, sentence: str
+) -> None:
+    message = refusal(write(file, text))
+    assert message.startswith(f"{file}: ")
+    assert sentence in message
+
+
+@pytest.mark.parametrize(
+    ("value", "sentence"),
+    [
+        ("[{", "is not valid JSON: "),
+        ('{"path": "/srv"}', "watch.folders is a list of tables"),
+        ('[{"path": "/srv/leis"}]', "[[watch.folders]] number 1 needs collection"),
+    ],
+)
+def test_mistake_in_a_list_of_tables_in_the_environment_names_the_variable(
+    file: Path, value: str, sentence: str
+) -> None:
+    message = refusal(None, {"GOVBOT_WATCH__FOLDERS": value})
+    assert message.startswith(f"GOVBOT_WATCH__FOLDERS: {sentence}")
 
 
 def test_variables_of_other_software_are_left_alone(file: Path) -> None:

@@ -47,6 +47,15 @@ def test_show_json_holds_values_with_their_types(
     assert shown["settings"]["embedder.weight"]["value"] is None
 
 
+def test_show_names_the_watched_folders(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(folder, '[[watch.folders]]\npath = "/srv/leis"\ncollection = "Leis"\n')
+    assert main(["config", "show"]) == 0
+    assert "watch.folders\t/srv/leis -> Leis\t" in capsys.readouterr().out
+    assert main(["config", "show", "--json"]) == 0
+    (shown,) = json.loads(capsys.readouterr().out)["settings"]["watch.folders"]["value"]
+    assert (shown["collection"], shown["mode"]) == ("Leis", "events")
+
+
 @pytest.mark.parametrize("form", [[], ["--json"]])
 def test_show_masks_secrets(
     folder: Path, capsys: pytest.CaptureFixture[str], form: list[str]
@@ -72,7 +81,10 @@ def test_check_accepts_a_good_file(folder: Path, capsys: pytest.CaptureFixture[s
     ("text", "sentence"),
     [
         ('[generation]\nmodel_path = "m.gguf"\n', "[generation] model_path: there is no file"),
-        ('[watch]\nfolder = "in"\ncollection = "L"\n', "[watch] folder: there is no folder"),
+        (
+            '[[watch.folders]]\npath = "in"\ncollection = "L"\n',
+            "[[watch.folders]] number 1: path: there is no folder",
+        ),
         ("[web]\nport = 0\n", "[web] port must be an integer from 1 to 65535, not 0"),
     ],
 )
@@ -93,4 +105,5 @@ def test_docs_print_the_reference(capsys: pytest.CaptureFixture[str]) -> None:
     page = capsys.readouterr().out
     assert page.startswith("# Settings\n")
     assert "### `generation.api_key`" in page
+    assert "#### `collection` in `[[watch.folders]]`" in page
     assert "- Environment: `GOVBOT_GENERATION__API_KEY`\n- Secret" in page
