@@ -63,7 +63,7 @@ answers_running = Gauge(
 )
 ingest_documents_total = Counter(
     "govbot_ingest_documents_total",
-    "Documents that reached a state (ready, failed, duplicate).",
+    "Documents that reached a state (ready, failed, cancelled, duplicate).",
     ["state"],
     registry=registry,
 )
@@ -75,6 +75,7 @@ ingest_seconds = Histogram(
     registry=registry,
 )
 jobs = Gauge("govbot_jobs", "Jobs in the queue by state.", ["state"], registry=registry)
+queue_paused = Gauge("govbot_queue_paused", "1 while the queue is paused.", registry=registry)
 sign_ins_total = Counter(
     "govbot_sign_ins_total",
     "Attempts to sign in by outcome (ok, failed, limited).",
@@ -131,8 +132,9 @@ def observe_document(state: str, timings: Mapping[str, float] | None = None) -> 
         ingest_seconds.labels(stage).observe(seconds)
 
 
-def set_jobs(counts: Mapping[str, int]) -> None:
-    """Replaces the number of jobs by state."""
+def set_jobs(counts: Mapping[str, int], *, paused: bool = False) -> None:
+    """Replaces the number of jobs by state, and whether the queue is paused."""
+    queue_paused.set(paused)
     jobs.clear()
     for state, count in counts.items():
         jobs.labels(state).set(count)

@@ -25,6 +25,7 @@ from govbot.ids import UserId
 
 log = logging.getLogger(__name__)
 
+DATABASE_FULL: Final = "E-DATABASE-FULL"
 _SYSTEM: Final = "system"
 _SET_ACTOR: Final = """
     SELECT set_config('govbot.actor', %(actor)s, true),
@@ -113,6 +114,12 @@ def _translated() -> Iterator[None]:
         raise Unavailable("The database is busy or stopped: try again in a moment.") from error
     except psycopg.errors.InsufficientPrivilege as error:
         raise Denied from error
+    except psycopg.errors.DiskFull as error:
+        log.error("The disk of the database is full", extra={"action": "database.full"})
+        raise Unavailable(
+            "The disk of the database is full. Make room: the work goes on by itself.",
+            code=DATABASE_FULL,
+        ) from error
     except psycopg.OperationalError as error:
         kind = type(error).__name__
         log.warning("The database gave up: %s", kind, extra={"action": "database.interrupted"})

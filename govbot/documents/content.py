@@ -11,6 +11,7 @@ from psycopg.types.json import Jsonb
 
 from govbot.db.pool import Connection
 from govbot.documents.locks import lock_collection, share_active_model
+from govbot.documents.progress import Withdrawn
 from govbot.documents.types import Version
 from govbot.errors import NotFound, Unavailable
 from govbot.ids import VersionId
@@ -82,7 +83,8 @@ async def replace_chunks(
 
     Whoever reads sees the version before or this one, never half. False when it is not wanted any
     more: the document is in the trash, or a newer version is served, or it was cancelled. Raises
-    Unavailable when the active embedding model is not the one of `vectors`.
+    Withdrawn when that happens while it is written, and Unavailable when the active embedding
+    model is not the one of `vectors`.
     """
     if vectors is not None and len(vectors.halves) != len(chunks):
         raise ValueError(f"{len(vectors.halves)} vectors for {len(chunks)} chunks")
@@ -278,17 +280,20 @@ async def _finish(
 ) -> None:
     if served:
         await _supersede(conn, version)
-    await conn.execute(
+    cursor = await conn.execute(
         """
         UPDATE document_versions
         SET state = 'ready', pages = %(pages)s, pages_done = %(pages)s,
             ocr_pages = %(ocr_pages)s, unread_pages = %(unread_pages)s,
             metadata = %(metadata)s, attachments = %(attachments)s, chunks = %(chunks)s,
             error_code = NULL, error = NULL, finished_at = clock_timestamp()
-        WHERE id = %(id)s
+        WHERE id = %(id)s AND started_at IS NOT DISTINCT FROM %(started_at)s
+          AND state NOT IN ('cancelled', 'failed')
+        RETURNING id
         """,
         {
             "id": version.id,
+            "started_at": version.started_at,
             "pages": len(reading.pages),
             "ocr_pages": list(reading.ocr_pages),
             "unread_pages": list(reading.unread_pages),
@@ -297,6 +302,8 @@ async def _finish(
             "chunks": chunks,
         },
     )
+    if await cursor.fetchone() is None:
+        raise Withdrawn
     await conn.execute(
         """
         UPDATE documents d SET title = %(title)s

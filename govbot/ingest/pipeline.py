@@ -17,12 +17,13 @@ from pgvector import HalfVector
 
 from govbot import metrics
 from govbot.config import Settings
-from govbot.db.access import as_system
+from govbot.db.access import DATABASE_FULL, as_system
 from govbot.db.pool import Connection, Pool
 from govbot.documents import progress, store
 from govbot.documents.content import Vectors, replace_chunks, store_reading
 from govbot.documents.embedding_models import ensure_model
 from govbot.documents.files import FileStore
+from govbot.documents.progress import Withdrawn
 from govbot.documents.types import Document, Review, State, Version
 from govbot.errors import BadDocument, GovBotError, NotFound, Unavailable
 from govbot.extract import Extracted, Limits, Page
@@ -54,8 +55,9 @@ class App(Protocol):
 async def process_version(app: App, version_id: VersionId) -> None:
     """Brings a version to ready, failed or superseded; does nothing when it is there already.
 
-    A bad document fails with its code and sentence. Raises Unavailable when a part is missing and
-    attempts are left: the queue tries again later.
+    A bad document fails with its code and sentence; a version that is cancelled meanwhile stays
+    cancelled. Raises Unavailable when a part is missing and attempts are left, and whenever the
+    database's disk is full: the queue tries again later.
     """
     document, version = await _load(app, version_id)
     if document is None or version is None or not await _still_wanted(app, document, version):
@@ -69,19 +71,28 @@ async def process_version(app: App, version_id: VersionId) -> None:
         )
         return
     async with as_system(app.pool) as conn:
-        attempt = await progress.begin_attempt(conn, version_id)
+        begun = await progress.begin_attempt(conn, version)
+    if begun is None:
+        return
+    version = begun
     try:
         await _process(app, document, version)
+    except Withdrawn:
+        logger.info(
+            "Work on a document was withdrawn",
+            extra={"action": "document.withdrawn", "document": str(document.id)},
+        )
     except BadDocument as error:
         await _fail(app, version, error.error_code, str(error))
     except asyncio.CancelledError:
         await asyncio.shield(_wait(app, version, uncount=True))
         raise
     except Unavailable as error:
-        if attempt >= app.settings.ingest.max_attempts:
+        full = error.error_code == DATABASE_FULL
+        if not full and version.attempts >= app.settings.ingest.max_attempts:
             await _fail(app, version, error.error_code, str(error))
             return
-        await _wait(app, version, error)
+        await _wait(app, version, error, uncount=full)
         raise
     except Exception:
         logger.exception("Processing failed", extra={"action": "document.crashed"})
@@ -108,14 +119,14 @@ async def _still_wanted(app: App, document: Document, version: Version) -> bool:
     # A draft does not take the place of an approved version.
     if overtaken and (newest.review == Review.APPROVED or version.review != Review.APPROVED):
         async with as_system(app.pool) as conn:
-            await progress.set_superseded(conn, version.id)
+            await progress.set_superseded(conn, version)
         return False
     return True
 
 
 async def _process(app: App, document: Document, version: Version) -> None:
     clock = Clock()
-    async with Reporter(app.pool, version.id) as report:
+    async with Reporter(app.pool, version) as report:
         extracted = _storable(await _extract(app, version, report))
         clock.lap("extract")
         title = " ".join(extracted.title.split())[:MAX_TITLE]
@@ -208,7 +219,9 @@ async def _without_time_limit(conn: Connection) -> None:
 
 async def _fail(app: App, version: Version, code: str, message: str) -> None:
     async with as_system(app.pool) as conn:
-        await progress.set_failed(conn, version.id, code, message)
+        failed = await progress.set_failed(conn, version, code, message)
+    if not failed:
+        return
     metrics.observe_document("failed")
     logger.warning(
         "Document failed",
@@ -223,7 +236,7 @@ async def _wait(
         async with as_system(app.pool) as conn:
             await progress.set_waiting(
                 conn,
-                version.id,
+                version,
                 error.error_code if error else "",
                 str(error) if error else "",
                 uncount=uncount,

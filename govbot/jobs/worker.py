@@ -1,15 +1,17 @@
 """Works off the queue inside this event loop, for as long as it is told to.
 
-It survives a restart of the database, gives running jobs back when it is stopped, and takes over
-the jobs of workers that died: a worker that lives holds an advisory lock, so a dead one is known
-within seconds and a slow one is left alone.
+Beside the workers that take every job by its priority stands one that takes only what somebody
+waits for: an upload starts at once while long jobs of a bulk import run. While the queue is paused
+nobody takes anything. It survives a restart of the database, gives running jobs back when it is
+stopped, and takes over the jobs of workers that died: a worker that lives holds an advisory lock,
+so a dead one is known within seconds and a slow one is left alone.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 import procrastinate
@@ -17,10 +19,11 @@ import psycopg
 from procrastinate import BaseRetryStrategy, RetryDecision
 from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import Job
+from procrastinate.manager import JobManager
 
 from govbot import logs, metrics
 from govbot.errors import Unavailable
-from govbot.jobs.queue import Queue
+from govbot.jobs.queue import PEOPLE, Queue
 
 logger = logging.getLogger(__name__)
 
@@ -48,8 +51,25 @@ class Retry(BaseRetryStrategy):
         return None
 
 
+class PausableManager(JobManager):
+    """Hands out no job while the queue is paused."""
+
+    async def fetch_job(self, queues: Iterable[str] | None, worker_id: int) -> Job | None:
+        if await self.paused():
+            return None
+        return await super().fetch_job(queues, worker_id)
+
+    async def paused(self) -> bool:
+        """Whether somebody paused the queue."""
+        rows = await self.connector.execute_query_all_async(
+            "SELECT paused_at FROM queue_control WHERE paused_at IS NOT NULL"
+        )
+        return bool(rows)
+
+
 class Worker:
-    """Runs the given tasks; `concurrency` jobs at the same time.
+    """Runs the given tasks; `concurrency` jobs at the same time, and one more of those that
+    somebody waits for.
 
     A task takes ids and returns nothing. It may run twice for one job (a worker can die after
     the work and before saying so), so it must be idempotent.
@@ -58,9 +78,10 @@ class Worker:
     def __init__(self, queue: Queue, tasks: Mapping[str, Task], *, concurrency: int = 1):
         self._queue = queue
         self._concurrency = concurrency
-        self._locks = _LivenessLock(queue.dsn)
         self._strategy = Retry()
         self._app = procrastinate.App(connector=queue.app.connector)
+        self._manager = PausableManager(queue.app.connector)
+        self._app.job_manager = self._manager
         for name, task in tasks.items():
             self._app.task(name=name, retry=self._strategy)(_with_log_context(task))
 
@@ -69,19 +90,20 @@ class Worker:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._look_around(), name="queue watch")
             group.create_task(self._work_for_ever(), name="queue worker")
+            group.create_task(self._work_for_ever(people=True), name="queue worker for people")
 
     async def run_until_empty(self) -> None:
         """Works off what can be done now, the jobs of dead workers included, and returns."""
         await requeue_dead(self._queue)
-        async with self._locks:
-            await self._work(wait=False)
+        async with _LivenessLock(self._queue.dsn) as locks:
+            await self._work(locks, wait=False)
 
-    async def _work_for_ever(self) -> None:
+    async def _work_for_ever(self, *, people: bool = False) -> None:
         """A lost database ends procrastinate's worker, sometimes without an exception."""
         while True:
             try:
-                async with self._locks:
-                    await self._work(wait=True)
+                async with _LivenessLock(self._queue.dsn) as locks:
+                    await self._work(locks, wait=True, people=people)
                 logger.warning("Queue worker ended; starting again", extra={"action": "worker.end"})
             except (ConnectorException, psycopg.Error, OSError) as error:
                 logger.warning(
@@ -90,16 +112,18 @@ class Worker:
                 )
             await asyncio.sleep(PAUSE_S)
 
-    async def _work(self, *, wait: bool) -> None:
+    async def _work(self, locks: _LivenessLock, *, wait: bool, people: bool = False) -> None:
+        only: dict[str, Any] = {"queues": [PEOPLE]} if people else {}
         await self._app.run_worker_async(
+            **only,
             wait=wait,
-            concurrency=self._concurrency,
+            concurrency=1 if people else self._concurrency,
             install_signal_handlers=False,
             delete_jobs="successful",
             shutdown_graceful_timeout=GRACE_S,
             update_heartbeat_interval=HEARTBEAT_S,
             stalled_worker_timeout=LOST_S,
-            worker_middleware=[self._locks.middleware],
+            worker_middleware=[locks.middleware],
         )
 
     async def _look_around(self) -> None:
@@ -107,7 +131,7 @@ class Worker:
         while True:
             try:
                 await requeue_dead(self._queue)
-                metrics.set_jobs(await self._queue.counts())
+                metrics.set_jobs(await self._queue.counts(), paused=await self._manager.paused())
             except (Unavailable, ConnectorException, psycopg.Error, OSError) as error:
                 logger.warning(
                     "The job queue does not answer",
@@ -132,13 +156,14 @@ async def worker_lives(queue: Queue) -> bool:
 async def requeue_dead(queue: Queue) -> int:
     """Puts the running jobs of dead workers back in the queue; returns how many.
 
-    One statement per job decides and acts, so that two nodes cannot take the same job.
+    They go behind the others of their kind: what kills its worker does not hold up the rest. One
+    statement decides and acts, so that two nodes cannot take the same job.
     """
     rows = await queue.app.connector.execute_query_all_async(
         """
-        SELECT j.id, procrastinate_retry_job_v2(j.id, now(), NULL, NULL, NULL)
+        SELECT j.id, procrastinate_retry_job_v2(j.id, now(), j.priority - 1, NULL, NULL)
         FROM (
-            SELECT d.id
+            SELECT d.id, d.priority
             FROM procrastinate_jobs d
             LEFT JOIN procrastinate_workers w ON w.id = d.worker_id
             WHERE d.status = 'doing'
