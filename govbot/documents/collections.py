@@ -10,13 +10,13 @@ from govbot import audit
 from govbot.db.access import Actor
 from govbot.db.pool import Connection
 from govbot.documents.locks import lock_collection, lock_content
-from govbot.documents.rights import account_of, system_rights
+from govbot.documents.rights import account_of, manages, system_rights
 from govbot.documents.types import LEVELS, Collection, Effect, Grant, Level, Principal
 from govbot.errors import Conflict, Denied, Invalid, NotFound
 from govbot.ids import CollectionId, UserId, new_id
 
 _COLLECTION = """
-    SELECT c.id, c.key, c.name, c.description, c.created_at, l.level,
+    SELECT c.id, c.key, c.name, c.description, c.needs_review, c.created_at, l.level,
            (SELECT count(*) FROM documents d
             WHERE d.collection_key = c.key AND d.trashed_at IS NULL) AS documents
     FROM collections c
@@ -117,6 +117,32 @@ async def rename_collection(
     )
 
 
+async def set_review(
+    conn: Connection, actor: Actor | None, collection_id: CollectionId, needs_review: bool
+) -> None:
+    """Whether new versions wait for the approval of a second person.
+
+    What is published stays published, and drafts stay drafts until somebody approves them. Raises
+    NotFound, or Denied for who does not manage the collection.
+    """
+    collection = await get_collection(conn, collection_id)
+    if not await manages(conn, collection.key):
+        raise Denied
+    if collection.needs_review == needs_review:
+        return
+    await conn.execute(
+        "UPDATE collections SET needs_review = %(needs_review)s WHERE id = %(id)s",
+        {"id": collection_id, "needs_review": needs_review},
+    )
+    await audit.record(
+        conn,
+        actor=actor,
+        action="collection.review",
+        resource=str(collection_id),
+        details={"name": collection.name, "needs_review": needs_review},
+    )
+
+
 async def delete_collection(
     conn: Connection,
     actor: Actor | None,
@@ -127,8 +153,9 @@ async def delete_collection(
     """Deletes a collection, its grants and all its documents for good.
 
     Raises Conflict when it holds documents (the trash does not count) and `with_documents` is
-    not given; NotFound; Denied. Returns the SHA-256 of the originals that nothing names any more:
-    remove them from the file store before the transaction ends, while their names are locked.
+    not given, or E-LEGAL-HOLD when one of them must not be deleted; NotFound; Denied. Returns the
+    SHA-256 of the originals that nothing names any more: give them to
+    `disposal.remove_originals` once the transaction has ended.
     """
     collection = await get_collection(conn, collection_id)
     if collection.documents and not with_documents:
@@ -137,7 +164,7 @@ async def delete_collection(
             name=collection.name,
             count=collection.documents,
         )
-    if not await _manages(conn, collection.key):
+    if not await manages(conn, collection.key):
         raise Denied
     async with system_rights(conn):
         orphans = await _delete_documents(conn, collection.key)
@@ -215,7 +242,7 @@ async def remove_grant(
 ) -> None:
     """Takes a grant away. Raises NotFound when there is none, Denied for who does not manage."""
     collection = await get_collection(conn, collection_id)
-    if not await _manages(conn, collection.key):
+    if not await manages(conn, collection.key):
         raise Denied
     before = await _level_before(conn, collection.key, principal, effect)
     if before is None:
@@ -244,18 +271,6 @@ async def _grant_manage(conn: Connection, user_id: UserId, collection_id: Collec
     )
 
 
-async def _manages(conn: Connection, collection_key: int) -> bool:
-    cursor = await conn.execute(
-        """
-        SELECT govbot_is_system()
-               OR %(key)s IN (SELECT govbot_managed_collections()) AS manages
-        """,
-        {"key": collection_key},
-    )
-    row = await cursor.fetchone()
-    return bool(row and row["manages"])
-
-
 async def _delete_documents(conn: Connection, collection_key: int) -> list[str]:
     cursor = await conn.execute(
         """
@@ -269,6 +284,7 @@ async def _delete_documents(conn: Connection, collection_key: int) -> list[str]:
     for sha256 in contents:
         await lock_content(conn, sha256)
     await lock_collection(conn, collection_key)
+    await _require_no_hold(conn, collection_key)
     await conn.execute(
         "DELETE FROM documents WHERE collection_key = %(key)s", {"key": collection_key}
     )
@@ -280,6 +296,28 @@ async def _delete_documents(conn: Connection, collection_key: int) -> list[str]:
         {"contents": contents},
     )
     return [str(row["sha256"]) for row in await cursor.fetchall()]
+
+
+async def _require_no_hold(conn: Connection, collection_key: int) -> None:
+    """Locks the documents, so that none is put under legal hold meanwhile."""
+    await conn.execute(
+        "SELECT id FROM documents WHERE collection_key = %(key)s ORDER BY key FOR UPDATE",
+        {"key": collection_key},
+    )
+    cursor = await conn.execute(
+        """
+        SELECT count(*) AS n FROM documents
+        WHERE collection_key = %(key)s AND legal_hold <> ''
+        """,
+        {"key": collection_key},
+    )
+    row = await cursor.fetchone()
+    if row and row["n"]:
+        raise Conflict(
+            "The collection holds %(count)d documents under legal hold: it cannot be deleted.",
+            code="E-LEGAL-HOLD",
+            count=row["n"],
+        )
 
 
 async def _level_before(

@@ -12,6 +12,7 @@ import os
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
@@ -80,6 +81,14 @@ class FileStore:
         with contextlib.suppress(FileNotFoundError):
             self.path_of(sha256).unlink()
 
+    def listed(self) -> Iterator[tuple[str, datetime]]:
+        """Every content with the moment it was last stored, in no order."""
+        for folder in self.root.glob("[0-9a-f][0-9a-f]/[0-9a-f][0-9a-f]"):
+            for entry in os.scandir(folder):
+                with contextlib.suppress(ValueError, FileNotFoundError):
+                    self.path_of(entry.name)
+                    yield entry.name, datetime.fromtimestamp(entry.stat().st_mtime, UTC)
+
     def _put_file(self, path: Path, max_bytes: int) -> StoredFile:
         with _opened(path) as file, _as_unavailable():
             target = _Incoming(self._incoming, max_bytes)
@@ -123,6 +132,8 @@ class _Incoming:
             os.fchmod(self._file.fileno(), 0o400)
             os.fsync(self._file.fileno())
             final.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if final.exists():
+                _touch(final)
             if not final.exists():
                 self._path.replace(final)
                 for folder in (final.parent, final.parent.parent, store.root):
@@ -167,6 +178,12 @@ def _as_unavailable() -> Iterator[None]:
             code="E-DISK",
             reason=error.strerror or str(error),
         ) from error
+
+
+def _touch(path: Path) -> None:
+    """What is stored once more counts as new: nobody sweeps it away before a version names it."""
+    with contextlib.suppress(FileNotFoundError):
+        os.utime(path)
 
 
 def _new_locked(folder: Path) -> tuple[BinaryIO, Path]:

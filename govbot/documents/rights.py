@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 from govbot.db.access import OPERATOR, Actor, as_actor, as_system
 from govbot.db.pool import Connection, Pool
+from govbot.errors import Denied
 from govbot.ids import UserId
 
 
@@ -43,3 +44,22 @@ async def system_rights(conn: Connection) -> AsyncIterator[None]:
 def account_of(actor: Actor | None) -> UserId | None:
     """The account behind an act; the system and the operator have none."""
     return None if actor is None or actor is OPERATOR else actor.id
+
+
+async def manages(conn: Connection, collection_key: int) -> bool:
+    """Whether the actor of the transaction manages the collection; the system manages all."""
+    cursor = await conn.execute(
+        """
+        SELECT govbot_is_system()
+               OR %(key)s IN (SELECT govbot_managed_collections()) AS manages
+        """,
+        {"key": collection_key},
+    )
+    row = await cursor.fetchone()
+    return bool(row and row["manages"])
+
+
+async def require_manager(conn: Connection, collection_key: int) -> None:
+    """Raises Denied for who does not manage the collection."""
+    if not await manages(conn, collection_key):
+        raise Denied("This is for those who manage the collection.")

@@ -7,19 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from psycopg.errors import UniqueViolation
+from psycopg.errors import IntegrityConstraintViolation, UniqueViolation
 
 from govbot import audit
 from govbot.db.access import Actor
 from govbot.db.pool import Connection
-from govbot.documents import lives
+from govbot.documents import lives, progress
 from govbot.documents.content import page_count, page_text, replace_chunks
 from govbot.documents.locks import lock_collection
-from govbot.documents.rights import system_rights
+from govbot.documents.rights import account_of, system_rights
 from govbot.documents.rows import DOCUMENT, VERSION, document_of, version_of
 from govbot.documents.types import Document, State, Version
 from govbot.errors import Conflict, Denied, Invalid, NotFound
-from govbot.ids import CollectionId, DocumentId, VersionId
+from govbot.ids import CollectionId, DocumentId, UserId, VersionId
 
 __all__ = [
     "count_by_state",
@@ -168,16 +168,17 @@ async def versions_of(conn: Connection, document_id: DocumentId) -> list[Version
 async def trash_document(conn: Connection, actor: Actor | None, document_id: DocumentId) -> None:
     """Takes a document out of lists and search; its versions and text stay for old citations.
 
-    `actor` is None for the system. Raises NotFound, or Denied when it may only be read. Nothing
-    happens when it is in the trash already.
+    `actor` is None for the system. Raises NotFound, Denied when it may only be read, Conflict
+    E-LEGAL-HOLD when it must not be deleted. Nothing happens when it is in the trash already.
     """
     document = await get_document(conn, document_id)
     if document.trashed_at is not None:
         return
     await lock_collection(conn, document.collection_key)
-    if not await _set_trashed(conn, document_id, trashed=True):
+    if not await _set_trashed(conn, document_id, account_of(actor)):
         raise Denied
     async with system_rights(conn):
+        await progress.withdraw_document(conn, document_id)
         await conn.execute("SELECT govbot_unindex_document(%(key)s)", {"key": document.key})
     await audit.record(
         conn,
@@ -190,32 +191,29 @@ async def trash_document(conn: Connection, actor: Actor | None, document_id: Doc
 
 async def restore_document(
     conn: Connection, actor: Actor | None, document_id: DocumentId
-) -> VersionId | None:
-    """Takes a document out of the trash; returns the version that has to be processed again.
+) -> list[VersionId]:
+    """Takes a document out of the trash; returns the versions that have to be processed again.
 
-    Raises NotFound, Denied, or Conflict when its name was taken meanwhile.
+    Those are the approved version to serve and drafts whose reading the trash broke off. Raises
+    NotFound, Denied, or Conflict when its name was taken meanwhile.
     """
     document = await get_document(conn, document_id)
     if document.trashed_at is None:
-        return None
+        return []
     try:
-        if not await _set_trashed(conn, document_id, trashed=False):
-            raise Denied
+        cursor = await conn.execute(
+            """
+            UPDATE documents SET trashed_at = NULL, trashed_by = NULL
+            WHERE id = %(id)s
+            RETURNING id
+            """,
+            {"id": document_id},
+        )
     except UniqueViolation as error:
         raise Conflict("A document with this name already exists in the collection.") from error
-    cursor = await conn.execute(
-        """
-        UPDATE document_versions v
-        SET state = 'queued', attempts = 0, pages_done = 0, error_code = NULL, error = NULL,
-            finished_at = NULL
-        WHERE v.id = (SELECT l.id FROM document_versions l
-                      WHERE l.document_id = %(id)s AND l.state <> 'superseded'
-                      ORDER BY l.state <> 'failed' DESC, l.number DESC LIMIT 1)
-        RETURNING v.id
-        """,
-        {"id": document_id},
-    )
-    row = await cursor.fetchone()
+    if await cursor.fetchone() is None:
+        raise Denied
+    versions = await _requeue(conn, document_id)
     await audit.record(
         conn,
         actor=actor,
@@ -223,17 +221,53 @@ async def restore_document(
         resource=str(document_id),
         details={"filename": document.filename, "collection": document.collection},
     )
-    return VersionId(row["id"]) if row else None
+    return versions
 
 
-async def _set_trashed(conn: Connection, document_id: DocumentId, *, trashed: bool) -> bool:
+async def _set_trashed(conn: Connection, document_id: DocumentId, by: UserId | None) -> bool:
+    try:
+        cursor = await conn.execute(
+            """
+            UPDATE documents SET trashed_at = now(), trashed_by = %(by)s
+            WHERE id = %(id)s
+            RETURNING id
+            """,
+            {"id": document_id, "by": by},
+        )
+    except IntegrityConstraintViolation as error:
+        raise Conflict(
+            "The document is under legal hold: it cannot be deleted.", code="E-LEGAL-HOLD"
+        ) from error
+    return await cursor.fetchone() is not None
+
+
+async def _requeue(conn: Connection, document_id: DocumentId) -> list[VersionId]:
+    """Queues the best approved version (the newest that did not fail; older ones are overtaken)
+    and every newer draft that was not read to its end."""
     cursor = await conn.execute(
         """
-        UPDATE documents
-        SET trashed_at = CASE WHEN %(trashed)s THEN now() END
-        WHERE id = %(id)s
-        RETURNING id
+        WITH best AS (
+            SELECT l.id, l.number FROM document_versions l
+            WHERE l.document_id = %(id)s AND l.review = 'approved' AND l.state <> 'superseded'
+            ORDER BY l.state NOT IN ('failed', 'cancelled') DESC, l.number DESC
+            LIMIT 1
+        ),
+        overtaken AS (
+            UPDATE document_versions v
+            SET state = 'superseded', finished_at = coalesce(v.finished_at, now())
+            FROM best b
+            WHERE v.document_id = %(id)s AND v.number < b.number
+              AND v.state NOT IN ('superseded', 'failed', 'cancelled')
+        )
+        UPDATE document_versions v
+        SET state = 'queued', attempts = 0, pages_done = 0, error_code = NULL, error = NULL,
+            finished_at = NULL
+        WHERE v.document_id = %(id)s
+          AND (v.id = (SELECT b.id FROM best b)
+               OR (v.review <> 'approved' AND v.state IN ('queued', 'extracting', 'embedding')
+                   AND v.number > coalesce((SELECT b.number FROM best b), 0)))
+        RETURNING v.id
         """,
-        {"id": document_id, "trashed": trashed},
+        {"id": document_id},
     )
-    return await cursor.fetchone() is not None
+    return [VersionId(row["id"]) for row in await cursor.fetchall()]

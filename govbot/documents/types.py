@@ -152,12 +152,16 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """A collection as the actor sees it; `documents` counts what they may read, trash excluded."""
+    """A collection as the actor sees it; `documents` counts what they may read, trash excluded.
+
+    `needs_review`: new versions wait for the approval of a second person.
+    """
 
     id: CollectionId
     key: int
     name: str
     description: str
+    needs_review: bool
     created_at: datetime
     level: Level | None
     documents: int

@@ -131,8 +131,7 @@ async def retry(app: App, actor: Actor | None, document_id: DocumentId) -> bool:
 async def restore(app: App, actor: Actor | None, document_id: DocumentId) -> None:
     """Takes a document out of the trash and processes it again."""
     async with acting(app.pool, actor, write=True) as conn:
-        version_id = await store.restore_document(conn, actor, document_id)
-        if version_id is not None:
+        for version_id in await store.restore_document(conn, actor, document_id):
             await _defer(app, conn, version_id)
 
 
@@ -217,6 +216,13 @@ async def _retry(app: App, conn: Connection, actor: Actor | None, document: Docu
         details={"filename": document.filename, "version": document.version.number},
     )
     return True
+
+
+async def defer_version(
+    app: App, conn: Connection, version_id: VersionId, *, source: Source
+) -> None:
+    """Puts a version in the queue in the caller's transaction."""
+    await _defer(app, conn, version_id)
 
 
 async def _defer(app: App, conn: Connection, version_id: VersionId) -> None:
