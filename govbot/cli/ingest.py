@@ -78,7 +78,7 @@ async def _ingest(
     with Journal(report) as journal:
         async with open_app(current_settings()) as app:
             collection_id = await _collection(app, collection, create)
-            bulk = _Import(app, collection_id, journal, keep_queued=not wait)
+            bulk = Import(app, collection_id, journal, keep_queued=not wait)
             await bulk.take(files)
             if wait:
                 await bulk.wait()
@@ -126,7 +126,7 @@ async def _collection(app: App, name: str, create: bool) -> CollectionId:
         return await collections.create_collection(conn, OPERATOR, name=name)
 
 
-class _Import:
+class Import:
     """Files on their way into one collection."""
 
     def __init__(
