@@ -66,6 +66,15 @@ def delete(
     run_async(_delete, name, with_documents)
 
 
+@app.command()
+def review(
+    name: Name,
+    state: Annotated[str, typer.Argument(metavar="on|off", help="on or off.")],
+) -> None:
+    """Choose whether new versions wait for the approval of a second person."""
+    run_async(_review, name, state)
+
+
 async def _add(name: str, description: str, as_json: bool) -> None:
     from govbot.app import open_store
     from govbot.db.access import OPERATOR, as_system
@@ -93,11 +102,12 @@ async def _list(as_json: bool) -> None:
         output.print_json([{"collection": c, "grants": grants} for c, grants in found])
         return
     output.print_table(
-        ["name", "documents", "access"],
+        ["name", "documents", "review", "access"],
         [
             [
                 c.name,
                 c.documents,
+                c.needs_review,
                 ", ".join(
                     f"{'not ' if g.effect == 'deny' else ''}{g.level}: {g.principal.kind} {g.name}"
                     for g in grants
@@ -138,21 +148,34 @@ async def _revoke(name: str, user: str | None, group: str | None, deny: bool) ->
         await collections.remove_grant(conn, OPERATOR, collection.id, principal, effect=effect)
 
 
+async def _review(name: str, state: str) -> None:
+    from govbot.app import open_store
+    from govbot.db.access import OPERATOR, as_system
+    from govbot.documents import collections
+    from govbot.errors import Invalid
+
+    if state not in ("on", "off"):
+        raise Invalid("Say on or off.")
+    async with open_store(current_settings()) as pool, as_system(pool) as conn:
+        collection = await _named(conn, name)
+        await collections.set_review(conn, OPERATOR, collection.id, state == "on")
+
+
 async def _delete(name: str, with_documents: bool) -> None:
     from govbot.app import open_store
     from govbot.db.access import OPERATOR, as_system
     from govbot.documents import collections
+    from govbot.documents.disposal import remove_originals
     from govbot.documents.files import FileStore
 
     settings = current_settings()
-    async with open_store(settings) as pool, as_system(pool) as conn:
-        collection = await _named(conn, name)
-        orphans = await collections.delete_collection(
-            conn, OPERATOR, collection.id, with_documents=with_documents
-        )
-        files = FileStore(settings.data_dir / "files")
-        for sha256 in orphans:
-            files.remove(sha256)
+    async with open_store(settings) as pool:
+        async with as_system(pool) as conn:
+            collection = await _named(conn, name)
+            orphans = await collections.delete_collection(
+                conn, OPERATOR, collection.id, with_documents=with_documents
+            )
+        await remove_originals(pool, FileStore(settings.data_dir / "files"), orphans)
 
 
 async def _named(conn: Connection, name: str) -> Collection:

@@ -42,9 +42,25 @@ __all__ = [
     "unrevoke",
 ]
 
+_REVIEW = "E-REVIEW"  # nothing is to be decided here
+
 MAX_NOTE = 2000
 MAX_REASON = 500
 MAX_REVIEWS = 500
+
+
+_WAITING = """
+    WHERE d.trashed_at IS NULL
+      AND (v.review = 'in_review' OR (v.review = 'draft' AND v.created_by IS NULL))
+      AND v.state NOT IN ('failed', 'cancelled', 'superseded')
+      AND ((SELECT govbot_is_system())
+           OR d.collection_key IN (SELECT govbot_managed_collections()))
+      AND (%(after)s::uuid IS NULL OR v.id > %(after)s::uuid)
+      AND EXISTS (SELECT FROM document_versions w
+                  WHERE w.document_id = d.id AND w.review IN ('draft', 'in_review'))
+    ORDER BY v.id
+    LIMIT %(limit)s
+"""
 
 
 async def submit(conn: Connection, actor: Actor | None, version_id: VersionId) -> None:
@@ -112,19 +128,7 @@ async def reviews(
     before. What the actor brought in is there too, for others to decide.
     """
     cursor = await conn.execute(
-        DOCUMENT
-        + """
-        WHERE d.trashed_at IS NULL
-          AND (v.review = 'in_review' OR (v.review = 'draft' AND v.created_by IS NULL))
-          AND v.state NOT IN ('failed', 'cancelled', 'superseded')
-          AND ((SELECT govbot_is_system())
-               OR d.collection_key IN (SELECT govbot_managed_collections()))
-          AND (%(after)s::uuid IS NULL OR v.id > %(after)s::uuid)
-          AND EXISTS (SELECT FROM document_versions w
-                      WHERE w.document_id = d.id AND w.review IN ('draft', 'in_review'))
-        ORDER BY v.id
-        LIMIT %(limit)s
-        """,
+        DOCUMENT + _WAITING,
         {"after": after, "limit": min(limit, MAX_REVIEWS)},
     )
     return [document_of(row) for row in await cursor.fetchall()]
@@ -261,9 +265,6 @@ async def set_legal_hold(
     details = {"before": document.legal_hold, "reason": reason}
     action = "document.held" if reason else "document.released"
     await record_document(conn, actor, action, document, details)
-
-
-_REVIEW = "E-REVIEW"
 
 
 async def _undecided(conn: Connection, version_id: VersionId) -> tuple[Version, Document]:

@@ -10,7 +10,7 @@ from litestar.params import FromPath
 
 from govbot.auth import roles
 from govbot.db.access import as_actor
-from govbot.documents import collections, store
+from govbot.documents import collections, disposal, store
 from govbot.documents.types import Collection, Effect, Level, Principal
 from govbot.errors import Conflict, Denied, GovBotError, Invalid, NotFound
 from govbot.ids import CollectionId
@@ -108,8 +108,7 @@ async def delete(visit: CurrentVisit, collection_id: FromPath[UUID]) -> Response
         orphans = await collections.delete_collection(
             conn, visit.actor, found, with_documents=bool(collection.documents)
         )
-        for sha256 in orphans:  # while their names are locked, as delete_collection asks
-            visit.app.files.remove(sha256)
+    await disposal.remove_originals(visit.app.pool, visit.app.files, orphans)
     return visit.redirect(f"{PATH}?feito=excluida")
 
 
