@@ -223,6 +223,36 @@ class Ingest(Section):
     )
 
 
+class Ocr(Section):
+    """Character recognition of scanned pages, by the program Tesseract."""
+
+    enabled: Literal["auto", "off"] = Field(
+        "auto",
+        description="auto: where Tesseract is installed (Debian packages tesseract-ocr and "
+        "tesseract-ocr-por). off: scanned pages stay unread.",
+    )
+    languages: str = Field(
+        "por",
+        pattern=r"^[A-Za-z0-9_]+(\+[A-Za-z0-9_]+)*$",
+        max_length=100,
+        json_schema_extra={"allowed": "names of Tesseract languages joined by +: por, por+eng"},
+        description="Languages of the texts, each with its Debian package tesseract-ocr-NAME.",
+    )
+    dpi: int = Field(
+        300, ge=100, le=600, description="Resolution in which a page is drawn to be recognised."
+    )
+    parallel: int = Field(
+        0,
+        ge=0,
+        le=256,
+        description="Pages of one document recognised at the same time; "
+        "0: one less than the processor cores, at least one.",
+    )
+    page_timeout_s: int = Field(
+        60, ge=5, le=3600, description="Longest time to recognise one page, in seconds."
+    )
+
+
 class WatchedFolder(Section):
     """A folder whose files are taken in by themselves: one table [[watch.folders]] for each."""
 
@@ -307,6 +337,7 @@ class Settings(Section):
     retrieval: Retrieval = Retrieval()
     generation: Generation = Generation()
     ingest: Ingest = Ingest()
+    ocr: Ocr = Ocr()
     watch: Watch = Watch()
     audit: Audit = Audit()
     logging: Logging = Logging()

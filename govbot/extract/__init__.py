@@ -15,7 +15,14 @@ BlockKind = Literal["heading", "paragraph", "list", "table", "furniture"]
 PDF = "application/pdf"
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 ODT = "application/vnd.oasis.opendocument.text"
+RTF = "application/rtf"
+DOC = "application/msword"
+PPTX = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+ODS = "application/vnd.oasis.opendocument.spreadsheet"
+CSV = "text/csv"
 HTML = "text/html"
+EML = "message/rfc822"
 MARKDOWN = "text/markdown"
 TEXT = "text/plain"
 
@@ -57,13 +64,23 @@ class Extracted:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds for one document: pages, characters, seconds and MiB."""
+    """Bounds for one document: pages, characters, seconds and MiB.
+
+    Pictures of text are read by `ocr_program`, several at a time, each within its own seconds; not
+    at all when it is "". `ocr_engine` is the name under which their words are kept.
+    """
 
     max_pages: int = 5000
     max_characters: int = 20_000_000
     timeout_s: float = 300.0
     memory_mb: int = 2048
     max_decompressed_mb: int = 1024
+    ocr_program: str = ""
+    ocr_engine: str = ""
+    ocr_languages: str = "por"
+    ocr_dpi: int = 300
+    ocr_parallel: int = 1
+    ocr_page_timeout_s: float = 60.0
 
 
 OnPage = Callable[[int, int], None]
@@ -79,7 +96,14 @@ EXTRACTORS: dict[str, str] = {
     PDF: "govbot.extract.pdf:extract_pdf",
     DOCX: "govbot.extract.docx:extract_docx",
     ODT: "govbot.extract.odt:extract_odt",
+    RTF: "govbot.extract.rtf:extract_rtf",
+    DOC: "govbot.extract.doc:extract_doc",
+    PPTX: "govbot.extract.pptx:extract_pptx",
+    XLSX: "govbot.extract.sheet:extract_xlsx",
+    ODS: "govbot.extract.ods:extract_ods",
+    CSV: "govbot.extract.delimited:extract_csv",
     HTML: "govbot.extract.html:extract_html",
+    EML: "govbot.extract.mail:extract_mail",
     MARKDOWN: "govbot.extract.markdown:extract_markdown",
     TEXT: "govbot.extract.text:extract_text",
 }
@@ -93,7 +117,7 @@ def page_of(number: int, blocks: Iterable[Block], label: str = "") -> Page:
 
 
 def sniff(path: Path, filename: str) -> str:
-    """The MIME type by content; the file name only tells text, Markdown and HTML apart.
+    """The MIME type by content; the file name only tells kinds of text apart.
 
     Raises BadDocument E-FORMATO for what GovBot does not read, E-SENHA for protected Office files.
     """

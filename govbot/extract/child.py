@@ -1,7 +1,9 @@
 """The process that reads one document: limits itself, extracts, writes frames on its stdout.
 
-A frame is a length (4 bytes, big endian) and that many bytes of JSON with one key: progress, page,
-result or error. Started by sandbox.py as `python -m govbot.extract.child`; never imported by it.
+A frame is a length (4 bytes, big endian) and that many bytes of JSON with one key: progress,
+recognising (how many pages), recognised, page, result or error. Pages that were recognised before
+come on its stdin, as JSON. Started by sandbox.py as `python -m govbot.extract.child`; never
+imported by it.
 """
 
 from __future__ import annotations
@@ -16,12 +18,19 @@ import struct
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
+
+if TYPE_CHECKING:
+    from govbot.extract import Limits
+    from govbot.extract.ocr import Checkpoint
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NO_NEW_PRIVS = 38
 _PROGRESS_EVERY_S = 0.25
+# Extractors that recognise pictures: they take a Checkpoint as well.
+_RECOGNISING = {"govbot.extract.pdf:extract_pdf", "govbot.extract.image:extract_image"}
 
 
 def main(argv: list[str]) -> int:
@@ -47,10 +56,13 @@ def _confine(bounds: dict[str, Any], parent: int) -> None:
     os.nice(10)
     memory = int(bounds["memory_mb"]) << 20
     seconds = int(bounds["timeout_s"]) + 1
+    most = seconds + 5
+    if bounds["ocr_program"]:  # `_allow` raises the limit for pages that are recognised
+        most += int(bounds["max_pages"]) * (int(bounds["ocr_page_timeout_s"]) + 1)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_NOFILE, (128, 128))
-    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 5))
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, most))
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
 
 
@@ -67,8 +79,11 @@ def _extract(target: str, path: Path, bounds: dict[str, Any], out: BinaryIO) -> 
 
     module, function = target.split(":")
     try:
+        limits = Limits(**bounds)
         extractor: Extractor = getattr(importlib.import_module(module), function)
-        found = extractor(path, Limits(**bounds), _progress(out))
+        if target in _RECOGNISING:
+            extractor = partial(cast(Any, extractor), checkpoint=_checkpoint(limits, out))
+        found = extractor(path, limits, _progress(out))
     except BadDocument as error:
         body = {"code": error.error_code, "message": error.template, "params": error.params}
         _send(out, {"error": body})
@@ -88,6 +103,31 @@ def _extract(target: str, path: Path, bounds: dict[str, Any], out: BinaryIO) -> 
             }
         },
     )
+
+
+def _checkpoint(limits: Limits, out: BinaryIO) -> Checkpoint:
+    from govbot.extract.ocr import Checkpoint
+    from govbot.extract.words import Recognised, Word
+
+    known = {
+        number: Recognised(number, engine, tuple(Word(*word) for word in words))
+        for number, engine, words in json.loads(sys.stdin.buffer.read() or b"[]")
+    }
+
+    def plan(pages: int) -> None:
+        _allow(pages * (limits.ocr_page_timeout_s + 1))
+        _send(out, {"recognising": pages})
+
+    def keep(page: Recognised) -> None:
+        _send(out, {"recognised": [page.number, page.engine, page.words]})
+
+    return Checkpoint(known, plan, keep)
+
+
+def _allow(seconds: float) -> None:
+    """More processor time: the limit of the start holds for reading alone."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    resource.setrlimit(resource.RLIMIT_CPU, (min(soft + int(seconds), hard), hard))
 
 
 def _progress(out: BinaryIO) -> Callable[[int, int], None]:

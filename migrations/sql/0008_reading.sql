@@ -9,11 +9,14 @@ ALTER TABLE document_versions
     -- Pages whose text was recognised in their picture, and pages that should have been.
     ADD COLUMN ocr_pages integer[] NOT NULL DEFAULT '{}',
     ADD COLUMN unread_pages integer[] NOT NULL DEFAULT '{}',
+    -- What was there to recognise them when the version was read last; another one tries again.
+    ADD COLUMN ocr_engine text NOT NULL DEFAULT '',
     -- As the file says: author, producer, created...; names of files attached to it.
     ADD COLUMN metadata jsonb NOT NULL DEFAULT '{}',
     ADD COLUMN attachments text[] NOT NULL DEFAULT '{}';
 ALTER TABLE document_versions DROP COLUMN scanned_pages;
-CREATE INDEX document_versions_unread ON document_versions (id) WHERE unread_pages <> '{}';
+CREATE INDEX document_versions_unread ON document_versions (ocr_engine)
+    WHERE unread_pages <> '{}' OR error_code = 'E-DIGITALIZADO';
 
 -- Words of a recognised page with their places, written as soon as the page is done: a long scan
 -- that is interrupted goes on where it was, and passages can be marked on the picture.
