@@ -152,13 +152,12 @@ async def cancel_version(conn: Connection, version_id: VersionId) -> bool:
     return await cursor.fetchone() is not None
 
 
-async def cancel_document(conn: Connection, document_id: DocumentId) -> None:
-    """Ends the work on all versions of a document, which goes to the trash."""
+async def withdraw_document(conn: Connection, document_id: DocumentId) -> None:
+    """Breaks off the work on a document that goes to the trash; taking it out queues it again."""
     await conn.execute(
         """
         UPDATE document_versions
-        SET state = 'cancelled', pages_done = 0, error_code = NULL, error = NULL,
-            finished_at = clock_timestamp()
+        SET state = 'queued', pages_done = 0, attempts = 0, started_at = NULL
         WHERE document_id = %(id)s AND state IN ('queued', 'extracting', 'embedding')
         """,
         {"id": document_id},

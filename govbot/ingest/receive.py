@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 from govbot import audit, metrics
 from govbot.config import Settings
@@ -28,9 +28,25 @@ from govbot.jobs.queue import Queue
 logger = logging.getLogger(__name__)
 
 PROCESS = "process_version"
+# Above 0 somebody waits for it: a worker of its own takes such jobs up at once.
+PRIORITIES: Final[Mapping[Source, int]] = {
+    "upload": 20,
+    "api": 20,
+    "demo": 15,
+    "folder": 0,
+    "cli": -10,
+}
+ENDED = (State.FAILED, State.CANCELLED)
 
 
-class App(Protocol):
+class HasQueue(Protocol):
+    """What queueing needs."""
+
+    @property
+    def queue(self) -> Queue: ...
+
+
+class App(HasQueue, Protocol):
     """The parts that taking in a file needs."""
 
     @property
@@ -39,8 +55,6 @@ class App(Protocol):
     def pool(self) -> Pool: ...
     @property
     def files(self) -> FileStore: ...
-    @property
-    def queue(self) -> Queue: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +98,8 @@ async def receive(
     `place` tells documents of one name apart (a path inside a folder; else the file name): new
     content at the same place is a new version. `folder` is the watched folder it lies in, whose
     places are its own; `tags` are given to a new document. With `retry_failed`, a duplicate whose
-    processing failed is tried again. Raises NotFound, Denied, BadDocument, TooLarge, Unavailable;
-    nothing is kept then.
+    processing failed or was cancelled is tried again. Raises NotFound, Denied, BadDocument,
+    TooLarge, Unavailable; nothing is kept then.
     """
     content = path or stream
     if content is None:
@@ -117,22 +131,46 @@ async def receive(
 
 
 async def retry(app: App, actor: Actor | None, document_id: DocumentId) -> bool:
-    """Processes the newest version of a document again if it failed; False if it did not.
+    """Processes the newest version of a document again if it failed or was cancelled, else False.
 
-    Raises NotFound, or Denied when the actor may only read it.
+    Somebody waits for it, so it is as urgent as an upload. Raises NotFound, or Denied when the
+    actor may only read it.
     """
     async with acting(app.pool, actor, write=True) as conn:
         document = await store.get_document(conn, document_id)
-        if document.version.state != State.FAILED:
+        if document.version.state not in ENDED:
             return False
-        return await _retry(app, conn, actor, document)
+        return await _retry(app, conn, actor, document, "upload")
 
 
 async def restore(app: App, actor: Actor | None, document_id: DocumentId) -> None:
     """Takes a document out of the trash and processes it again."""
     async with acting(app.pool, actor, write=True) as conn:
+        document = await store.get_document(conn, document_id)
         for version_id in await store.restore_document(conn, actor, document_id):
-            await _defer(app, conn, version_id)
+            await defer_version(app, conn, version_id, source=document.source)
+
+
+async def defer_version(
+    app: HasQueue, conn: Connection, version_id: VersionId, *, source: Source
+) -> bool:
+    """Queues the processing of a version, as urgent as what comes by `source`.
+
+    In the caller's transaction, which has put the version in state queued. False when its job
+    waits already.
+    """
+    return await app.queue.defer_in(
+        conn,
+        PROCESS,
+        lock=lock_of(version_id),
+        priority=PRIORITIES[source],
+        version_id=str(version_id),
+    )
+
+
+def lock_of(version_id: VersionId) -> str:
+    """What the jobs of a version are known by in the queue."""
+    return f"version:{version_id}"
 
 
 async def _writable(
@@ -161,8 +199,8 @@ async def _enter(
     if same is not None:
         again = (
             retry_failed
-            and same.version.state == State.FAILED
-            and await _retry(app, conn, actor, same)
+            and same.version.state in ENDED
+            and await _retry(app, conn, actor, same, source)
         )
         state = State.QUEUED if again else same.version.state
         return Received(same.id, same.version.id, state, duplicate=True)
@@ -187,7 +225,7 @@ async def _enter(
         mime=file.mime,
         created_by=account_of(actor),
     )
-    await _defer(app, conn, version_id)
+    await defer_version(app, conn, version_id, source=source)
     await audit.record(
         conn,
         actor=actor,
@@ -204,10 +242,12 @@ async def _enter(
     return Received(document_id, version_id, State.QUEUED, duplicate=False)
 
 
-async def _retry(app: App, conn: Connection, actor: Actor | None, document: Document) -> bool:
+async def _retry(
+    app: App, conn: Connection, actor: Actor | None, document: Document, source: Source
+) -> bool:
     if not await intake.requeue_version(conn, document.version.id):
         raise Denied
-    await _defer(app, conn, document.version.id)
+    await defer_version(app, conn, document.version.id, source=source)
     await audit.record(
         conn,
         actor=actor,
@@ -216,19 +256,6 @@ async def _retry(app: App, conn: Connection, actor: Actor | None, document: Docu
         details={"filename": document.filename, "version": document.version.number},
     )
     return True
-
-
-async def defer_version(
-    app: App, conn: Connection, version_id: VersionId, *, source: Source
-) -> None:
-    """Puts a version in the queue in the caller's transaction."""
-    await _defer(app, conn, version_id)
-
-
-async def _defer(app: App, conn: Connection, version_id: VersionId) -> None:
-    await app.queue.defer_in(
-        conn, PROCESS, lock=f"version:{version_id}", version_id=str(version_id)
-    )
 
 
 async def _forget(app: App, stored: StoredFile) -> None:
