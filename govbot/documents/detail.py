@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
@@ -88,21 +89,23 @@ async def find(conn: Connection, text: str, *, without: DocumentId) -> list[Docu
 
     At most MAX_FOUND; empty without words.
     """
-    words = text.split()[:10]
+    words = [re.sub(r"([\\%_])", r"\\\1", word) for word in text.split()[:10]]
     if not words:
         return []
     cursor = await conn.execute(
         DOCUMENT
         + """
         WHERE d.trashed_at IS NULL AND d.id <> %(without)s
-          AND (SELECT bool_and(strpos(govbot_fold(concat_ws(' ', d.filename, d.title, d.kind,
-                                                            d.number, d.year)),
-                                      govbot_fold(w)) > 0)
-               FROM unnest(%(words)s::text[]) AS w)
+          AND govbot_fold(concat_ws(' ', d.filename, d.title, d.kind, d.number, d.year))
+              LIKE ALL (string_to_array(govbot_fold(%(patterns)s), ' '))
         ORDER BY d.id DESC
         LIMIT %(limit)s
         """,
-        {"words": words, "without": without, "limit": MAX_FOUND},
+        {
+            "patterns": " ".join(f"%{word}%" for word in words),
+            "without": without,
+            "limit": MAX_FOUND,
+        },
     )
     return [document_of(row) for row in await cursor.fetchall()]
 

@@ -81,6 +81,15 @@ async def change(visit: CurrentVisit, collection_id: FromPath[UUID]) -> Response
     return visit.redirect(f"{PATH}/{collection_id}?feito=nome")
 
 
+async def set_review(visit: CurrentVisit, collection_id: FromPath[UUID]) -> Response[Any]:
+    """Decides whether new versions wait for the approval of a second person."""
+    found = CollectionId(collection_id)
+    wanted = (await visit.form()).get("needs_review") == "1"
+    async with as_actor(visit.app.pool, visit.actor, write=True) as conn:
+        await collections.set_review(conn, visit.actor, found, wanted)
+    return visit.redirect(f"{PATH}/{collection_id}?feito=revisao#revisao")
+
+
 async def delete_form(visit: CurrentVisit, collection_id: FromPath[UUID]) -> Response[str]:
     """Asks before a collection is deleted, with the number of documents that go with it."""
     async with as_actor(visit.app.pool, visit.actor) as conn:

@@ -12,35 +12,37 @@ from litestar import Response
 from litestar.params import FromPath, FromQuery, QueryParameter
 
 from govbot.db.access import as_actor
-from govbot.documents import collections, store
-from govbot.documents.types import Collection, Document, Level, State
-from govbot.errors import Conflict, Denied
+from govbot.documents import collections, detail, store
+from govbot.documents.lives import Life, count_lives
+from govbot.documents.types import Collection, Document, State
+from govbot.errors import Conflict, Denied, Invalid
 from govbot.ids import CollectionId, DocumentId
 from govbot.ingest import receive
-from govbot.web import reasons
+from govbot.web import document_words, reasons
+from govbot.web.document import gone_in, hold_to_write, trash_days
+from govbot.web.document_words import UNDER_WAY
 from govbot.web.i18n import _
 from govbot.web.uploads import upload_limits
 from govbot.web.visit import CurrentVisit, Visit, local_path
 
 PATH = "/documentos"
 PAGE = 50
-UNDER_WAY = (State.QUEUED, State.EXTRACTING, State.EMBEDDING)
 TRASH = "lixeira"
 
-STATES: dict[State, str] = {
-    State.QUEUED: _("Waiting"),
-    State.EXTRACTING: _("Reading"),
-    State.EMBEDDING: _("Indexing"),
-    State.READY: _("Ready"),
-    State.FAILED: _("Failed"),
-    State.SUPERSEDED: _("Replaced"),
-}
+DONE = {"excluido": _("The document was deleted for good.")}
 # The word in the address, what the filter is called, and the states it shows.
 FILTERS: dict[str, tuple[str, tuple[State, ...]]] = {
     "": (_("All"), ()),
     "andamento": (_("In progress"), UNDER_WAY),
     "prontos": (_("Ready ones"), (State.READY,)),
     "falhas": (_("Failed ones"), (State.FAILED,)),
+    "cancelados": (_("Cancelled ones"), (State.CANCELLED,)),
+}
+# The same for where documents are in their life; who only reads has no use for the first two.
+LIVES: dict[str, tuple[str, Life]] = {
+    "rascunhos": (_("Drafts"), Life.DRAFT),
+    "revisao": (_("In review"), Life.IN_REVIEW),
+    "encerrados": (_("Revoked or expired"), Life.ENDED),
 }
 
 
@@ -52,6 +54,7 @@ class Query:
     state: str = ""
     text: str = ""
     after: UUID | None = None
+    tag: str = ""
 
     def path(self, **changes: object) -> str:
         """The address with some parts changed; another filter starts on the first page."""
@@ -59,6 +62,7 @@ class Query:
             "colecao": self.collection,
             "estado": self.state,
             "q": self.text,
+            "etiqueta": self.tag,
             "depois": None,
             **changes,
         }
@@ -77,18 +81,49 @@ async def listing(
     estado: Annotated[str, QueryParameter(max_length=20)] = "",
     q: Annotated[str, QueryParameter(max_length=200)] = "",
     depois: FromQuery[UUID | None] = None,
+    etiqueta: Annotated[str, QueryParameter(max_length=60)] = "",
+    feito: Annotated[str, QueryParameter(max_length=20)] = "",
 ) -> Response[str]:
     """The documents that the visitor may read, the newest first."""
-    known = estado in FILTERS or estado == TRASH
-    query = Query(colecao, estado if known else "", q.strip(), depois)
+    known = estado in FILTERS or estado in LIVES or estado == TRASH
+    query = Query(colecao, estado if known else "", q.strip(), depois, etiqueta.strip())
     context = await _listing(visit, query)
+    context["done"] = visit.translate(DONE[feito]) if feito in DONE else ""
     template = "documents/_list.html" if visit.wants_fragment else "documents/page.html"
     return visit.page(template, **context)
 
 
 async def retry(visit: CurrentVisit, document_id: FromPath[UUID]) -> Response[Any]:
-    """Processes a document that failed again."""
+    """Processes a document that failed, or was cancelled, again."""
     await receive.retry(visit.app, visit.actor, DocumentId(document_id))
+    return await _changed(visit)
+
+
+async def retry_all(visit: CurrentVisit) -> Response[Any]:
+    """Processes all that failed and that the visitor may change again, or that of a collection."""
+    chosen = (await visit.form()).get("colecao", "")
+    try:
+        collection_id = CollectionId(UUID(chosen)) if chosen else None
+    except ValueError as error:
+        raise Invalid from error
+    if collection_id is not None:
+        async with as_actor(visit.app.pool, visit.actor) as conn:
+            shelf = await collections.get_collection(conn, collection_id)
+        if not document_words.writes(shelf.level):
+            raise Denied
+    from govbot.ingest import work
+
+    await work.retry_failed(visit.app, visit.actor, collection_id)
+    return await _changed(visit)
+
+
+async def cancel(visit: CurrentVisit, document_id: FromPath[UUID]) -> Response[Any]:
+    """Ends the processing of a document."""
+    async with as_actor(visit.app.pool, visit.actor) as conn:
+        held = await hold_to_write(conn, DocumentId(document_id))
+    from govbot.ingest import work
+
+    await work.cancel(visit.app, visit.actor, held.document.version.id)
     return await _changed(visit)
 
 
@@ -99,12 +134,10 @@ async def delete_form(
 ) -> Response[str]:
     """Asks before a document goes to the trash."""
     async with as_actor(visit.app.pool, visit.actor) as conn:
-        document = await store.get_document(conn, DocumentId(document_id))
-        shelves = await collections.list_collections(conn)
-    if document.collection_key not in {shelf.key for shelf in _writable(shelves)}:
-        raise Denied
+        document = (await hold_to_write(conn, DocumentId(document_id))).document
     template = "documents/_delete.html" if visit.wants_fragment else "documents/delete.html"
-    return visit.page(template, document=document, back=local_path(voltar, PATH))
+    days = trash_days(visit)
+    return visit.page(template, document=document, back=local_path(voltar, PATH), days=days)
 
 
 async def delete(visit: CurrentVisit, document_id: FromPath[UUID]) -> Response[Any]:
@@ -142,13 +175,17 @@ async def _listing(visit: Visit, query: Query) -> dict[str, Any]:
             await collections.get_collection(conn, collection_id)
         counts = await store.count_by_state(conn, collection_id)
         in_trash = await store.count_trashed(conn, collection_id)
+        lives = await count_lives(conn, collection_id)
+        tags = await detail.tags(conn, collection_id)
         found = await store.list_documents(
             conn,
             collection_id,
             limit=PAGE + 1,
             after=DocumentId(query.after) if query.after else None,
-            states=() if trashed else FILTERS[query.state][1],
+            states=FILTERS[query.state][1] if query.state in FILTERS else (),
+            life=LIVES[query.state][1] if query.state in LIVES else None,
             text=query.text,
+            tag=query.tag,
             trashed=trashed,
         )
     writable = _writable(shelves)
@@ -160,24 +197,40 @@ async def _listing(visit: Visit, query: Query) -> dict[str, Any]:
         "shelves": shelves,
         "writable": writable,
         "target": _target(writable, query),
-        "filters": _filters(query, counts, in_trash, bool(writable)),
+        "filters": _filters(query, counts, lives, in_trash, bool(writable)),
+        "tags": tags,
         "under_way": sum(counts.get(state, 0) for state in UNDER_WAY),
         "total": sum(counts.values()),
         "failed": counts.get(State.FAILED, 0),
         "trashed": trashed,
+        "trash_days": trash_days(visit),
         **upload_limits(visit.app.settings),
         **_helpers(visit, writable),
     }
 
 
 def _filters(
-    query: Query, counts: Mapping[State, int], in_trash: int, writes: bool
+    query: Query,
+    counts: Mapping[State, int],
+    lives: Mapping[Life, int],
+    in_trash: int,
+    writes: bool,
 ) -> list[tuple[str, str, int, bool]]:
-    """Label, address, count and whether it is chosen. Who cannot write sees ready ones only."""
+    """Label, address, count and whether it is chosen.
+
+    Who cannot write sees all documents and those that ended. What is rare shows only when there
+    is some.
+    """
     found = []
     for word, (label, states) in FILTERS.items():
         number = sum(counts.get(state, 0) for state in states or counts)
-        if writes or not word or word == query.state:
+        rare = word == "cancelados" and not number
+        if (writes and not rare) or not word or word == query.state:
+            found.append((label, query.path(estado=word), number, query.state == word))
+    for word, (label, life) in LIVES.items():
+        number = lives[life]
+        shown = number and (writes or life is Life.ENDED)
+        if shown or word == query.state:
             found.append((label, query.path(estado=word), number, query.state == word))
     if in_trash or query.state == TRASH:
         chosen = query.state == TRASH
@@ -186,7 +239,7 @@ def _filters(
 
 
 def _writable(shelves: Sequence[Collection]) -> list[Collection]:
-    return [shelf for shelf in shelves if shelf.level in (Level.WRITE, Level.MANAGE)]
+    return [shelf for shelf in shelves if document_words.writes(shelf.level)]
 
 
 def _target(writable: list[Collection], query: Query) -> UUID | None:
@@ -203,33 +256,14 @@ def _helpers(visit: Visit, writable: list[Collection]) -> dict[str, Any]:
     def may_change(document: Document) -> bool:
         return document.collection_key in keys
 
-    def state_name(state: State) -> str:
-        return visit.translate(STATES[state])
-
-    def percent(document: Document) -> int:
-        return round(100 * document.version.progress)
+    def badges(document: Document) -> list[document_words.Badge]:
+        return document_words.badges(visit, document, writes=may_change(document))
 
     return {
         "may_change": may_change,
-        "state_name": state_name,
-        "percent": percent,
+        "badges_of": badges,
+        "gone_in": lambda document: gone_in(visit, document),
         "reason": lambda code: reasons.reason(visit, code),
         "advice": lambda code: reasons.advice(visit, code),
-        "size": _size(visit),
-        "under_way_states": UNDER_WAY,
+        **document_words.helpers(visit),
     }
-
-
-def _size(visit: Visit) -> Any:
-    """Writes a number of bytes as its reader expects it."""
-
-    def size(count: int) -> str:
-        value, unit = float(count), "B"
-        for unit in ("B", "kB", "MB", "GB"):
-            if value < 1000 or unit == "GB":
-                break
-            value /= 1000
-        digits = 0 if value >= 10 or unit == "B" else 1
-        return f"{visit.language.number(round(value, digits))} {unit}"
-
-    return size

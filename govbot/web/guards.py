@@ -15,7 +15,8 @@ from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
 from govbot.auth.sessions import Session, session_of
-from govbot.db.access import as_system
+from govbot.db.access import as_actor, as_system
+from govbot.documents.lifecycle import count_reviews
 from govbot.errors import Denied, NotSignedIn
 from govbot.web.visit import SESSION_COOKIE, HttpRequest, address_of
 
@@ -57,6 +58,8 @@ class Gate:
             _require_own_origin(request, self.app.settings.web.base_url)
             if session is not None:
                 await _require_token(request, session)
+        if session is not None and _whole_page(request):
+            request.state.waiting = await self._waiting(session)
         if opt.get("public"):
             return
         if session is None:
@@ -74,6 +77,16 @@ class Gate:
             return await session_of(
                 conn, token, ip=address_of(request), settings=self.app.settings.auth
             )
+
+    async def _waiting(self, session: Session) -> int:
+        """How many versions wait for a decision of this person; the menu shows it."""
+        async with as_actor(self.app.pool, session.actor) as conn:
+            return await count_reviews(conn)
+
+
+def _whole_page(request: HttpRequest) -> bool:
+    """Whether the browser asks for a page with a menu, as far as its headers say."""
+    return "hx-request" not in request.headers and "text/html" in request.headers.get("accept", "")
 
 
 def _require_own_origin(request: HttpRequest, base_url: str) -> None:

@@ -21,12 +21,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class NavItem:
-    """An entry of the main menu; `roles` empty means everybody who is signed in."""
+    """An entry of the main menu; `roles` empty means everybody who is signed in.
+
+    One with `waiting` is there only while something waits for the visitor's decision.
+    """
 
     path: str
     label: str
     icon: str
     roles: tuple[Role, ...] = ()
+    waiting: bool = False
 
 
 class Renderer:
@@ -48,7 +52,7 @@ class Renderer:
             "languages": i18n.LANGUAGES,
             "organisation": visit.app.settings.organisation,
             "session": visit.session,
-            "nav": [item for item in self.nav if not item.roles or visit.may(*item.roles)],
+            "nav": [item for item in self.nav if _shown(item, visit)],
             "path": path,
             "version": __version__,
         }
@@ -79,6 +83,12 @@ class Renderer:
             lines=markdown.to_text,
         )
         return environment
+
+
+def _shown(item: NavItem, visit: Visit) -> bool:
+    if item.waiting:
+        return visit.waiting > 0 or visit.request.url.path == item.path
+    return not item.roles or visit.may(*item.roles)
 
 
 class _Catalog:

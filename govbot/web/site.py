@@ -20,9 +20,12 @@ from govbot.web import (
     assets,
     chat,
     collections,
+    document,
     documents,
     errors,
     health,
+    lifecycle,
+    reviews,
     uploads,
     viewer,
 )
@@ -62,6 +65,7 @@ NAV = (
     NavItem("/", _("Ask"), "chat"),
     NavItem("/documentos", _("Documents"), "document"),
     NavItem("/colecoes", _("Collections"), "folder"),
+    NavItem("/revisoes", _("Reviews"), "stamp", waiting=True),
     NavItem("/admin/usuarios", _("People"), "user", (Role.ADMIN,)),
     NavItem("/admin/grupos", _("Groups"), "users", (Role.ADMIN,)),
     NavItem("/admin/auditoria", _("Audit log"), "shield", (Role.ADMIN, Role.AUDITOR)),
@@ -118,20 +122,49 @@ def _keeping(upload_bytes: int) -> list[HTTPRouteHandler]:
         post("/documentos/enviar", status_code=200, request_max_body_size=upload_bytes)(
             uploads.upload
         ),
+        post("/documentos/repetir-falhas", status_code=200)(documents.retry_all),
+        get(DOCUMENT)(document.show),
+        get(DOCUMENT + "/trechos")(document.passages),
         post(DOCUMENT + "/repetir", status_code=200)(documents.retry),
+        post(DOCUMENT + "/cancelar", status_code=200)(documents.cancel),
         get(DOCUMENT + "/excluir")(documents.delete_form),
         post(DOCUMENT + "/excluir", status_code=200)(documents.delete),
         post(DOCUMENT + "/restaurar", status_code=200)(documents.restore),
+        *_lifecycle(),
         # Collections
         get("/colecoes")(collections.listing),
         get("/colecoes/nova", opt=CURATORS)(collections.create_form),
         post("/colecoes", opt=CURATORS, status_code=200)(collections.create),
         get(COLLECTION)(collections.show),
         post(COLLECTION, status_code=200)(collections.change),
+        post(COLLECTION + "/revisao", status_code=200)(collections.set_review),
         get(COLLECTION + "/excluir")(collections.delete_form),
         post(COLLECTION + "/excluir", status_code=200)(collections.delete),
         post(COLLECTION + "/acessos", status_code=200)(collections.grant),
         post(COLLECTION + "/acessos/retirar", status_code=200)(collections.withdraw),
+    ]
+
+
+def _lifecycle() -> list[HTTPRouteHandler]:
+    return [
+        get(DOCUMENT + "/dados")(lifecycle.facts_form),
+        post(DOCUMENT + "/dados", status_code=200)(lifecycle.set_facts),
+        get(DOCUMENT + "/vigencia")(lifecycle.validity_form),
+        post(DOCUMENT + "/vigencia", status_code=200)(lifecycle.set_validity),
+        get(DOCUMENT + "/revogar")(lifecycle.revoke_form),
+        post(DOCUMENT + "/revogar", status_code=200)(lifecycle.revoke),
+        get(DOCUMENT + "/restabelecer")(lifecycle.unrevoke_form),
+        post(DOCUMENT + "/restabelecer", status_code=200)(lifecycle.unrevoke),
+        get(DOCUMENT + "/guarda")(lifecycle.hold_form),
+        post(DOCUMENT + "/guarda", status_code=200)(lifecycle.set_hold),
+        get(DOCUMENT + "/excluir-definitivamente")(lifecycle.end_form),
+        post(DOCUMENT + "/excluir-definitivamente", status_code=200)(lifecycle.end),
+        # Approval by a second person
+        get("/revisoes")(reviews.listing),
+        post(VERSION + "/revisao", status_code=200)(reviews.submit),
+        post(VERSION + "/aprovar", status_code=200)(reviews.approve),
+        get(VERSION + "/devolver")(reviews.reject_form),
+        post(VERSION + "/devolver", status_code=200)(reviews.reject),
     ]
 
 

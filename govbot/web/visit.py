@@ -36,6 +36,8 @@ class Visit:
         self.request = request
         self.renderer = renderer
         self.session: Session | None = getattr(request.state, "session", None)
+        # Versions that wait for this visitor's decision; counted for whole pages only.
+        self.waiting: int = getattr(request.state, "waiting", 0)
 
     @property
     def actor(self) -> Actor:
