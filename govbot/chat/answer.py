@@ -11,6 +11,7 @@ import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
+from datetime import date
 from time import perf_counter
 from typing import Any, Literal, Protocol
 
@@ -76,10 +77,16 @@ class Progress:
 
 
 async def ask(
-    parts: Parts, actor: Actor, question: str, *, history: Sequence[prompt.Turn] = ()
+    parts: Parts,
+    actor: Actor,
+    question: str,
+    *,
+    history: Sequence[prompt.Turn] = (),
+    as_of: date | None = None,
 ) -> Answer:
     """Answer to the end, outside any conversation (command line, evaluation)."""
-    async with aclosing(answer_stream(parts, actor, question, history=history)) as steps:
+    stream = answer_stream(parts, actor, question, history=history, as_of=as_of)
+    async with aclosing(stream) as steps:
         async for step in steps:
             if isinstance(step, Answer):
                 return step
@@ -108,23 +115,31 @@ async def answer_stream(
     history: Sequence[prompt.Turn] = (),
     answer_id: MessageId | None = None,
     stop: asyncio.Event | None = None,
+    as_of: date | None = None,
 ) -> AsyncGenerator[Progress | Answer, None]:
-    """Progress while it is made, the Answer last. Setting `stop` ends it with what there is."""
+    """Progress while it is made, the Answer last. Setting `stop` ends it with what there is.
+
+    With `as_of`, the answer is about what was in force on that day, and says so first.
+    """
     question = check_question(question)
     clock = _Clock()
     yield Progress("status", "searching")
-    found = await _evidence(parts, actor, standalone(question, history))
+    found = await _evidence(parts, actor, standalone(question, history), as_of)
     clock.mark("retrieve_ms")
-    await _bind(parts, actor, question, found, history, answer_id)
+    await _bind(parts, actor, question, found, history, answer_id, as_of)
     if not found.sufficient:
-        answer = _refusal(parts, found.passages, clock)
+        answer = _refusal(parts, found.passages, clock, as_of)
         _observe(answer)
         yield answer
         return
-    sources = _sources(found.passages)
+    language = parts.settings.language
+    lead = prompt.lead(as_of, language)
+    sources = _sources(found.passages, language)
     marks = citations.Marks(sources)
     text = ""
-    request = replace(_request(parts, actor, question, history, sources), on_sources=marks.restrict)
+    request = replace(
+        _request(parts, actor, question, history, sources, as_of), on_sources=marks.restrict
+    )
     stream = _written(parts.generator, request, stop or asyncio.Event())
     async with aclosing(stream):
         async for step in stream:
@@ -133,27 +148,28 @@ async def answer_stream(
                 continue
             clock.first("first_token_ms")
             text += marks.feed(step)
-            yield Progress("text", text)
+            yield Progress("text", lead + text)
     text = (text + marks.end()).strip()
     clock.mark("generate_ms")
     stopped = bool(stop and stop.is_set())
     if prompt.says_not_found(text) or not (text or stopped):
-        answer = _refusal(parts, found.passages, clock)
+        answer = _refusal(parts, found.passages, clock, as_of)
     else:
         quotes = citations.quotes_of(text, marks.order, sources)
         async with as_actor(parts.pool, actor) as conn:
             cited = await cite(conn, found.passages, quotes)
-        answer = Answer(
-            text, False, parts.generator.name, parts.generator.excerpts, cited, [], clock.total()
-        )
+        engine, excerpts = parts.generator.name, parts.generator.excerpts
+        answer = Answer(lead + text, False, engine, excerpts, cited, [], clock.total())
     answer = replace(answer, stopped=stopped)
     _observe(answer)
     yield answer
 
 
-async def _evidence(parts: Parts, actor: Actor, question: str) -> Retrieval:
+async def _evidence(parts: Parts, actor: Actor, question: str, as_of: date | None) -> Retrieval:
     async with as_actor(parts.pool, actor) as conn:
-        found = await retrieve(conn, question, embedder=parts.embedder, settings=parts.settings)
+        found = await retrieve(
+            conn, question, embedder=parts.embedder, settings=parts.settings, as_of=as_of
+        )
     metrics.observe_retrieval(found.timings)
     return found
 
@@ -165,6 +181,7 @@ async def _bind(
     found: Retrieval,
     history: Sequence[prompt.Turn],
     answer_id: MessageId | None,
+    as_of: date | None,
 ) -> None:
     """Audit what will be handed to the model and tie the answer to it, before the first word.
 
@@ -176,6 +193,8 @@ async def _bind(
         "versions": sorted({str(passage.version_id) for passage in found.passages}),
         "sufficient": found.sufficient,
     }
+    if as_of is not None:
+        details["as_of"] = as_of.isoformat()
     if parts.settings.audit.question_text:
         details["question"] = question
     async with as_actor(parts.pool, actor, write=True) as conn:
@@ -193,9 +212,10 @@ def _request(
     question: str,
     history: Sequence[prompt.Turn],
     sources: tuple[Source, ...],
+    as_of: date | None,
 ) -> Request:
     settings = parts.settings.generation
-    build = prompt.builder(question, history, language=parts.settings.language)
+    build = prompt.builder(question, history, language=parts.settings.language, as_of=as_of)
     return Request(
         question=question,
         messages=build(sources),
@@ -263,7 +283,8 @@ async def _next(stream: AsyncIterator[str]) -> str:
     return ""
 
 
-def _sources(passages: Sequence[Passage]) -> tuple[Source, ...]:
+def _sources(passages: Sequence[Passage], language: str) -> tuple[Source, ...]:
+    today = date.today()
     return tuple(
         Source(
             number=number,
@@ -272,12 +293,15 @@ def _sources(passages: Sequence[Passage]) -> tuple[Source, ...]:
             heading=passage.heading,
             page=passage.page_from,
             score=passage.score,
+            note=prompt.ended_note(passage.ended(today), language),
         )
         for number, passage in enumerate(passages, 1)
     )
 
 
-def _refusal(parts: Parts, passages: Sequence[Passage], clock: _Clock) -> Answer:
+def _refusal(
+    parts: Parts, passages: Sequence[Passage], clock: _Clock, as_of: date | None
+) -> Answer:
     """No answer in the readable documents: say so, and name the nearest ones."""
     nearest: list[Citation] = []
     seen: set[int] = set()
@@ -285,8 +309,9 @@ def _refusal(parts: Parts, passages: Sequence[Passage], clock: _Clock) -> Answer
         if passage.document_key not in seen and len(nearest) < NEAREST_DOCUMENTS:
             seen.add(passage.document_key)
             nearest.append(whole(len(nearest) + 1, passage))
+    language = parts.settings.language
     return Answer(
-        prompt.not_found_sentence(parts.settings.language),
+        prompt.lead(as_of, language) + prompt.not_found_sentence(language),
         True,
         parts.generator.name,
         False,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Literal
 
 from psycopg import AsyncConnection
@@ -21,6 +22,7 @@ class Citation:
     """Where a sentence comes from: a span of the text of one page of one version.
 
     `start` and `end` are character offsets into the text of `page_from` and `page_to`.
+    `valid_to` and `revoked_on` are those of the document as it is now.
     """
 
     number: int
@@ -36,6 +38,8 @@ class Citation:
     quote: str
     start: int
     end: int
+    valid_to: date | None = None
+    revoked_on: date | None = None
 
 
 async def add(
@@ -79,7 +83,8 @@ async def of_messages(
         """
         SELECT c.message_id, c.kind, c.number, d.id AS document_id, c.document_key, c.version_id,
                d.filename, d.title, v.number AS version, c.page_from, c.page_to, c.heading,
-               c.quote, c.start_offset AS start, c.end_offset AS "end"
+               c.quote, c.start_offset AS start, c.end_offset AS "end",
+               d.valid_to, d.revoked_on
         FROM citations c
         JOIN documents d ON d.key = c.document_key
         JOIN document_versions v ON v.id = c.version_id

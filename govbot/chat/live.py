@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from datetime import date
 from time import monotonic
 from typing import Literal
 
@@ -65,6 +66,13 @@ class _Live:
     finished: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    question: str
+    history: Sequence[Turn]
+    as_of: date | None
+
+
 class Answers:
     """The answers that this process writes. Close it before the database."""
 
@@ -81,8 +89,11 @@ class Answers:
         question: str,
         *,
         regenerate: MessageId | None = None,
+        as_of: date | None = None,
     ) -> Started:
         """Store the question (or find the one of the answer to `regenerate`) and begin.
+
+        `as_of` is the day that a new question is about; one asked again keeps its own.
 
         Raises NotFound for a conversation of someone else, Busy when too many are under way.
         """
@@ -91,7 +102,7 @@ class Answers:
             raise Busy("Wait until one of your answers is finished.", code="E-ANSWERS")
         self._starting[actor.id] += 1
         try:
-            return await self._start(actor, conversation_id, question, regenerate)
+            return await self._start(actor, conversation_id, question, regenerate, as_of)
         finally:
             self._starting[actor.id] -= 1
             if not self._starting[actor.id]:
@@ -103,18 +114,21 @@ class Answers:
         conversation_id: ConversationId,
         question: str,
         regenerate: MessageId | None,
+        as_of: date | None,
     ) -> Started:
         async with as_actor(self._parts.pool, actor, write=True) as conn:
             if regenerate is None:
                 question = check_question(question)
-                question_id = await store.add_question(conn, actor, conversation_id, question)
+                question_id = await store.add_question(
+                    conn, actor, conversation_id, question, as_of=as_of
+                )
             else:
                 asked = await store.question_of(conn, conversation_id, regenerate)
-                question_id, question = asked.id, asked.content
+                question_id, question, as_of = asked.id, asked.content, asked.as_of
             answer_id = await store.add_answer(conn, actor, conversation_id, question_id)
             history = await _history(conn, conversation_id, question_id)
         live = self._live[answer_id] = _Live(actor)
-        task = asyncio.create_task(self._run(live, answer_id, question, history))
+        task = asyncio.create_task(self._run(live, answer_id, _Asked(question, history, as_of)))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return Started(question_id, answer_id)
@@ -156,12 +170,10 @@ class Answers:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _run(
-        self, live: _Live, answer_id: MessageId, question: str, history: Sequence[Turn]
-    ) -> None:
+    async def _run(self, live: _Live, answer_id: MessageId, asked: _Asked) -> None:
         try:
             with metrics.answer_running():
-                await self._write(live, answer_id, question, history)
+                await self._write(live, answer_id, asked)
         except GovBotError as error:
             log.warning(
                 "An answer failed: %s.", error.error_code, extra={"action": "answer.failed"}
@@ -176,17 +188,16 @@ class Answers:
                 live.finished = True
                 live.changed.notify_all()
 
-    async def _write(
-        self, live: _Live, answer_id: MessageId, question: str, history: Sequence[Turn]
-    ) -> None:
+    async def _write(self, live: _Live, answer_id: MessageId, asked: _Asked) -> None:
         saved = monotonic()
         steps = answer_stream(
             self._parts,
             live.actor,
-            question,
-            history=history,
+            asked.question,
+            history=asked.history,
             answer_id=answer_id,
             stop=live.stop,
+            as_of=asked.as_of,
         )
         async with aclosing(steps):
             async for step in steps:

@@ -94,4 +94,6 @@ def _citation(number: int, passage: Passage, quote: str) -> Citation:
         quote=quote,
         start=passage.start,
         end=passage.end,
+        valid_to=passage.valid_to,
+        revoked_on=passage.revoked_on,
     )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import partial
 
 from govbot.generate import Build, ChatMessage, Source
@@ -47,6 +48,11 @@ class _Words:
     passages: str
     no_passages: str
     question: str
+    question_as_of: str
+    status: str
+    ended: str
+    lead: str
+    day: str
     not_found: str
 
 
@@ -73,6 +79,11 @@ pergunta.""",
     passages="Trechos dos documentos:",
     no_passages="Nenhum trecho foi encontrado.",
     question="Pergunta:",
+    question_as_of="Pergunta sobre o que estava em vigor em {day}:",
+    status="situação",
+    ended="deixou de vigorar após {day}",
+    lead="Segundo os documentos em vigor em {day}:",
+    day="%d/%m/%Y",
     not_found="Não encontrei a resposta nos documentos consultados.",
 )
 _ENGLISH = _Words(
@@ -97,13 +108,24 @@ that appears inside them.
     passages="Passages of the documents:",
     no_passages="No passage was found.",
     question="Question:",
+    question_as_of="Question about what was in force on {day}:",
+    status="status",
+    ended="not in force after {day}",
+    lead="According to the documents in force on {day}:",
+    day="%Y-%m-%d",
     not_found="I did not find the answer in the documents consulted.",
 )
 
 
-def builder(question: str, history: Sequence[Turn] = (), *, language: str = "pt-BR") -> Build:
+def builder(
+    question: str,
+    history: Sequence[Turn] = (),
+    *,
+    language: str = "pt-BR",
+    as_of: date | None = None,
+) -> Build:
     """What `Request.build` needs: the prompt as a function of the sources alone."""
-    return partial(_prompt, question, tuple(history), language)
+    return partial(_prompt, question, tuple(history), language, as_of)
 
 
 def prompt_for(
@@ -112,14 +134,27 @@ def prompt_for(
     *,
     history: Sequence[Turn] = (),
     language: str = "pt-BR",
+    as_of: date | None = None,
 ) -> tuple[ChatMessage, ...]:
     """The messages for one question; `language` "en..." gives English, all else Portuguese."""
-    return _prompt(question, tuple(history), language, tuple(sources))
+    return _prompt(question, tuple(history), language, as_of, tuple(sources))
 
 
 def not_found_sentence(language: str = "pt-BR") -> str:
     """The sentence the rules ask for when the passages hold no answer."""
     return _words(language).not_found
+
+
+def lead(as_of: date | None, language: str = "pt-BR") -> str:
+    """What stands before an answer about a given day, with two line feeds; else empty."""
+    words = _words(language)
+    return f"{words.lead.format(day=_day(as_of, words))}\n\n" if as_of else ""
+
+
+def ended_note(end: date | None, language: str = "pt-BR") -> str:
+    """What a model has to know of a document that is not in force after the day `end`."""
+    words = _words(language)
+    return words.ended.format(day=_day(end, words)) if end else ""
 
 
 def says_not_found(answer: str) -> bool:
@@ -138,7 +173,11 @@ def neutral(text: str) -> str:
 
 
 def _prompt(
-    question: str, history: tuple[Turn, ...], language: str, sources: tuple[Source, ...]
+    question: str,
+    history: tuple[Turn, ...],
+    language: str,
+    as_of: date | None,
+    sources: tuple[Source, ...],
 ) -> tuple[ChatMessage, ...]:
     words = _words(language)
     messages = [ChatMessage("system", words.rules.format(not_found=words.not_found))]
@@ -146,14 +185,17 @@ def _prompt(
         messages.append(ChatMessage("user", _shortened(neutral(turn.question))))
         # Its marks number the passages of that time: kept, they would be copied as if of this one.
         messages.append(ChatMessage("assistant", _shortened(neutral(_MARK.sub("", turn.answer)))))
-    messages.append(ChatMessage("user", _last_message(question, sources, words)))
+    messages.append(ChatMessage("user", _last_message(question, as_of, sources, words)))
     return tuple(messages)
 
 
-def _last_message(question: str, sources: tuple[Source, ...], words: _Words) -> str:
+def _last_message(
+    question: str, as_of: date | None, sources: tuple[Source, ...], words: _Words
+) -> str:
     passages = "\n\n".join(_passage(source, words) for source in sources)
     shown = f"{words.passages}\n\n{passages}" if sources else words.no_passages
-    return f"{shown}\n\n{words.question} {neutral(question).strip()}"
+    asked = words.question_as_of.format(day=_day(as_of, words)) if as_of else words.question
+    return f"{shown}\n\n{asked} {neutral(question).strip()}"
 
 
 def _passage(source: Source, words: _Words) -> str:
@@ -161,12 +203,18 @@ def _passage(source: Source, words: _Words) -> str:
     if source.heading:
         attributes.append(f'{words.section}="{_attribute(source.heading)}"')
     attributes.append(f'{words.page}="{source.page}"')
+    if source.note:
+        attributes.append(f'{words.status}="{_attribute(source.note)}"')
     tag = words.tag
     return f'<{tag} n="{source.number}" {" ".join(attributes)}>\n{neutral(source.text)}\n</{tag}>'
 
 
 def _attribute(text: str) -> str:
     return " ".join(neutral(text).replace('"', "'").split())
+
+
+def _day(day: date | None, words: _Words) -> str:
+    return day.strftime(words.day) if day else ""
 
 
 def _shortened(text: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Literal
 
 from psycopg import AsyncConnection
@@ -41,7 +41,8 @@ class Conversation:
 class Message:
     """A question or an answer. A `hidden` answer came from documents now out of reach.
 
-    `sources` are the keys of the documents that an answer was made from.
+    `sources` are the keys of the documents that an answer was made from. `as_of` is the day that a
+    question is about; None: the day it was asked.
     """
 
     id: MessageId
@@ -57,6 +58,7 @@ class Message:
     nearest: list[Citation] = field(default_factory=list)
     hidden: bool = False
     sources: Sequence[int] = ()
+    as_of: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,21 +133,27 @@ async def delete(conn: Connection, conversation_id: ConversationId) -> None:
 
 
 async def add_question(
-    conn: Connection, actor: Actor, conversation_id: ConversationId, question: str
+    conn: Connection,
+    actor: Actor,
+    conversation_id: ConversationId,
+    question: str,
+    *,
+    as_of: date | None = None,
 ) -> MessageId:
-    """Store a question; the first one names the conversation."""
+    """Store a question; the first one names the conversation. `as_of`: the day it is about."""
     await get_conversation(conn, conversation_id)
     message_id = MessageId(new_id())
     await conn.execute(
         """
-        INSERT INTO messages (id, conversation_id, user_id, role, content)
-        VALUES (%(id)s, %(conversation)s, %(user)s, 'user', %(content)s)
+        INSERT INTO messages (id, conversation_id, user_id, role, content, as_of)
+        VALUES (%(id)s, %(conversation)s, %(user)s, 'user', %(content)s, %(as_of)s)
         """,
         {
             "id": message_id,
             "conversation": conversation_id,
             "user": actor.id,
             "content": question,
+            "as_of": as_of,
         },
     )
     await conn.execute(
@@ -244,7 +252,7 @@ async def turns(conn: Connection, conversation_id: ConversationId) -> list[Turn]
     cursor = await conn.execute(
         """
         SELECT id, role, reply_to, content, state, refused, engine, excerpts, error_code,
-               created_at, sources
+               created_at, sources, as_of
         FROM messages
         WHERE conversation_id = %(id)s
         ORDER BY created_at, id
@@ -271,7 +279,7 @@ async def get_message(conn: Connection, message_id: MessageId) -> Message:
     cursor = await conn.execute(
         """
         SELECT id, role, reply_to, content, state, refused, engine, excerpts, error_code,
-               created_at, sources
+               created_at, sources, as_of
         FROM messages
         WHERE id = %(id)s
         """,
@@ -290,7 +298,7 @@ async def question_of(
     cursor = await conn.execute(
         """
         SELECT q.id, q.role, q.reply_to, q.content, q.state, q.refused, q.engine, q.excerpts,
-               q.error_code, q.created_at
+               q.error_code, q.created_at, q.as_of
         FROM messages a
         JOIN messages q ON q.id = a.reply_to
         WHERE a.id = %(id)s AND a.conversation_id = %(conversation)s

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from govbot.cli import current_settings, output, run_async
+from govbot.cli.days import AsOf, day_of
 
 if TYPE_CHECKING:
     from govbot.chat.answer import Answer
@@ -19,19 +21,21 @@ def command(
     user: Annotated[
         str | None, typer.Option("--as", help="Ask with this user's rights; else as operator.")
     ] = None,
+    as_of: AsOf = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Answer a question, with citations."""
-    run_async(_ask, question, user, as_json)
+    run_async(_ask, question, user, day_of(as_of), as_json)
 
 
-async def _ask(question: str, username: str | None, as_json: bool) -> None:
+async def _ask(question: str, username: str | None, as_of: date | None, as_json: bool) -> None:
     from govbot.app import open_app
     from govbot.chat.answer import ask
     from govbot.cli.acting import acting
 
     async with open_app(current_settings()) as app:
-        answer = await ask(app, await acting(app.pool, username), question)
+        actor = await acting(app.pool, username)
+        answer = await ask(app, actor, question, as_of=as_of)
     if as_json:
         output.print_json(_json(answer))
         return
@@ -73,4 +77,6 @@ def _citation(citation: Citation) -> dict[str, Any]:
         "page_to": fields["page_to"],
         "heading": fields["heading"],
         "quote": fields["quote"],
+        "valid_to": fields["valid_to"],
+        "revoked_on": fields["revoked_on"],
     }

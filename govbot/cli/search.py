@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from govbot.cli import current_settings, output, run_async
+from govbot.cli.days import AsOf, day_of
 
 if TYPE_CHECKING:
     from govbot.retrieval.passages import Passage
@@ -20,21 +22,32 @@ def command(
         str | None, typer.Option("--as", help="Search with this user's rights; else as operator.")
     ] = None,
     limit: Annotated[int, typer.Option(min=1, max=100, help="Most passages to show.")] = 10,
+    as_of: AsOf = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show the passages found for a question."""
-    passages = run_async(_search, question, user, limit)
+    passages = run_async(_search, question, user, limit, day_of(as_of))
     if as_json:
         output.print_json([_json(passage) for passage in passages])
         return
+    today = date.today()
     rows = [
-        (f"{p.score:.3f}", p.filename, p.page_from, p.heading, p.text[:SHOWN_CHARACTERS])
+        (
+            f"{p.score:.3f}",
+            p.filename,
+            p.page_from,
+            p.ended(today),
+            p.heading,
+            p.text[:SHOWN_CHARACTERS],
+        )
         for p in passages
     ]
-    output.print_table(("score", "file", "page", "heading", "text"), rows)
+    output.print_table(("score", "file", "page", "in force until", "heading", "text"), rows)
 
 
-async def _search(question: str, username: str | None, limit: int) -> list[Passage]:
+async def _search(
+    question: str, username: str | None, limit: int, as_of: date | None
+) -> list[Passage]:
     from govbot.app import open_app
     from govbot.cli.acting import acting
     from govbot.db.access import as_actor
@@ -45,7 +58,12 @@ async def _search(question: str, username: str | None, limit: int) -> list[Passa
         actor = await acting(app.pool, username)
         async with as_actor(app.pool, actor) as conn:
             found = await retrieve(
-                conn, question, embedder=app.embedder, settings=settings, limit=limit
+                conn,
+                question,
+                embedder=app.embedder,
+                settings=settings,
+                limit=limit,
+                as_of=as_of,
             )
     return found.passages
 
@@ -61,5 +79,8 @@ def _json(passage: Passage) -> dict[str, Any]:
         "heading": passage.heading,
         "score": round(passage.score, 4),
         "coverage": round(passage.coverage, 4),
+        "valid_from": passage.valid_from,
+        "valid_to": passage.valid_to,
+        "revoked_on": passage.revoked_on,
         "text": passage.text,
     }

@@ -27,7 +27,8 @@ class ChatMessage:
 class Source:
     """A passage as the generator sees it. `number` is its citation mark; higher `score` is better.
 
-    `text` is literal document text; `page` is 1-based.
+    `text` is literal document text; `page` is 1-based. `note` says what the reader must know of the
+    document, such as that it was revoked.
     """
 
     number: int
@@ -36,6 +37,7 @@ class Source:
     heading: str
     page: int
     score: float
+    note: str = ""
 
 
 Build = Callable[[tuple[Source, ...]], tuple[ChatMessage, ...]]

@@ -1,12 +1,15 @@
 """The one statement of the search: BM25 and vectors, fused, under row-level security.
 
 Every table it names has a policy, so it sees, counts and weighs only what the actor may read.
+What is not in force on the day asked about is left out for everybody, the operator too. It still
+counts in the statistics, as readers may read it and each day would need counts of its own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from psycopg import AsyncConnection
@@ -20,7 +23,8 @@ TIMEOUT_MS = 15_000
 
 # Compiling a plan costs more than the whole search takes.
 LIMITS = """
-SELECT set_config('statement_timeout', %(timeout_ms)s, true), set_config('jit', 'off', true)
+SELECT set_config('statement_timeout', %(timeout_ms)s, true), set_config('jit', 'off', true),
+       set_config('govbot.as_of', %(as_of)s, true)
 """
 
 SEARCH = """
@@ -51,6 +55,9 @@ scope AS MATERIALIZED (
     SELECT k.chunks::float8, k.length::float8 / nullif(k.chunks, 0)
     FROM (SELECT count(*) AS chunks, sum(c.length) AS length FROM chunks c) k
     WHERE (SELECT r.by_document FROM rules r)
+),
+withheld AS MATERIALIZED (
+    SELECT w.key FROM govbot_withheld_documents() w (key)
 ),
 -- Naming the collections lets the indexes skip what is not readable; the policies still decide.
 readable AS MATERIALIZED (
@@ -90,6 +97,7 @@ matched AS MATERIALIZED (
         SELECT o.chunk_id, o.tf, o.length
         FROM postings o
         WHERE o.lexeme = t.lexeme AND o.collection_key = r.key
+          AND o.document_key NOT IN (SELECT w.key FROM withheld w)
         OFFSET 0
     ) p
     GROUP BY p.chunk_id
@@ -140,6 +148,7 @@ by_meaning AS MATERIALIZED (
             SELECT o.chunk_id, o.embedding
             FROM chunk_vectors o
             WHERE o.model_id = (SELECT m.id FROM model m) AND o.collection_key = r.key
+              AND o.document_key NOT IN (SELECT w.key FROM withheld w)
             OFFSET 0
         ) v
         WHERE (SELECT s.chunks FROM scope s) <= %(exact_scan_limit)s
@@ -181,7 +190,7 @@ fused AS (
 SELECT f.chunk_id, d.id AS document_id, d.key AS document_key, c.version_id,
        coalesce(k.name, '') AS collection, d.filename, d.title, v.number AS version,
        c.page_from, c.page_to, c.ord, c.heading, c.text,
-       c.start_offset AS start, c.end_offset AS end,
+       c.start_offset AS start, c.end_offset AS end, d.valid_from, d.valid_to, d.revoked_on,
        f.score, f.lexical, f.dense,
        coalesce((SELECT sum(t.idf) FILTER (WHERE t.lexeme = ANY (tsvector_to_array(c.tsv)))
                         / nullif(sum(t.idf), 0)
@@ -212,8 +221,9 @@ async def search(
     candidates: int,
     exact_scan_limit: int,
     limit: int,
+    as_of: date,
 ) -> list[Mapping[str, Any]]:
-    """The best `limit` chunks as rows; without `dense`, by words alone.
+    """The best `limit` chunks in force on the day `as_of` as rows; without `dense`, by words alone.
 
     `conn` is inside `as_actor`. Raises Unavailable after 15 seconds.
     """
@@ -233,9 +243,10 @@ async def search(
         "exact_scan_limit": exact_scan_limit,
         "limit": limit,
     }
+    limits = {"timeout_ms": str(TIMEOUT_MS), "as_of": as_of.isoformat()}
     try:
         async with conn.pipeline(), conn.cursor(row_factory=dict_row) as cursor:
-            await conn.execute(LIMITS, {"timeout_ms": str(TIMEOUT_MS)})
+            await conn.execute(LIMITS, limits)
             await cursor.execute(SEARCH, parameters)
             return list(await cursor.fetchall())
     except QueryCanceled as error:

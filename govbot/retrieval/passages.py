@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import Any
 
 from govbot.ids import DocumentId, VersionId
@@ -13,6 +14,7 @@ from govbot.ids import DocumentId, VersionId
 # chunks come before other passages.
 REGION_CHUNKS = 8
 MAX_OF_REGION = 3
+ONE_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +23,8 @@ class Passage:
 
     `start` and `end` are offsets in the text of `page_from` and `page_to`. `score` is the fused
     score from 0 to 1; `lexical` is BM25 with bonus, `dense` a cosine (0 where that leg did not
-    find it); `coverage` is the share of the question's stems it holds, weighted by rarity.
+    find it); `coverage` is the share of the question's stems it holds, weighted by rarity. The
+    document is in force from `valid_from` to `valid_to` and until the day before `revoked_on`.
     """
 
     chunk_id: int
@@ -43,6 +46,18 @@ class Passage:
     dense: float
     coverage: float
     ord: int
+    valid_from: date | None = None
+    valid_to: date | None = None
+    revoked_on: date | None = None
+
+    def ended(self, today: date) -> date | None:
+        """The last day before `today` on which the document was in force; None when it still is.
+
+        Only a search about an earlier day finds such a document.
+        """
+        ends = [self.revoked_on - ONE_DAY] if self.revoked_on else []
+        ends += [self.valid_to] if self.valid_to else []
+        return min((end for end in ends if end < today), default=None)
 
 
 def passage_of(row: Mapping[str, Any]) -> Passage:

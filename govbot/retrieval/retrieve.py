@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any, Literal
 
 from psycopg import AsyncConnection
@@ -44,8 +45,11 @@ async def retrieve(
     settings: Settings,
     limit: int | None = None,
     mode: Mode = "hybrid",
+    as_of: date | None = None,
 ) -> Retrieval:
     """Finds passages among what the actor of `conn` (inside `as_actor`) may read.
+
+    Only documents in force on the day `as_of` (today by the server's clock) are searched.
 
     A hybrid search goes on with the words alone when the embedder fails; mode "dense" raises
     Unavailable then.
@@ -63,6 +67,7 @@ async def retrieve(
         candidates=max(settings.retrieval.candidates, limit),
         exact_scan_limit=settings.retrieval.exact_scan_limit,
         limit=limit * CHOICE,
+        as_of=as_of or date.today(),
     )
     passages = diverse((passage_of(row) for row in rows), limit)
     return Retrieval(
