@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -20,6 +20,7 @@ from govbot.db.access import as_actor
 from govbot.errors import GovBotError, Invalid
 from govbot.ids import ConversationId, MessageId
 from govbot.web import errors, markdown
+from govbot.web.dates import day_of
 from govbot.web.i18n import _
 from govbot.web.stream import paced
 from govbot.web.visit import CurrentVisit, Visit
@@ -62,9 +63,10 @@ async def listing(
 async def start(visit: CurrentVisit) -> Response[Any]:
     """A first question: opens a conversation and asks."""
     question = await visit.field("question", max_length=MAX_QUESTION)
+    as_of = await _as_of(visit)
     async with as_actor(visit.app.pool, visit.actor, write=True) as conn:
         conversation_id = await store.create_conversation(conn, visit.actor)
-    await visit.app.answers.start(visit.actor, conversation_id, question)
+    await visit.app.answers.start(visit.actor, conversation_id, question, as_of=as_of)
     path = f"/conversas/{conversation_id}"
     if not visit.wants_fragment:
         return visit.redirect(path)
@@ -78,8 +80,9 @@ async def start(visit: CurrentVisit) -> Response[Any]:
 async def ask(visit: CurrentVisit, conversation_id: FromPath[UUID]) -> Response[Any]:
     """A further question of a conversation."""
     question = await visit.field("question", max_length=MAX_QUESTION)
+    as_of = await _as_of(visit)
     found = ConversationId(conversation_id)
-    started = await visit.app.answers.start(visit.actor, found, question)
+    started = await visit.app.answers.start(visit.actor, found, question, as_of=as_of)
     if not visit.wants_fragment:
         return visit.redirect(f"/conversas/{conversation_id}#m-{started.question_id}")
     async with as_actor(visit.app.pool, visit.actor) as conn:
@@ -152,6 +155,11 @@ async def delete(visit: CurrentVisit, conversation_id: FromPath[UUID]) -> Respon
     async with as_actor(visit.app.pool, visit.actor, write=True) as conn:
         await store.delete(conn, ConversationId(conversation_id))
     return visit.redirect("/")
+
+
+async def _as_of(visit: Visit) -> date | None:
+    """The day that a question is about; None when the field is empty. Raises Invalid E-DATE."""
+    return day_of(await visit.field("as_of", max_length=20, required=False))
 
 
 async def _page(
@@ -285,7 +293,20 @@ def _helpers(visit: Visit) -> dict[str, Any]:
         "citation_path": citation_path,
         "error_sentence": lambda code: visit.language.gettext(errors.describe(code)),
         "max_question": MAX_QUESTION,
+        "standing": lambda citation: _standing(visit, citation),
     }
+
+
+def _standing(visit: Visit, citation: Citation) -> str:
+    """That the document of a source does not count any more today; "" while it does."""
+    today = date.today()
+    if citation.revoked_on is not None and citation.revoked_on <= today:
+        day = visit.language.short_date(citation.revoked_on)
+        return visit.translate("revoked since %(day)s", day=day)
+    if citation.valid_to is not None and citation.valid_to < today:
+        day = visit.language.short_date(citation.valid_to)
+        return visit.translate("in force until %(day)s", day=day)
+    return ""
 
 
 def citation_path(message_id: MessageId, citation: Citation, kind: str = "cited") -> str:

@@ -88,7 +88,7 @@ async def passages(
             if version
             else []
         )
-    context = {
+    context: dict[str, Any] = {
         "document": held.document,
         "version": version,
         "passages": found,
@@ -200,7 +200,7 @@ def _opened(versions: list[Version]) -> Version | None:
     """The version that "open the text" opens: the newest approved one that was read, else any."""
     read = [each for each in versions if each.state is State.READY and each.pages]
     approved = [each for each in read if each.review is Review.APPROVED]
-    return (approved or read or [None])[0]
+    return next(iter(approved or read), None)
 
 
 def _took(version: Version) -> str:

@@ -16,6 +16,7 @@ from govbot.documents.types import Document
 from govbot.errors import Conflict, GovBotError, Invalid
 from govbot.ids import DocumentId
 from govbot.web import document_words
+from govbot.web.dates import day_of
 from govbot.web.document import document_path, hold_to_manage, hold_to_write
 from govbot.web.document_words import KINDS
 from govbot.web.i18n import _
@@ -144,16 +145,6 @@ async def end(visit: CurrentVisit, document_id: FromPath[UUID]) -> Response[Any]
     return visit.redirect("/documentos?estado=lixeira&feito=excluido")
 
 
-def day_of(text: str) -> date | None:
-    """The day that a date field holds; None when it is empty. Raises Invalid E-DATE."""
-    if not text.strip():
-        return None
-    try:
-        return date.fromisoformat(text.strip())
-    except ValueError as error:
-        raise Invalid(_("This is not a date."), code="E-DATE") from error
-
-
 async def _to_write(visit: Visit, document_id: UUID) -> Document:
     async with as_actor(visit.app.pool, visit.actor) as conn:
         return (await hold_to_write(conn, DocumentId(document_id))).document
@@ -187,9 +178,10 @@ async def _revoke_page(
     async with as_actor(visit.app.pool, visit.actor) as conn:
         found = await detail.find(conn, text, without=document.id)
     if visit.wants_fragment and problem is None:
-        context = {"found": found, "text": text, "typed": typed}
         words = document_words.helpers(visit)
-        return visit.page("documents/_revoke_choices.html", **context, **words)
+        return visit.page(
+            "documents/_revoke_choices.html", found=found, text=text, typed=typed, **words
+        )
     return _form(visit, "revoke", document, typed, problem=problem, found=found, text=text)
 
 
@@ -200,7 +192,7 @@ def _form(
     typed: Mapping[str, str],
     *,
     problem: GovBotError | None = None,
-    **context: object,
+    **context: Any,
 ) -> Response[str]:
     """A form on a page of its own, with what was typed and why that was refused."""
     return visit.page(

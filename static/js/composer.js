@@ -24,8 +24,20 @@ export function startComposer() {
     if (event.target.id !== "composer" || !event.detail.successful) return;
     field().value = "";
     grow();
+    forgetDay();
   });
+  // A day that cannot be seen must not count.
+  document.addEventListener("toggle", (event) => {
+    if (event.target.matches?.("[data-as-of]:not([open])")) forgetDay();
+  }, true);
   if (matchMedia("(hover: hover)").matches) field()?.focus({ preventScroll: true });
+}
+
+function forgetDay() {
+  const day = document.getElementById("as-of");
+  if (!day) return;
+  day.value = "";
+  day.closest("details").open = false;
 }
 
 function grow() {

@@ -6,6 +6,7 @@ import asyncio
 import io
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
@@ -103,10 +104,13 @@ class ScriptedAnswers:
         question: str,
         *,
         regenerate: MessageId | None = None,
+        as_of: date | None = None,
     ) -> Started:
         async with as_actor(self.pool, actor, write=True) as conn:
             if regenerate is None:
-                question_id = await chats.add_question(conn, actor, conversation_id, question)
+                question_id = await chats.add_question(
+                    conn, actor, conversation_id, question, as_of=as_of
+                )
             else:
                 asked = await chats.question_of(conn, conversation_id, regenerate)
                 question_id = asked.id
