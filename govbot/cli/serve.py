@@ -47,7 +47,7 @@ def _leave() -> None:
     All parts are closed by now, and libraries that are torn down in the middle of their loading
     crash the process.
     """
-    if any(thread.name == "embedder" for thread in threading.enumerate()):
+    if any(thread.name.startswith("embedder") for thread in threading.enumerate()):
         sys.stdout.flush()
         logging.shutdown()
         os._exit(0)

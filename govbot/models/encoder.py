@@ -5,8 +5,10 @@ Only this module imports torch, and only when a model is loaded.
 
 from __future__ import annotations
 
+import copy
 import logging
 import os
+import threading
 import warnings
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -31,7 +33,7 @@ ONEDNN_FAILED = "could not create a primitive"
 
 
 class Encoder(Protocol):
-    """A loaded model; called from one thread only."""
+    """A loaded model; questions come from one thread and passages from another."""
 
     device: str
 
@@ -61,8 +63,9 @@ class TorchEncoder:
         self._query_threads = query_threads
         self._passage_threads = _cores()
         self.device = _choose(device)
+        self._moving = threading.Lock()
         try:
-            self._model = _load(files, self.device)
+            self._use(_load(files, self.device))
         except RuntimeError as error:
             if not self._may_move or self.device == "cpu":
                 raise
@@ -84,8 +87,9 @@ class TorchEncoder:
         # One thread answers a question in 10 ms; waking a second one can take longer than that.
         torch.set_num_threads(self._query_threads if query else self._passage_threads)
         prefix = self._files.query_prefix if query else self._files.passage_prefix
+        model = self._model_for(query)
         try:
-            return self._vectors(texts, prefix)
+            return _vectors(model, texts, prefix)
         except RuntimeError as error:
             if ONEDNN_FAILED in str(error) and torch.backends.mkldnn.enabled:
                 # systemd's MemoryDenyWriteExecute forbids oneDNN its generated code.
@@ -95,23 +99,23 @@ class TorchEncoder:
                     "oneDNN does not work here and was turned off.",
                     extra={"action": "embedder.onednn-off"},
                 )
-            elif self._may_move and self.device != "cpu":
-                self._fall_back(error)
+            elif self._may_move:
+                with self._moving:  # the other thread may have left the GPU meanwhile
+                    if model is self._model_for(query):
+                        if self.device == "cpu":
+                            raise
+                        self._fall_back(error)
             else:
                 raise
-            return self._vectors(texts, prefix)
+            return _vectors(self._model_for(query), texts, prefix)
 
-    def _vectors(self, texts: Sequence[str], prefix: str) -> list[list[float]]:
-        matrix = self._model.encode(
-            list(texts),
-            prompt=prefix,
-            batch_size=len(texts),
-            show_progress_bar=False,
-            convert_to_numpy=True,
-            normalize_embeddings=True,
-        )
-        vectors: list[list[float]] = matrix.tolist()
-        return vectors
+    def _model_for(self, query: bool) -> Any:
+        return self._questions if query else self._model
+
+    def _use(self, model: Any) -> None:
+        """Keeps the model, and a second view of its weights for questions."""
+        self._model = model
+        self._questions = _view(model)
 
     def _fall_back(self, error: Exception) -> None:
         log.warning(
@@ -121,7 +125,31 @@ class TorchEncoder:
             extra={"action": "embedder.cpu"},
         )
         self.device = "cpu"
-        self._model = _load(self._files, "cpu")
+        self._use(_load(self._files, "cpu"))
+
+
+def _vectors(model: Any, texts: Sequence[str], prefix: str) -> list[list[float]]:
+    matrix = model.encode(
+        list(texts),
+        prompt=prefix,
+        batch_size=len(texts),
+        show_progress_bar=False,
+        convert_to_numpy=True,
+        normalize_embeddings=True,
+    )
+    vectors: list[list[float]] = matrix.tolist()
+    return vectors
+
+
+def _view(model: Any) -> Any:
+    """The same weights with a tokenizer of their own: one tokenizer does not serve two threads."""
+    view = copy.copy(model)
+    view._modules = dict(model._modules)
+    name, first = next(iter(model._modules.items()))
+    first = copy.copy(first)
+    first.processor = copy.deepcopy(first.processor)
+    view._modules[name] = first
+    return view
 
 
 def _load(files: ModelFiles, device: str) -> Any:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import math
 import os
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -31,7 +32,7 @@ class RecordingEncoder:
         self.calls.append("query" if query else f"passages {len(texts)}")
         self.threads.add(threading.current_thread().name)
         self.begun.set()
-        assert self.gate.wait(10)
+        assert query or self.gate.wait(10)
         if "defeito" in texts:
             raise RuntimeError("numbers that are no numbers")
         return [[float(len(text))] for text in texts]
@@ -51,17 +52,17 @@ async def embedder(tmp_path: Path, encoder: RecordingEncoder) -> ThreadedEmbedde
     return ThreadedEmbedder(files(tmp_path), lambda: encoder, batch_size=4)
 
 
-async def test_a_question_goes_before_the_passages_that_wait(
+async def test_a_question_does_not_wait_for_passages_under_way(
     embedder: ThreadedEmbedder, encoder: RecordingEncoder
 ) -> None:
     passages = asyncio.create_task(embedder.embed_passages(["p"] * 12))
     await asyncio.to_thread(encoder.begun.wait, 10)
-    question = asyncio.create_task(embedder.embed_query("q"))
-    await asyncio.sleep(0)
+    assert await asyncio.wait_for(embedder.embed_query("q"), 10) == [1.0]
+    assert not passages.done()
     encoder.gate.set()
-    await asyncio.gather(passages, question)
+    assert await passages == [[1.0]] * 12
     assert encoder.calls == ["passages 4", "query", "passages 4", "passages 4"]
-    assert encoder.threads == {"embedder"}
+    assert encoder.threads == {"embedder", "embedder of questions"}
     await embedder.aclose()
 
 
@@ -162,6 +163,35 @@ async def test_the_starter_gives_normalised_vectors_that_know_what_is_alike(
     assert cosine(question, near) > cosine(question, far) + 0.3
     assert os.environ["HF_HUB_OFFLINE"] == "1"
     assert capfd.readouterr() == ("", "")
+
+
+async def test_questions_beside_passages_get_the_vectors_that_they_get_alone(
+    tmp_path: Path,
+) -> None:
+    embedder = open_embedder(settings("starter", tmp_path))
+    questions = [f"Quantos dias de férias tem o servidor {n}?" for n in range(12)]
+    passages = [f"Art. {n} O servidor tem férias. " * (n % 9 + 1) for n in range(24)]
+    alone = [await embedder.embed_query(text) for text in questions]
+    expected = await embedder.embed_passages(passages)
+    together = asyncio.create_task(embedder.embed_passages(passages))
+    beside = [await embedder.embed_query(text) for text in questions]
+    for one, other in zip([*alone, *expected], [*beside, *await together], strict=True):
+        assert cosine(one, other) == pytest.approx(1, abs=1e-5)
+    await embedder.aclose()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have a niceness of their own on Linux")
+async def test_passages_give_way_and_questions_do_not(tmp_path: Path) -> None:
+    class Looking(RecordingEncoder):
+        def encode(self, texts: Sequence[str], *, query: bool) -> list[list[float]]:
+            nice = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+            return [[float(nice)] for _ in texts]
+
+    here = os.getpriority(os.PRIO_PROCESS, 0)
+    embedder = ThreadedEmbedder(files(tmp_path), Looking, batch_size=4)
+    assert await embedder.embed_query("q") == [float(here)]
+    assert (await embedder.embed_passages(["p"]))[0][0] > here
+    await embedder.aclose()
 
 
 async def test_any_local_folder_works_and_sets_the_dimension(
