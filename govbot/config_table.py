@@ -199,6 +199,18 @@ class Generation(Section):
     )
 
 
+class Documents(Section):
+    """What is kept."""
+
+    trash_days: int = Field(
+        30,
+        ge=0,
+        le=36_500,
+        description="Days after which documents in the trash are deleted for good, those under "
+        "legal hold excepted. 0: never.",
+    )
+
+
 class Ingest(Section):
     """Documents on their way in."""
 
@@ -336,6 +348,7 @@ class Settings(Section):
     embedder: Embedder = Embedder()
     retrieval: Retrieval = Retrieval()
     generation: Generation = Generation()
+    documents: Documents = Documents()
     ingest: Ingest = Ingest()
     ocr: Ocr = Ocr()
     watch: Watch = Watch()

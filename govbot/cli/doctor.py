@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from govbot.config import Settings
     from govbot.db.pool import Pool
 
+SHOWN = 5  # documents named in a sentence
 FREE_GB = 2  # less free space than this is reported as a problem
 
 
@@ -67,6 +68,7 @@ async def _stored(pool: Pool, settings: Settings) -> list[Check]:
     if all(check.ok for check in checks):
         for name, look in (
             ("documents", _documents),
+            ("originals", lambda pool: _originals(pool, settings)),
             ("queue", _queue),
             ("accounts", _accounts),
             ("audit log", _audit),
@@ -130,6 +132,22 @@ async def _documents(pool: Pool) -> str:
         )
         rows = await cursor.fetchall()
     return ", ".join(f"{row['n']} {row['state']}" for row in rows) or "none yet"
+
+
+async def _originals(pool: Pool, settings: Settings) -> str:
+    from govbot.documents.disposal import missing_originals
+    from govbot.documents.files import FileStore
+    from govbot.errors import Unavailable
+
+    missing = await missing_originals(pool, FileStore(settings.data_dir / "files"), limit=SHOWN)
+    if missing:
+        raise Unavailable(
+            "Originals are missing in data_dir/files, of %(names)s: restore the folder from a "
+            "backup, or send the files again.",
+            code="E-ORIGINAL",
+            names=", ".join(document.filename for document in missing),
+        )
+    return "all there"
 
 
 async def _queue(pool: Pool) -> str:

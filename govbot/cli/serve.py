@@ -11,7 +11,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from time import perf_counter
+from time import monotonic, perf_counter
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 
 STREAMS_END_S = 10  # open event streams may end within this at shutdown
 HOUSEKEEPING_S = 3600
+SWEEP_S = 24 * 3600  # walks through the whole store
 
 
 def command(
@@ -200,12 +201,19 @@ async def _welcome(app: App, ready: asyncio.Event, on_ready: Callable[[], None])
 async def _housekeeping(app: App) -> None:
     from govbot.auth import sessions
     from govbot.db.access import as_system
+    from govbot.documents import disposal
     from govbot.errors import GovBotError
 
+    swept = -SWEEP_S
     while True:
         try:
             async with as_system(app.pool) as conn:
                 await sessions.delete_expired(conn)
+            days = app.settings.documents.trash_days
+            await disposal.purge_trash(app.pool, app.files, days=days)
+            if monotonic() - swept >= SWEEP_S:
+                await disposal.sweep_originals(app.pool, app.files)
+                swept = monotonic()
         except GovBotError as error:
             log.warning("Housekeeping waits: %s", error, extra={"action": "housekeeping.failed"})
         await asyncio.sleep(HOUSEKEEPING_S)
