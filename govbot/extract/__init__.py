@@ -109,6 +109,10 @@ EXTRACTORS: dict[str, str] = {
 }
 
 
+# Kinds whose pages may be pictures, recognised by OCR.
+PICTURED = frozenset({PDF})
+
+
 def page_of(number: int, blocks: Iterable[Block], label: str = "") -> Page:
     """A page whose text is that of its blocks; blocks without visible text are left out."""
     kept = tuple(block for block in blocks if block.text.strip())

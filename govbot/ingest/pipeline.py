@@ -26,10 +26,17 @@ from govbot.documents.files import FileStore
 from govbot.documents.progress import Withdrawn
 from govbot.documents.types import Document, Review, State, Version
 from govbot.errors import BadDocument, GovBotError, NotFound, Unavailable
-from govbot.extract import Extracted, Limits, Page
+from govbot.extract import PICTURED, Extracted, Page
 from govbot.extract.sandbox import extract
 from govbot.ids import VersionId
 from govbot.ingest.chunk import Chunk, chunk_pages
+from govbot.ingest.recognised import (
+    WordKeeper,
+    engine_of,
+    known_pages,
+    limits_of,
+    note_unread,
+)
 from govbot.ingest.report import Clock, Reporter
 from govbot.models.embedder import Embedder
 
@@ -177,16 +184,26 @@ async def _extract(app: App, version: Version, report: Reporter) -> Extracted:
         raise Unavailable(
             "The original of this document is missing from the data folder.", code="E-ORIGINAL"
         )
-    ingest = app.settings.ingest
-    limits = Limits(
-        max_pages=ingest.max_pages,
-        max_characters=ingest.max_characters,
-        timeout_s=ingest.extract_timeout_s,
-        memory_mb=ingest.extract_memory_mb,
-    )
-    return await extract(
-        path, version.mime, limits, lambda done, total: report.set(State.EXTRACTING, done, total)
-    )
+    engine = await engine_of(app.settings)
+    limits = limits_of(app.settings, engine)
+    known = {}
+    if version.mime in PICTURED:
+        known = await known_pages(app.pool, version, limits.ocr_engine)
+    async with WordKeeper(app.pool, version) as words:
+        try:
+            found = await extract(
+                path,
+                version.mime,
+                limits,
+                lambda done, total: report.set(State.EXTRACTING, done, total),
+                known=known,
+                on_recognised=words.keep,
+            )
+        except BadDocument as error:
+            await note_unread(app.pool, version, limits.ocr_engine, error)
+            raise
+    await note_unread(app.pool, version, limits.ocr_engine, found)
+    return found
 
 
 async def _embed(app: App, chunks: Sequence[Chunk], pages: int, report: Reporter) -> Vectors:
