@@ -57,7 +57,7 @@ async def _examine() -> list[Check]:
             checks += await _stored(pool, settings)
         checks.append(await _embedder(settings))
     checks.append(_generator(settings))
-    checks.append(_ocr())
+    checks.append(_ocr(settings))
     checks.append(_watched(settings))
     return checks
 
@@ -243,9 +243,25 @@ def _generator(settings: Settings) -> Check:
     return Check("generator", True, "extractive: no model is set, answers are excerpts")
 
 
-def _ocr() -> Check:
-    found = shutil.which("tesseract")
-    return Check("OCR", True, found or "tesseract is not installed: scans stay unread")
+def _ocr(settings: Settings) -> Check:
+    """Without it GovBot works, and scanned documents wait: no fault, but a remedy."""
+    from govbot.extract.tesseract import PACKAGES, find_engine
+
+    ocr = settings.ocr
+    if ocr.enabled == "off":
+        return Check("OCR", True, 'ocr.enabled is "off": scanned pages stay unread')
+    engine = find_engine(ocr.languages, ocr.dpi)
+    if engine is not None:
+        return Check("OCR", True, f"{engine.name}: {engine.program}")
+    if shutil.which("tesseract"):
+        missing = f"Tesseract has no data for the languages {ocr.languages}"
+    else:
+        missing = "Tesseract is not installed"
+    return Check(
+        "OCR",
+        True,
+        f"{missing}: scanned pages stay unread until the Debian packages {PACKAGES} are installed",
+    )
 
 
 def _watched(settings: Settings) -> Check:

@@ -203,12 +203,14 @@ async def _housekeeping(app: App) -> None:
     from govbot.db.access import as_system
     from govbot.documents import disposal
     from govbot.errors import GovBotError
+    from govbot.ingest.ocr_return import requeue_unread
 
     swept = -SWEEP_S
     while True:
         try:
             async with as_system(app.pool) as conn:
                 await sessions.delete_expired(conn)
+            await requeue_unread(app)
             days = app.settings.documents.trash_days
             await disposal.purge_trash(app.pool, app.files, days=days)
             if monotonic() - swept >= SWEEP_S:

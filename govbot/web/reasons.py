@@ -37,8 +37,12 @@ _REASONS: Final = {
         _("Check that it is the right file."),
     ),
     "E-DIGITALIZADO": (
-        _("The document is scanned: its pages are pictures without text."),
-        _("Send a version with text, for example after recognising it with an OCR program."),
+        _("The document is scanned: its pages are pictures, and their text was not recognised."),
+        _(
+            "Ask your support team to install the Debian packages tesseract-ocr and"
+            " tesseract-ocr-por: the document is then read by itself. If they are there, scan it"
+            " again with a higher resolution, or send a version with text."
+        ),
     ),
     "E-TAMANHO": (
         _("The document is larger than the limit."),
