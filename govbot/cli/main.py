@@ -52,6 +52,7 @@ COMMANDS = {
     "user": Entry("user", "Add, list and disable users, set passwords.", group=True),
     "group": Entry("group", "Create groups and choose their members.", group=True),
     "collection": Entry("collection", "Create collections and grant access.", group=True),
+    "document": Entry("document", "Review, date, revoke, hold and delete documents.", group=True),
     "audit": Entry("audit", "List and verify the audit log.", group=True),
     "config": Entry("config", "Show, check and document the settings.", group=True),
     "doctor": Entry("doctor", "Check this installation, part by part."),

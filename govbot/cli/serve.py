@@ -205,7 +205,7 @@ async def _housekeeping(app: App) -> None:
     from govbot.errors import GovBotError
     from govbot.ingest.ocr_return import requeue_unread
 
-    swept = -SWEEP_S
+    swept = float(-SWEEP_S)
     while True:
         try:
             async with as_system(app.pool) as conn:
