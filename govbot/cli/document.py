@@ -192,7 +192,7 @@ async def _list(
                 conn, found.id if found else None, limit=limit, text=text, trashed=trash
             )
     if as_json:
-        output.printfacts_of([facts_of(document) for document in documents])
+        output.print_json([facts_of(document) for document in documents])
         return
     output.print_table(
         ["id", "status", "state", "version", "served", "collection", "path", "title"],
@@ -225,7 +225,7 @@ async def _show(document: str, user: str | None, as_json: bool) -> None:
         "revokes": [other.id for other in revoked],
     }
     if as_json:
-        output.printfacts_of(facts | {"versions": [facts_of_version(v) for v in versions]})
+        output.print_json(facts | {"versions": [facts_of_version(v) for v in versions]})
         return
     output.print_table(["field", "value"], [[name, value] for name, value in facts.items()])
     output.print_table(
