@@ -1,283 +1,291 @@
 """DOCX: paragraphs, lists, tables and notes in document order; headers and footers as furniture.
 
-Word decides pages when it draws them: pages here follow explicit breaks and the places where the
-last drawing broke (w:lastRenderedPageBreak), where the file has them.
+python-docx opens the package and knows styles, sections and properties; the text is read from its
+XML elements, since its own paragraphs leave out tracked changes, fields, notes and text boxes.
+
+Word decides pages when it draws them: pages here follow explicit breaks, sections and the places
+where the last drawing broke (w:lastRenderedPageBreak), where the file has them.
 """
 
 from __future__ import annotations
 
+import io
 import zipfile
-from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from govbot.errors import BadDocument
-from govbot.extract import Block, Extracted, Limits, OnPage, Page, page_of
-from govbot.extract.archive import open_archive, parse_xml, read_member
-from govbot.extract.norms import ARTICLE, division, shouts
+from govbot.extract import Block, Extracted, Limits, OnPage
+from govbot.extract.archive import parse_xml
+from govbot.extract.guard import guarded
+from govbot.extract.headings import block_of, heading_level
 from govbot.extract.numbering import Numbering
-from govbot.extract.text import check_pages, finished, kind_of
+from govbot.extract.opc import plain_package
+from govbot.extract.runs import DRAWN_BREAK, PAGE_BREAK, Runs, W, is_on, plain
+from govbot.extract.text import assembled, finished
 
-_W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _MC = "{http://schemas.openxmlformats.org/markup-compatibility/2006}"
-# Deleted and moved text, field codes, and the copy of a drawing for old readers.
-_SKIPPED = {f"{_W}del", f"{_W}moveFrom", f"{_W}instrText", f"{_MC}Fallback", f"{_W}rPr", f"{_W}pPr"}
-_CONTAINERS = {f"{_W}sdt", f"{_W}sdtContent", f"{_W}ins", f"{_W}customXml", f"{_W}moveTo"}
-_PAGE_BREAK = "\f"
-_CHARACTERS = {
-    f"{_W}tab": " ",
-    f"{_W}ptab": " ",
-    f"{_W}cr": "\n",
-    f"{_W}noBreakHyphen": "-",
-    f"{_W}lastRenderedPageBreak": _PAGE_BREAK,
-}
+_CONTAINERS = {
+    f"{W}sdt", f"{W}sdtContent", f"{W}ins", f"{W}customXml", f"{W}moveTo", f"{W}smartTag",
+    f"{_MC}AlternateContent", f"{_MC}Choice",
+}  # fmt: skip
+_NOTES = ("footnote", "endnote")
+_MAX_PARENTS = 12
 
 
+@guarded("DOCX")
 def extract_docx(path: Path, limits: Limits, on_page: OnPage) -> Extracted:
     """Raises BadDocument E-CORROMPIDO, E-TAMANHO, E-PAGINAS, E-VAZIO."""
-    archive = open_archive(path, limits.max_decompressed_mb)
-    try:
-        document = _open(path)
-        notes = _notes(archive, limits)
-        reader = _Reader(document, notes)
-        reader.body()
-        metadata = _metadata(document)
-    finally:
-        archive.close()
-    check_pages(len(reader.pages), limits)
-    furniture = _furniture(document)
-    pages: list[Page] = []
-    characters = 0
-    for number, blocks in enumerate(reader.pages, start=1):
-        page = page_of(number, [*blocks, *furniture] if number == 1 else blocks)
-        characters += len(page.text)
-        if characters > limits.max_characters:
-            raise BadDocument(
-                "The document has more than %(limit)s characters. Split it into smaller files.",
-                code="E-TAMANHO",
-                limit=limits.max_characters,
-            )
-        pages.append(page)
-        on_page(number, len(reader.pages))
+    package = plain_package(path, limits)
+    document = _open(package)
+    reader = _Reader(document, package)
+    reader.body()
+    pages = assembled(reader.pages, limits, on_page, _furniture(document))
+    metadata = _metadata(document)
     return finished(pages, metadata, metadata.get("title", ""))
 
 
-def _open(path: Path) -> Any:
+def _open(package: io.BytesIO) -> Any:
     import docx
 
-    try:
-        document = docx.Document(str(path))
-        _ = document.element.body
-    except Exception as error:  # python-docx lets errors of zipfile, lxml and its own through
-        raise BadDocument("The file is damaged: it cannot be opened as a DOCX.") from error
+    document = docx.Document(package)
+    if document.element.body is None:
+        raise BadDocument("The file is damaged: it cannot be opened as a %(kind)s.", kind="DOCX")
     return document
 
 
 class _Reader:
     """Walks the body; a new page begins where a break is met."""
 
-    def __init__(self, document: Any, notes: dict[str, str]) -> None:
-        self.document, self.notes = document, notes
-        self.pages: list[list[Block]] = [[]]
+    def __init__(self, document: Any, package: io.BytesIO) -> None:
+        self.document = document
+        self.styles = _Styles(document)
         self.numbering = Numbering(_part(document, "numbering"), document.styles.element)
-        self.pending: list[str] = []
+        self.runs = Runs({kind: _notes(document, package, kind) for kind in _NOTES})
+        self.section_ends = _new_page_sections(document.element.body)
+        self.pages: list[list[Block]] = [[]]
+        self.carried = ""  # text of a paragraph whose end was deleted: the next one goes on
 
     def body(self) -> None:
         self._children(self.document.element.body)
+        if self.carried:
+            self.pages[-1].append(block_of(self.carried))
         self._flush_notes()
 
     def _children(self, parent: Any) -> None:
         for child in parent:
-            if child.tag == f"{_W}p":
+            if child.tag == f"{W}p":
                 self._paragraph(child)
-            elif child.tag == f"{_W}tbl":
-                rows = list(self._rows(child))
-                text = "\n".join(" | ".join(row) for row in rows if any(row))
-                self.pages[-1].append(_table_block(rows, text.replace(_PAGE_BREAK, " ")))
-            elif child.tag in _CONTAINERS:
+            elif child.tag == f"{W}tbl":
+                self._table(child)
+            elif child.tag in _CONTAINERS and not _is_prompt(child):
                 self._children(child)
 
     def _paragraph(self, element: Any) -> None:
-        style = _style(self.document, element)
-        if style.break_before and any(self.pages):
+        style = self.styles.of(element)
+        if style.breaks and any(self.pages):
             self._new_page()
         label = self.numbering.label(element, style.ids)
         boxes: list[Any] = []
-        parts = "".join(self._text(element, boxes)).split(_PAGE_BREAK)
-        for index, part in enumerate(parts):
+        text = self.carried + "".join(self.runs.text(element, boxes))
+        self.carried = ""
+        if element.find(f"{W}pPr/{W}rPr/{W}del") is not None and PAGE_BREAK not in text:
+            self.carried = text.replace(DRAWN_BREAK, " ")
+            text = ""
+        if not self.pages[-1] and text.startswith(DRAWN_BREAK):
+            text = text[1:]  # an explicit break before it has begun the page already
+        for index, part in enumerate(text.replace(DRAWN_BREAK, PAGE_BREAK).split(PAGE_BREAK)):
             if index:
                 self._new_page()
-            text = _plain(part)
-            if text:
-                self.pages[-1].append(_block(label + text if index == 0 else text, style, label))
+            shown = plain(part)
+            if shown:
+                self.pages[-1].append(
+                    block_of(
+                        label + shown if index == 0 else shown,
+                        level=style.level,
+                        centred=style.centred,
+                        bold=style.bold,
+                        label=label,
+                    )
+                )
                 label = "" if index == 0 else label
         for box in boxes:
             self._children(box)
+        if element in self.section_ends:
+            self._new_page()
 
-    def _text(self, element: Any, boxes: list[Any]) -> Iterator[str]:
-        for child in element:
-            tag = child.tag
-            if tag in _SKIPPED or not isinstance(tag, str):
+    def _table(self, table: Any) -> None:
+        boxes: list[Any] = []
+        rows = [row for row in _rows(table, self._cell, boxes) if any(row)]
+        text = "\n".join(" | ".join(row) for row in rows)
+        # Tables of one column only frame a text.
+        single = all(len(row) <= 1 for row in rows)
+        self.pages[-1].append(Block("paragraph" if single else "table", text))
+        for box in boxes:
+            self._children(box)
+
+    def _cell(self, cell: Any, boxes: list[Any]) -> str:
+        """All paragraphs of a cell on one line, those of tables in it included."""
+        parts = []
+        for element in cell.iter(f"{W}p"):
+            if any(up.tag == f"{W}txbxContent" for up in _between(element, cell)):
                 continue
-            if tag == f"{_W}t":
-                yield child.text or ""
-            elif tag == f"{_W}br":
-                yield _PAGE_BREAK if child.get(f"{_W}type") == "page" else "\n"
-            elif tag in _CHARACTERS:
-                yield _CHARACTERS[tag]
-            elif tag in (f"{_W}footnoteReference", f"{_W}endnoteReference"):
-                yield self._note(f"{tag.removeprefix(_W)[:4]}{child.get(f'{_W}id')}")
-            elif tag == f"{_W}txbxContent":
-                boxes.append(child)
-            else:
-                yield from self._text(child, boxes)
-
-    def _note(self, key: str) -> str:
-        text = self.notes.get(key)
-        if not text:
-            return ""
-        self.pending.append(text)
-        return f" [{len(self.pending)}]"
-
-    def _rows(self, table: Any) -> Iterator[list[str]]:
-        for row in table.iter(f"{_W}tr"):
-            if next(row.iterancestors(f"{_W}tbl")) is not table:
-                continue
-            cells = []
-            for cell in row.iter(f"{_W}tc"):
-                if next(cell.iterancestors(f"{_W}tr")) is not row:
-                    continue
-                merge = cell.find(f"{_W}tcPr/{_W}vMerge")
-                hidden = merge is not None and merge.get(f"{_W}val") != "restart"
-                cells.append("" if hidden else self._cell(cell))
-            yield cells
-
-    def _cell(self, cell: Any) -> str:
-        paragraphs = []
-        for element in cell.iter(f"{_W}p"):
-            boxes: list[Any] = []
-            label = self.numbering.label(element, _style(self.document, element).ids)
-            paragraphs.append(label + _plain("".join(self._text(element, boxes))))
-        return " ".join(text for text in paragraphs if text)
+            label = self.numbering.label(element, self.styles.of(element).ids)
+            text = plain("".join(self.runs.text(element, boxes)))
+            parts.append(label + " ".join(text.split()) if text else "")
+        return " ".join(filter(None, parts))
 
     def _new_page(self) -> None:
         self._flush_notes()
         self.pages.append([])
 
     def _flush_notes(self) -> None:
-        for number, text in enumerate(self.pending, start=1):
+        for number, text in enumerate(self.runs.taken_notes(), start=1):
             self.pages[-1].append(Block("paragraph", f"[{number}] {text}"))
-        self.pending = []
+
+
+def _rows(table: Any, read: Any, boxes: list[Any]) -> list[list[str]]:
+    """Texts of the cells; cells that are merged with the one above are empty."""
+    rows = []
+    for row in table.iter(f"{W}tr"):
+        if next(row.iterancestors(f"{W}tbl")) is not table:
+            continue
+        if row.find(f"{W}trPr/{W}del") is not None:
+            continue
+        cells = []
+        for cell in row.iter(f"{W}tc"):
+            if next(cell.iterancestors(f"{W}tr")) is not row:
+                continue
+            properties = cell.find(f"{W}tcPr")
+            if properties is not None and properties.find(f"{W}cellDel") is not None:
+                continue
+            merge = properties.find(f"{W}vMerge") if properties is not None else None
+            goes_on = merge is not None and merge.get(f"{W}val") != "restart"
+            cells.append("" if goes_on else read(cell, boxes))
+        rows.append(cells)
+    return rows
+
+
+def _between(element: Any, top: Any) -> list[Any]:
+    found = []
+    for up in element.iterancestors():
+        if up is top:
+            break
+        found.append(up)
+    return found
+
+
+def _is_prompt(element: Any) -> bool:
+    """A content control that nobody filled in shows a prompt, which is no text of the document."""
+    return element.find(f"{W}sdtPr/{W}showingPlcHdr") is not None
+
+
+def _new_page_sections(body: Any) -> set[Any]:
+    """Paragraphs that end a section after which a new page begins: the next section says how."""
+    sections = list(body.iter(f"{W}sectPr"))
+    ends = set()
+    for section, following in pairwise(sections):
+        kind = following.find(f"{W}type")
+        form = kind.get(f"{W}val", "nextPage") if kind is not None else "nextPage"
+        properties = section.getparent()
+        if form not in {"continuous", "nextColumn"} and properties.tag == f"{W}pPr":
+            ends.add(properties.getparent())
+    return ends
 
 
 class _Style:
-    """What the styles of a paragraph say about it."""
+    """What the styles of a paragraph and its runs say about it."""
 
     def __init__(self) -> None:
         self.ids: list[str] = []
         self.level = 0
-        self.centred = self.bold = self.break_before = False
+        self.centred = self.bold = self.breaks = False
 
 
-def _style(document: Any, element: Any) -> _Style:
-    from docx.text.paragraph import Paragraph
+class _Styles:
+    """Paragraph styles by id; each chain of parents is followed once."""
 
-    style = _Style()
-    paragraph = Paragraph(element, document)
-    base = paragraph.style
-    names: list[str] = []
-    while base is not None and len(names) < 12:
-        names.append(base.name or "")
-        style.ids.append(base.style_id)
-        style.level = style.level or _outline(base.element, base.name or "")
-        base = base.base_style
-    style.level = style.level or _outline(element, "")
-    justified = element.find(f"{_W}pPr/{_W}jc")
-    style.centred = justified is not None and justified.get(f"{_W}val") == "center"
-    style.break_before = element.find(f"{_W}pPr/{_W}pageBreakBefore") is not None
-    runs = [run for run in element.iter(f"{_W}r") if run.find(f"{_W}t") is not None]
-    style.bold = bool(runs) and all(_is_on(run.find(f"{_W}rPr/{_W}b")) for run in runs)
-    return style
+    def __init__(self, document: Any) -> None:
+        from docx.enum.style import WD_STYLE_TYPE
 
+        self.chains: dict[str, tuple[list[str], int, bool, bool]] = {}
+        self.found = {
+            style.style_id: style
+            for style in document.styles
+            if style.type == WD_STYLE_TYPE.PARAGRAPH
+        }
+        default = document.styles.default(WD_STYLE_TYPE.PARAGRAPH)
+        self.default = default.style_id if default is not None else ""
 
-def _outline(element: Any, name: str) -> int:
-    """1 to 9 for a heading style or an outline level, 0 for body text."""
-    words = name.lower().split()
-    if len(words) == 2 and words[0] in {"heading", "título", "titulo"} and words[1].isdigit():
-        return int(words[1])
-    if name.lower() in {"title", "título"}:
-        return 1
-    level = element.find(f"{_W}pPr/{_W}outlineLvl")
-    value = int(level.get(f"{_W}val", "9")) if level is not None else 9
-    return value + 1 if value < 9 else 0
+    def of(self, element: Any) -> _Style:
+        named = element.find(f"{W}pPr/{W}pStyle")
+        name = named.get(f"{W}val", "") if named is not None else self.default
+        if name not in self.chains:
+            self.chains[name] = self._chain(name)
+        style = _Style()
+        style.ids, style.level, style.centred, style.breaks = self.chains[name]
+        style.level = style.level or _outline(element)
+        aligned = element.find(f"{W}pPr/{W}jc")
+        if aligned is not None:
+            style.centred = aligned.get(f"{W}val") == "center"
+        breaks = element.find(f"{W}pPr/{W}pageBreakBefore")
+        if breaks is not None:
+            style.breaks = is_on(breaks)
+        runs = [run for run in element.iter(f"{W}r") if run.find(f"{W}t") is not None]
+        style.bold = bool(runs) and all(is_on(run.find(f"{W}rPr/{W}b")) for run in runs)
+        return style
 
-
-def _is_on(flag: Any) -> bool:
-    return flag is not None and flag.get(f"{_W}val", "1") not in {"0", "false", "off"}
-
-
-def _block(text: str, style: _Style, label: str) -> Block:
-    found = division(text)
-    words = len(text.split())
-    if found:
-        return Block("heading", text, found[0] + 1)
-    if style.level and words <= 40:
-        return Block("heading", text, style.level)
-    loud = (style.centred and (style.bold or shouts(text))) or (style.bold and shouts(text))
-    ends = text.endswith((".", ";", ":", ","))
-    if (
-        loud
-        and words <= 25
-        and not ends
-        and not ARTICLE.match(text)
-        and any(map(str.isalpha, text))
-    ):
-        return Block("heading", text, 8)
-    return Block("list", text) if label else kind_of(text)
+    def _chain(self, name: str) -> tuple[list[str], int, bool, bool]:
+        ids: list[str] = []
+        level, centred, breaks = 0, False, False
+        style = self.found.get(name) or self.found.get(self.default)
+        while style is not None and len(ids) < _MAX_PARENTS:
+            ids.append(style.style_id)
+            level = level or heading_level(style.name or "") or _outline(style.element)
+            aligned = style.element.find(f"{W}pPr/{W}jc")
+            centred = centred or (aligned is not None and aligned.get(f"{W}val") == "center")
+            breaks = breaks or is_on(style.element.find(f"{W}pPr/{W}pageBreakBefore"))
+            style = style.base_style
+        return ids, level, centred, breaks
 
 
-def _table_block(rows: list[list[str]], text: str) -> Block:
-    """Tables of one column only frame a text."""
-    single = all(len(row) <= 1 for row in rows)
-    return Block("paragraph" if single else "table", text)
-
-
-def _plain(text: str) -> str:
-    return "\n".join(filter(None, (" ".join(line.split()) for line in text.split("\n"))))
+def _outline(element: Any) -> int:
+    """1 to 9 for an outline level, 0 for body text."""
+    level = element.find(f"{W}pPr/{W}outlineLvl")
+    value = int(level.get(f"{W}val", "9")) if level is not None else 9
+    return value + 1 if 0 <= value < 9 else 0
 
 
 def _part(document: Any, kind: str) -> Any:
     for relation in document.part.rels.values():
         if relation.reltype.endswith(f"/{kind}") and not relation.is_external:
-            try:
-                return parse_xml(relation.target_part.blob)
-            except BadDocument:
-                return None
+            return parse_xml(relation.target_part.blob)
     return None
 
 
-def _notes(archive: zipfile.ZipFile, limits: Limits) -> dict[str, str]:
-    """Texts of footnotes and endnotes by kind and id; separators have no text."""
-    notes: dict[str, str] = {}
-    for kind in ("footnote", "endnote"):
+def _notes(document: Any, package: io.BytesIO, kind: str) -> Any:
+    """The part with notes of a kind; some programs forget the relation to it."""
+    part = _part(document, f"{kind}s")
+    if part is not None:
+        return part
+    with zipfile.ZipFile(package) as archive:
         try:
-            root = parse_xml(read_member(archive, f"word/{kind}s.xml", limits.max_decompressed_mb))
+            return parse_xml(archive.read(f"word/{kind}s.xml"))
         except KeyError:
-            continue
-        for note in root.iter(f"{_W}{kind}"):
-            words = "".join(part.text or "" for part in note.iter(f"{_W}t")).split()
-            notes[f"{kind[:4]}{note.get(f'{_W}id')}"] = " ".join(words)
-    return notes
+            return None
 
 
 def _furniture(document: Any) -> list[Block]:
+    """Headers and footers of all sections, of first and even pages too."""
     found: dict[str, None] = {}
-    for section in document.sections:
-        for part in (section.header, section.footer, section.first_page_header):
-            for element in part._element.iter(f"{_W}p"):
-                text = _plain("".join(piece.text or "" for piece in element.iter(f"{_W}t")))
-                if text:
-                    found[text] = None
+    for kind in ("header", "footer"):
+        for relation in document.part.rels.values():
+            if relation.reltype.endswith(f"/{kind}") and not relation.is_external:
+                for element in parse_xml(relation.target_part.blob).iter(f"{W}p"):
+                    text = plain("".join(Runs({}).text(element, [])))
+                    if text:
+                        found[text] = None
     return [Block("furniture", text) for text in found]
 
 

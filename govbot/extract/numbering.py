@@ -16,6 +16,7 @@ class Numbering:
         self.levels: dict[str, dict[int, Any]] = {}
         self.abstract: dict[str, str] = {}
         self.counts: dict[str, list[int]] = {}
+        self.restarts: dict[str, dict[int, int]] = {}
         self.by_style = {
             style.get(f"{_W}styleId"): properties
             for style in styles.iter(f"{_W}style")
@@ -31,6 +32,25 @@ class Numbering:
             reference = number.find(f"{_W}abstractNumId")
             if reference is not None:
                 self.abstract[number.get(f"{_W}numId", "")] = reference.get(f"{_W}val", "")
+            self.restarts[number.get(f"{_W}numId", "")] = {
+                int(level.get(f"{_W}ilvl", "0")): int(_value(start, "1"))
+                for level in number.iter(f"{_W}lvlOverride")
+                if (start := level.find(f"{_W}startOverride")) is not None
+            }
+        self._link(numbering, styles)
+
+    def _link(self, numbering: Any, styles: Any) -> None:
+        """Lists that only name a list style have the levels of that style's list."""
+        lists = {
+            style.get(f"{_W}styleId"): _value(number, "")
+            for style in styles.iter(f"{_W}style")
+            if (number := style.find(f"{_W}pPr/{_W}numPr/{_W}numId")) is not None
+        }
+        for abstract in numbering.iter(f"{_W}abstractNum"):
+            name = _value(abstract.find(f"{_W}numStyleLink"), "")
+            linked = self.abstract.get(lists.get(name, ""), "")
+            if linked in self.levels and not self.levels[abstract.get(f"{_W}abstractNumId", "")]:
+                self.levels[abstract.get(f"{_W}abstractNumId", "")] = self.levels[linked]
 
     def label(self, paragraph: Any, style_ids: list[str]) -> str:
         """The number or bullet before a paragraph, with a space; empty when it has none."""
@@ -47,7 +67,11 @@ class Numbering:
         if number == "0" or depth not in levels:
             return ""
         counts = self.counts.setdefault(abstract, [0] * 9)
-        counts[depth] = counts[depth] + 1 if counts[depth] else _start(levels[depth])
+        restart = self.restarts.get(number, {}).pop(depth, None)
+        if restart is not None:  # the first paragraph of a list that begins anew
+            counts[depth] = restart
+        else:
+            counts[depth] = counts[depth] + 1 if counts[depth] else _start(levels[depth])
         for deeper in range(depth + 1, 9):
             counts[deeper] = 0
         return _shown(levels, counts, depth)
@@ -64,19 +88,20 @@ def _shown(levels: dict[int, Any], counts: list[int], depth: int) -> str:
         if level in levels and f"%{level + 1}" in text:
             form = _value(levels[level].find(f"{_W}numFmt"), "decimal")
             count = counts[level] or _start(levels[level])
-            text = text.replace(f"%{level + 1}", _formatted(count, form))
+            text = text.replace(f"%{level + 1}", formatted(count, form))
     return f"{text.strip()} " if text.strip() else ""
 
 
-def _formatted(count: int, form: str) -> str:
+def formatted(count: int, form: str) -> str:
+    """A number in one of Word's forms: "upperRoman", "lowerLetter", "ordinal", ..."""
     if form in ("upperRoman", "lowerRoman"):
-        roman, left = "", max(count, 0)
+        roman, left = "", max(count, 0) % 10_000
         for value, letters in _ROMAN:
             roman += letters * (left // value)
             left %= value
         return roman.upper() if form == "upperRoman" else roman
     if form in ("upperLetter", "lowerLetter"):
-        letter = chr(ord("a") + (count - 1) % 26) * ((count - 1) // 26 + 1)
+        letter = chr(ord("a") + (count - 1) % 26) * min((count - 1) // 26 + 1, 9)
         return letter.upper() if form == "upperLetter" else letter
     if form in ("ordinal", "decimalZero"):
         return f"{count}º" if form == "ordinal" else f"{count:02d}"

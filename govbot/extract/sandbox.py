@@ -51,13 +51,14 @@ async def extract(
     `known` are not recognised again; `on_recognised` is called for each one that is, as soon as it
     is done. The child is killed when this call is cancelled, and at `limits.timeout_s` seconds;
     each page that it recognises adds `limits.ocr_page_timeout_s` to them. Raises BadDocument with
-    code E-SENHA, E-CORROMPIDO, E-TEMPO, E-MEMORIA, E-PAGINAS, E-TAMANHO, E-VAZIO, E-DIGITALIZADO
-    or E-FORMATO.
+    code E-SENHA, E-CORROMPIDO, E-TEMPO, E-MEMORIA, E-PAGINAS, E-TAMANHO, E-VAZIO, E-DIGITALIZADO,
+    E-CONVERSOR or E-FORMATO.
     """
     target = EXTRACTORS.get(mime)
     if target is None:
         raise BadDocument(
-            "This kind of file is not supported. Send PDF, DOCX, ODT, TXT, MD or HTML.",
+            "This kind of file is not supported. Send PDF, DOCX, ODT, RTF, DOC, PPTX, XLSX, ODS, CSV, "
+            "HTML, EML, TXT or MD.",
             code="E-FORMATO",
         )
     process = await _start(target, path, limits)

@@ -8,25 +8,24 @@ from pathlib import Path
 
 from govbot.errors import BadDocument
 from govbot.extract import Block, Extracted, Limits, OnPage, Page, page_of
+from govbot.extract.charset import decode
 from govbot.extract.legible import is_legible
 from govbot.extract.norms import division, starts_unit
 from govbot.extract.paragraphs import joined
 from govbot.extract.titles import title_of
 
-_BOMS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
-_PORTUGUESE = re.compile(r"[ãõçáéíóúâêôàÃÕÇÁÉÍÓÚÂÊÔÀº°ª§–—“”‘’]")
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f]")
 
 
 def extract_text(path: Path, limits: Limits, on_page: OnPage) -> Extracted:
     """Plain text; form feeds part pages. Raises BadDocument E-VAZIO, E-TAMANHO, E-CORROMPIDO."""
     text, charset = read_text(path, limits)
-    wrapped = _is_wrapped(text.splitlines())
+    wrapped = is_wrapped(text.split("\n"))
     parts = text.split("\f")
     check_pages(len(parts), limits)
     pages = []
     for number, part in enumerate(parts, start=1):
-        pages.append(page_of(number, _blocks(part.split("\n"), wrapped)))
+        pages.append(page_of(number, blocks_of(part.split("\n"), wrapped=wrapped)))
         on_page(number, len(parts))
     return finished(pages, {"charset": charset})
 
@@ -35,36 +34,9 @@ def read_text(path: Path, limits: Limits) -> tuple[str, str]:
     """The text of a file and its character set; newlines made plain, control characters gone."""
     data = path.read_bytes()
     text, charset = decode(data)
-    if len(text) > limits.max_characters:
-        raise BadDocument(
-            "The document has more than %(limit)s characters. Split it into smaller files.",
-            code="E-TAMANHO",
-            limit=limits.max_characters,
-        )
+    check_characters(len(text), limits)
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\u00a0", " ")
     return _CONTROLS.sub("", text), charset
-
-
-def decode(data: bytes) -> tuple[str, str]:
-    """Byte order mark, UTF-8, what charset-normalizer finds, and at last Windows-1252."""
-    for bom, charset in _BOMS.items():
-        if data.startswith(bom):
-            return data.decode(charset, errors="replace"), charset.removesuffix("-sig")
-    try:
-        return data.decode("utf-8"), "utf-8"
-    except UnicodeDecodeError:
-        pass
-    legacy = data.decode("cp1252", errors="replace")
-    # Short Portuguese texts are often taken for Central European or Cyrillic: believe 1252 first
-    # when it gives letters that Portuguese uses.
-    strange = [char for char in legacy if char > "\x7f"]
-    if len(_PORTUGUESE.findall(legacy)) >= 0.9 * len(strange):
-        return legacy, "cp1252"
-    from charset_normalizer import from_bytes
-
-    best = from_bytes(data[:200_000]).best()
-    charset = best.encoding if best else "latin-1"
-    return data.decode(charset, errors="replace"), charset
 
 
 def finished(pages: Sequence[Page], metadata: dict[str, str], title: str = "") -> Extracted:
@@ -88,13 +60,43 @@ def check_pages(count: int, limits: Limits) -> None:
         )
 
 
+def check_characters(count: int, limits: Limits) -> None:
+    """Raises BadDocument E-TAMANHO beyond the limit."""
+    if count > limits.max_characters:
+        raise BadDocument(
+            "The document has more than %(limit)s characters. Split it into smaller files.",
+            code="E-TAMANHO",
+            limit=limits.max_characters,
+        )
+
+
+def assembled(
+    pages: Sequence[Sequence[Block]],
+    limits: Limits,
+    on_page: OnPage,
+    furniture: Sequence[Block] = (),
+    labels: Sequence[str] = (),
+) -> list[Page]:
+    """Numbered pages, within the limits; `furniture` of the whole document goes to the first."""
+    check_pages(len(pages), limits)
+    made: list[Page] = []
+    characters = 0
+    for number, blocks in enumerate(pages, start=1):
+        label = labels[number - 1] if labels else ""
+        made.append(page_of(number, [*blocks, *furniture] if number == 1 else blocks, label))
+        characters += len(made[-1].text)
+        check_characters(characters, limits)
+        on_page(number, len(pages))
+    return made
+
+
 def kind_of(text: str) -> Block:
     """A paragraph, or a heading where the words say that it begins a division of a norm."""
     found = division(text)
     return Block("heading", text, found[0] + 1) if found else Block("paragraph", text)
 
 
-def _is_wrapped(lines: Sequence[str]) -> bool:
+def is_wrapped(lines: Sequence[str]) -> bool:
     """Whether lines were broken by hand at about the same width."""
     lengths = sorted(len(line.rstrip()) for line in lines if line.strip())
     if len(lengths) < 8 or lengths[-1] > 140:
@@ -103,7 +105,8 @@ def _is_wrapped(lines: Sequence[str]) -> bool:
     return len(full) > 0.4 * len(lengths)
 
 
-def _blocks(lines: Sequence[str], wrapped: bool) -> list[Block]:
+def blocks_of(lines: Sequence[str], *, wrapped: bool) -> list[Block]:
+    """Paragraphs of text lines; hand-wrapped lines are joined to the paragraphs they were."""
     if not wrapped:
         return [kind_of(" ".join(line.split())) for line in lines if line.strip()]
     blocks: list[Block] = []

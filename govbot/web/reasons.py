@@ -10,7 +10,11 @@ from govbot.web.visit import Visit
 _REASONS: Final = {
     "E-FORMATO": (
         _("This kind of file cannot be read."),
-        _("Save it as PDF, DOCX, ODT, TXT, MD or HTML and send it again."),
+        _("Save it as PDF, DOCX, ODT, PPTX, XLSX, ODS, CSV, HTML or TXT and send it again."),
+    ),
+    "E-CONVERSOR": (
+        _("Reading .doc files needs a program that is missing on the server."),
+        _("Save the document as DOCX and send it, or ask your support team to install antiword."),
     ),
     "E-SENHA": (
         _("The file is protected by a password."),

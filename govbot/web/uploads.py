@@ -28,7 +28,10 @@ from govbot.web.visit import CurrentVisit, Visit
 BLOCK = 1 << 20
 FORM_BYTES = 1_000_000  # room for the other fields and the names of the files
 MAX_FILES = 200
-KINDS = ".pdf,.docx,.odt,.txt,.md,.markdown,.html,.htm"
+KINDS = (
+    ".pdf,.docx,.docm,.odt,.rtf,.doc,.pptx,.pptm,.ppsx,.xlsx,.xlsm,.ods,.csv,.tsv,"
+    ".html,.htm,.xhtml,.eml,.txt,.md,.markdown"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,7 +66,6 @@ def test_an_opendocument_text_is_known_by_its_mimetype(tmp_path: Path) -> None:
         OLE,
         b"\x89PNG\r\n\x1a\n" + b"\0" * 20,
         b"\xff\xd8\xff\xe0" + b"\0" * 20,
-        b"{\\rtf1 texto}",
         b"\x7fELF" + b"\0" * 200,
         b'<?xml version="1.0"?><nota/>',
     ],

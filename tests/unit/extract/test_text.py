@@ -111,9 +111,16 @@ def test_html_opens_no_external_entities(tmp_path: Path) -> None:
     assert "segredo" not in made(tmp_path, "a.html", source).pages[0].text
 
 
-def test_deep_html_is_cut_and_not_followed_for_ever(tmp_path: Path) -> None:
+def test_tags_without_an_end_lose_nothing_up_to_a_depth(tmp_path: Path) -> None:
+    source = "<html><body><p>começo</p>" + "<div>" * 1500 + "fundo" + "</div>" * 1500 + "<p>fim"
+    assert made(tmp_path, "a.html", source).pages[0].text == "começo\nfundo\nfim"
+
+
+def test_html_that_nests_beyond_measure_is_refused_and_not_cut(tmp_path: Path) -> None:
     source = "<html><body><p>começo</p>" + "<div>" * 20_000 + "fundo"
-    assert made(tmp_path, "a.html", source).pages[0].text.startswith("começo")
+    with pytest.raises(BadDocument) as error:
+        made(tmp_path, "a.html", source)
+    assert error.value.error_code == "E-CORROMPIDO"
 
 
 @pytest.mark.parametrize(("name", "content"), [("a.html", "<html></html>"), ("a.md", "<!-- -->")])
