@@ -57,8 +57,8 @@ async def extract(
     target = EXTRACTORS.get(mime)
     if target is None:
         raise BadDocument(
-            "This kind of file is not supported. Send PDF, DOCX, ODT, RTF, DOC, PPTX, XLSX, ODS, CSV, "
-            "HTML, EML, TXT or MD.",
+            "This kind of file is not supported. Send PDF, DOCX, ODT, RTF, DOC, PPTX, XLSX, ODS, "
+            "CSV, HTML, EML, TXT or MD.",
             code="E-FORMATO",
         )
     process = await _start(target, path, limits)
