@@ -47,6 +47,12 @@ class HashEmbedder:
         self.embedded += len(texts)
         return [self._vector(text) for text in texts]
 
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        return [len(text.split()) for text in texts]
+
+    def passage_tokens(self) -> int:
+        return self.max_tokens
+
     async def aclose(self) -> None:
         pass
 

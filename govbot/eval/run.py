@@ -110,5 +110,11 @@ class _Alone:
     async def embed_passages(self, texts: Sequence[str]) -> list[list[float]]:
         return await self._embedder.embed_passages(texts)
 
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        return self._embedder.count_tokens(texts)
+
+    def passage_tokens(self) -> int:
+        return self._embedder.passage_tokens()
+
     async def aclose(self) -> None:
         await self._embedder.aclose()

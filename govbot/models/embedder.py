@@ -21,6 +21,7 @@ from govbot.config import Settings
 from govbot.errors import Unavailable
 from govbot.models.encoder import Encoder, open_encoder
 from govbot.models.files import ModelFiles, find_model
+from govbot.models.tokens import TokenCounter
 
 __all__ = ["Embedder", "ThreadedEmbedder", "open_embedder"]
 
@@ -52,6 +53,14 @@ class Embedder(Protocol):
 
     async def embed_passages(self, texts: Sequence[str]) -> list[Vector]: ...
 
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each text alone, from any thread; raises Unavailable."""
+        ...
+
+    def passage_tokens(self) -> int:
+        """Tokens of a passage's text that are seen; raises Unavailable."""
+        ...
+
     async def aclose(self) -> None: ...
 
 
@@ -78,6 +87,7 @@ class ThreadedEmbedder:
         self.max_tokens = files.max_tokens
         self.weight = files.weight
         self._load = load
+        self._tokens = TokenCounter(files)
         self._batch_size = batch_size
         self._encoder: Encoder | None = None
         self._loading = threading.Lock()
@@ -110,6 +120,20 @@ class ThreadedEmbedder:
                     future.exception()  # of a batch after the one that failed: seen, not reported
                 future.cancel()
         return vectors
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each text, without special marks; needs the tokenizer alone, not the weights.
+
+        Raises Unavailable when it cannot be read.
+        """
+        return self._tokens.count(texts)
+
+    def passage_tokens(self) -> int:
+        """How many tokens of a passage's text the model sees: its window less marks and prefix.
+
+        Raises Unavailable when the tokenizer cannot be read.
+        """
+        return self._tokens.room()
 
     async def aclose(self) -> None:
         """Ends the threads after the batch under way; what still waits fails with Unavailable.

@@ -128,6 +128,12 @@ class _Random:
     async def embed_passages(self, texts: Sequence[str]) -> list[list[float]]:
         return [_vector(self._random) for _ in texts]
 
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        return [len(text.split()) for text in texts]
+
+    def passage_tokens(self) -> int:
+        return self.max_tokens
+
     async def aclose(self) -> None:
         pass
 
