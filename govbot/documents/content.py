@@ -92,13 +92,16 @@ async def replace_chunks(
     await lock_collection(conn, version.collection_key)
     if not await _wanted(conn, version):
         return False
+    served_title = await _served_title(conn, version, title)
+    if served_title is None:
+        return False
     if vectors is not None:
         await _require_active(conn, vectors.model_id)
     await _replace_pages(conn, version, reading.pages)
     await conn.execute("SELECT govbot_unindex_document(%(key)s)", {"key": version.document_key})
     ids: list[int] = []
     for start in range(0, len(chunks), BATCH):
-        ids += await _insert_chunks(conn, version, title, chunks[start : start + BATCH])
+        ids += await _insert_chunks(conn, version, served_title, chunks[start : start + BATCH])
     if vectors is not None:
         await insert_vectors(
             conn,
@@ -198,6 +201,21 @@ async def _wanted(conn: Connection, version: Version) -> bool:
         {"id": version.document_id, "number": version.number, "version_id": version.id},
     )
     return await cursor.fetchone() is not None
+
+
+async def _served_title(conn: Connection, version: Version, title: str) -> str | None:
+    """The title that is searched: a person's, else the one that was read. None for a version that
+    nobody approved: it must not be found."""
+    cursor = await conn.execute(
+        """
+        SELECT CASE WHEN 'title' = ANY (d.edited) THEN d.title ELSE %(title)s END AS title
+        FROM document_versions v JOIN documents d ON d.id = v.document_id
+        WHERE v.id = %(id)s AND v.review = 'approved'
+        """,
+        {"id": version.id, "title": title},
+    )
+    row = await cursor.fetchone()
+    return str(row["title"]) if row else None
 
 
 async def _require_active(conn: Connection, model_id: int) -> None:
@@ -308,7 +326,7 @@ async def _finish(
         """
         UPDATE documents d SET title = %(title)s
         WHERE d.id = %(id)s AND NOT 'title' = ANY (d.edited)
-          AND (%(served)s OR d.title = '')
+          AND (%(served)s OR d.status IN ('draft', 'in_review'))
         """,
         {"id": version.document_id, "title": title, "served": served},
     )
