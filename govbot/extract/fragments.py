@@ -17,6 +17,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, NamedTuple
 
+from govbot.extract.rulings import Ruling, rulings_of
+from govbot.extract.tables import Cell, Grid, grids_of
+
 # Where a word was divided: PDFium gives U+0002 or U+FFFE, fonts U+00AD.
 SOFT_HYPHEN = "\u00ad"
 _FORCE_BOLD = 1 << 18
@@ -44,7 +47,10 @@ _PLAIN = _plain()
 
 @dataclass(frozen=True, slots=True)
 class Fragment:
-    """Text on one baseline; points from the top left corner of the page as it is shown."""
+    """Text on one baseline; points from the top left corner of the page as it is shown.
+
+    `cell` is the place in a table with borders; its empty cells are fragments without text.
+    """
 
     text: str
     x0: float
@@ -54,6 +60,7 @@ class Fragment:
     size: float
     bold: bool
     upright: bool = True
+    cell: Cell | None = None
 
 
 class _Box(NamedTuple):
@@ -93,6 +100,8 @@ class _Reader:
         self.name = ctypes.create_string_buffer(128)
         self.flags = ctypes.c_int()
         self.text = self._text()
+        self.grids = grids_of([self._ruling(r) for r in rulings_of(page)]) if self.text else []
+        self.walls = [wall for grid in self.grids for wall in grid.walls()]
         self.found: list[Fragment] = []
 
     def read(self) -> list[Fragment]:
@@ -103,7 +112,15 @@ class _Reader:
             end = match.end() - (len(raw) - len(raw.rstrip()))
             if start < end:  # something but spaces
                 self._segment(start, end, special)
-        return self.found
+        return [*self.found, *_empty_cells(self.grids, self.found)]
+
+    def _ruling(self, ruling: Ruling) -> Ruling:
+        """As it is shown."""
+        ends = ((ruling.at, ruling.start), (ruling.at, ruling.end))
+        (x0, y0), (x1, y1) = (self._shown(*(e if ruling.vertical else e[::-1])) for e in ends)
+        if abs(x1 - x0) < abs(y1 - y0):
+            return Ruling(True, x0, min(y0, y1), max(y0, y1))
+        return Ruling(False, y0, min(x0, x1), max(x0, x1))
 
     def _text(self) -> str:
         """One character per index of PDFium."""
@@ -128,11 +145,15 @@ class _Reader:
         last = self._glyph(end - 1) if len(boxes) > 1 else first
         size = max(first.size, last.size)
         spaced = "  " in self.text[start:end]
-        if last.upright and not spaced and _is_even(boxes, end - start, size):
+        walled = bool(self.walls) and _is_walled(boxes, first.base - size / 3, self.walls)
+        if walled and self._overprints(start, end):
+            self._add(start, end, boxes, special, celled=False)
+            return
+        if last.upright and not (spaced or walled) and _is_even(boxes, end - start, size):
             self._add(start, end, boxes, special)
             return
         visible = [i for i in range(start, end) if not self.text[i].isspace()]
-        if len(visible) == len(boxes) and last.upright and not _is_tall(boxes, size):
+        if len(visible) == len(boxes) and last.upright and not (walled or _is_tall(boxes, size)):
             self._by_box(visible, boxes, size, special)
         else:
             self._by_glyph(start, end)
@@ -201,7 +222,10 @@ class _Reader:
             if self.text[index].isspace():
                 continue
             glyph = self._glyph(index)
-            if last is not None and _breaks(last, right, glyph, self._right(index)):
+            if last is not None and (
+                _breaks(last, right, glyph, self._right(index))
+                or (self.walls and self._is_parted(last, glyph, slack=1.0))
+            ):
                 self._add_run(begin, index, lefts, rights)
                 begin, rights, lefts = index, [], []
             last, right = glyph, self._right(index)
@@ -210,11 +234,32 @@ class _Reader:
         if last is not None:
             self._add_run(begin, end, lefts, rights)
 
+    def _overprints(self, start: int, end: int) -> bool:
+        """Whether a border runs through a word: a stamp or a footer printed over the table."""
+        last: _Glyph | None = None
+        for index in range(start, end):
+            if self.text[index].isspace():
+                last = None
+                continue
+            glyph = self._glyph(index)
+            near = last is not None and glyph.x - last.x < 1.2 * glyph.size
+            if near and last is not None and self._is_parted(last, glyph, slack=-0.3):
+                return True
+            last = glyph
+        return False
+
+    def _is_parted(self, last: _Glyph, glyph: _Glyph, slack: float) -> bool:
+        """Whether a border of a table stands between two glyphs."""
+        y = glyph.base - glyph.size / 3
+        return any(last.x < x <= glyph.x + slack and y0 < y < y1 for x, y0, y1 in self.walls)
+
     def _add_run(self, start: int, end: int, lefts: list[float], rights: list[float]) -> None:
         box = _Box(min(lefts), max(rights), 0.0, 0.0)
         self._add(start, end, [box], special=True)
 
-    def _add(self, start: int, end: int, boxes: Sequence[_Box], special: bool) -> None:
+    def _add(
+        self, start: int, end: int, boxes: Sequence[_Box], special: bool, *, celled: bool = True
+    ) -> None:
         raw = self.text[start:end]
         if special:
             raw = unicodedata.normalize("NFC", raw.translate(_PLAIN))
@@ -226,18 +271,25 @@ class _Reader:
         glyphs = [self._glyph(index) for index in places]
         size = max(glyph.size for glyph in glyphs)
         base = sorted(glyph.base for glyph in glyphs)[len(glyphs) // 2]
+        x0, x1 = min(box.x0 for box in boxes), max(box.x1 for box in boxes)
         self.found.append(
             Fragment(
                 text,
-                min(boxes, key=lambda box: box.x0).x0,
-                max(boxes, key=lambda box: box.x1).x1,
+                x0,
+                x1,
                 base - 0.8 * size,
                 base + 0.2 * size,
                 size,
                 self._is_bold(start) and (end - start == 1 or self._is_bold(end - 1)),
                 glyphs[0].upright,
+                self._cell((x0 + x1) / 2, base - size / 3)
+                if celled and glyphs[0].upright
+                else None,
             )
         )
+
+    def _cell(self, x: float, y: float) -> Cell | None:
+        return next((cell for grid in self.grids if (cell := grid.cell_at(x, y))), None)
 
     def _is_bold(self, index: int) -> bool:
         flags, buffer = self.flags, self.name
@@ -246,6 +298,27 @@ class _Reader:
             return True
         name = buffer.value.lower()
         return any(word in name for word in _BOLD_NAMES)
+
+
+def _empty_cells(grids: Sequence[Grid], found: Sequence[Fragment]) -> list[Fragment]:
+    """Fragments without text for the empty cells of tables that hold text."""
+    filled = {fragment.cell for fragment in found if fragment.cell is not None}
+    used = {cell.table for cell in filled}
+    empty = [
+        cell
+        for grid in grids
+        for cell in {cell for row in grid.cells for cell in row}
+        if cell.table in used and cell not in filled and not grid.is_space(cell)
+    ]
+    return [Fragment("", 0.0, 0.0, 0.0, 0.0, 1.0, False, True, cell) for cell in empty]
+
+
+def _is_walled(
+    boxes: Sequence[_Box], y: float, walls: Sequence[tuple[float, float, float]]
+) -> bool:
+    """Whether a border of a table stands within the line."""
+    x0, x1 = boxes[0].x0, boxes[-1].x1
+    return any(x0 + 2.0 < x < x1 - 2.0 and top < y < bottom for x, top, bottom in walls)
 
 
 def _is_even(boxes: Sequence[_Box], characters: int, size: float) -> bool:

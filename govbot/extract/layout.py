@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from govbot.extract.fragments import Fragment
+from govbot.extract.norms import starts_unit
+from govbot.extract.tables import Cell, rows_of
+
+CELL_MARK = " | "
 
 _CELL_GAP = 1.5  # ems between two fragments of a row that may be two cells
 _MIN_COLUMN_ROWS = 5
+_LONG_CELL = 1500  # characters
+_TABLE = "\x00"  # stands for a table among the fragments of a page
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +33,7 @@ class Line:
     left: float
     right: float
     cells: tuple[str, ...] = ()
+    table: int | None = None  # number of a table with borders on its page
 
     @property
     def centred(self) -> bool:
@@ -37,10 +44,91 @@ class Line:
 
 def lines_of(fragments: Sequence[Fragment]) -> list[Line]:
     """The lines of a page in the order in which a person reads them; rotated text comes last."""
-    upright = [fragment for fragment in fragments if fragment.upright]
+    tables = _tables(fragments)
+    inside = {id(fragment) for table in tables for fragment in table.fragments}
+    upright = [f for f in fragments if f.upright and f.text and id(f) not in inside]
     turned = [fragment for fragment in fragments if not fragment.upright]
-    lines = [line for region in _regions(upright, depth=0) for line in _lines(region)]
+    stands = [Fragment(_TABLE, *table.box, 10.0, bold=False) for table in tables]
+    lines: list[Line] = []
+    for region in _regions([*upright, *stands], depth=0):
+        lines.extend(_with_tables(region, tables))
     lines.extend(_line([fragment], fragment.x0, fragment.x1) for fragment in turned)
+    return lines
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """A table with borders while the page around it is being put in order."""
+
+    fragments: list[Fragment]
+    box: tuple[float, float, float, float]  # x0, x1, top, bottom
+
+
+def _tables(fragments: Sequence[Fragment]) -> list[_Table]:
+    groups: dict[int, list[Fragment]] = {}
+    for fragment in fragments:
+        if fragment.cell is not None:
+            groups.setdefault(fragment.cell.table, []).append(fragment)
+    return [_Table(group, _box(group)) for group in groups.values() if _is_table(group)]
+
+
+def _box(group: Sequence[Fragment]) -> tuple[float, float, float, float]:
+    shown = [f for f in group if f.text]
+    return (
+        min(f.x0 for f in shown),
+        max(f.x1 for f in shown),
+        min(f.top for f in shown),
+        max(f.bottom for f in shown),
+    )
+
+
+def _is_table(group: Sequence[Fragment]) -> bool:
+    """Whether cells hold short texts; borders with whole sections in them only arrange a page."""
+    long: dict[Cell, int] = {}
+    for fragment in group:
+        if fragment.cell is not None and fragment.text:
+            long[fragment.cell] = long.get(fragment.cell, 0) + len(fragment.text)
+    rows = {row for cell in long for row in range(cell.row, cell.row + 1)}
+    return len(rows) > 1 and len(long) > 2 and max(long.values()) <= _LONG_CELL
+
+
+def _with_tables(region: list[Fragment], tables: Sequence[_Table]) -> list[Line]:
+    """The lines of a region, with the rows of its tables at their place."""
+    boxes = {table.box: table for table in tables}
+    stands = [f for f in region if f.text == _TABLE]
+    if not stands:
+        return _lines(region)
+    left, right = min(f.x0 for f in region), max(f.x1 for f in region)
+    rest = [f for f in region if f.text != _TABLE]
+    lines: list[Line] = []
+    for stand in sorted(stands, key=lambda f: f.top):
+        above = [f for f in rest if f.bottom < (stand.top + stand.bottom) / 2]
+        rest = [f for f in rest if f.bottom >= (stand.top + stand.bottom) / 2]
+        lines.extend(_lines(above, left, right))
+        table = boxes[stand.x0, stand.x1, stand.top, stand.bottom]
+        lines.extend(_table_rows(table.fragments, left, right))
+    return lines + _lines(rest, left, right)
+
+
+def _table_rows(group: Sequence[Fragment], left: float, right: float) -> list[Line]:
+    """One line for each row; the lines of a cell are kept apart by newlines within `cells`."""
+    contents: dict[Cell, list[Fragment]] = {}
+    for fragment in group:
+        if fragment.cell is not None:
+            contents.setdefault(fragment.cell, []).append(fragment)
+    texts = {
+        cell: "\n".join(
+            _line(row, left, right).text for row in _rows([f for f in inside if f.text])
+        )
+        for cell, inside in contents.items()
+    }
+    lines = []
+    for number, cells in rows_of(texts):
+        inside = [f for f in group if f.text and f.cell is not None and f.cell.row == number]
+        line = _line(sorted(inside, key=lambda f: f.x0), left, right)
+        text = CELL_MARK.join(cell.replace("\n", " ") for cell in cells)
+        table = inside[0].cell.table if inside[0].cell else 0
+        lines.append(replace(line, text=text, cells=cells, table=table))
     return lines
 
 
@@ -146,15 +234,23 @@ def _is_prose(fragments: list[Fragment], gutter: float, left: float, right: floa
     return True
 
 
-def _lines(fragments: list[Fragment]) -> list[Line]:
+def _lines(
+    fragments: list[Fragment], left: float | None = None, right: float | None = None
+) -> list[Line]:
     """Rows of a region, top to bottom; rows whose gaps stand over one another are table rows."""
     rows = _rows(fragments)
-    left, right = min(f.x0 for f in fragments), max(f.x1 for f in fragments)
+    left = min((f.x0 for f in fragments), default=0.0) if left is None else left
+    right = max((f.x1 for f in fragments), default=0.0) if right is None else right
     gaps = [_gaps(row) for row in rows]
     lines = []
     for index, row in enumerate(rows):
         near = gaps[max(0, index - 2) : index] + gaps[index + 1 : index + 3]
         shared = [gap for gap in gaps[index] if any(_aligned(gap, other) for other in near)]
+        if len(shared) == 1 and starts_unit(row[0].text + " A") and row[0].x1 <= shared[0][0]:
+            shared = []  # the number of an item that hangs in the margin
+        widths = [end - start for start, end in gaps[index]]
+        if len(widths) >= 2 and max(widths) - min(widths) < 1.5:
+            shared = []  # a justified line: only there all gaps are of one width
         lines.append(_line(row, left, right, shared))
     return lines
 
@@ -201,7 +297,7 @@ def _line(
             cells[-1] += fragment.text if touching else " " + fragment.text
     weight = max(row, key=lambda f: len(f.text))
     return Line(
-        text=" | ".join(cells),
+        text=CELL_MARK.join(cells),
         x0=row[0].x0,
         x1=max(f.x1 for f in row),
         top=min(f.top for f in row),

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 import statistics
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from govbot.extract import Block
 from govbot.extract.fragments import SOFT_HYPHEN
-from govbot.extract.layout import Line
+from govbot.extract.layout import CELL_MARK, Line
 from govbot.extract.norms import (
     ALINEA,
     ARTICLE,
@@ -22,6 +22,7 @@ from govbot.extract.norms import (
     shouts,
     starts_unit,
 )
+from govbot.extract.tables import header_of
 
 _WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
 _TERMINAL = (".", ":", ";", "!", "?", ".”", '."', ".)", ";”", ")", "”", '"')
@@ -34,14 +35,18 @@ _ENCLITICS = re.compile(r"(?:se|lhes?|l[oa]s?|[oa]s?|n[oa]s?|me|te|nos|vos)(?![^
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """What is usual in a document: body size, line pitch in ems, and the words it uses."""
+    """What is usual in a document: body size, line pitch in ems, and the words it uses.
+
+    `headers` are the header rows of tables that go on over a page, by the row with which they do.
+    """
 
     size: float
     pitch: float
     words: frozenset[str]
+    headers: Mapping[Line, tuple[Line, ...]] = field(default_factory=dict)
 
 
-def style_of(pages: Iterable[Sequence[Line]]) -> Style:
+def style_of(pages: Sequence[Sequence[Line]]) -> Style:
     """The style of a document from its lines without furniture."""
     sizes: Counter[float] = Counter()
     pitches: list[float] = []
@@ -59,7 +64,33 @@ def style_of(pages: Iterable[Sequence[Line]]) -> Style:
                 pitches.append(step)
     size = max(sizes, key=lambda value: sizes[value]) if sizes else 10.0
     pitch = statistics.median_low(pitches) if pitches else 1.2
-    return Style(size, pitch, frozenset(words))
+    return Style(size, pitch, frozenset(words), _headers(pages))
+
+
+def _headers(pages: Sequence[Sequence[Line]]) -> dict[Line, tuple[Line, ...]]:
+    """Header rows for tables that begin a page because they began on the page before."""
+    found: dict[Line, tuple[Line, ...]] = {}
+    header: tuple[Line, ...] = ()
+    for before, lines in pairwise(pages):
+        ending = _table_at_end(before)
+        if not ending or ending[0] not in found:
+            count = header_of([row.cells for row in ending])
+            header = tuple(ending[:count])
+        first = lines[0] if lines else None
+        if first is None or not ending or not header or first.table is None:
+            continue
+        same = len(first.cells) == len(ending[-1].cells) == len(header[-1].cells)
+        if same and first.cells != header[0].cells:
+            found[first] = header
+    return found
+
+
+def _table_at_end(lines: Sequence[Line]) -> list[Line]:
+    """The rows of the table with borders that ends a page, if one does."""
+    if not lines or lines[-1].table is None:
+        return []
+    number = lines[-1].table
+    return [line for line in lines if line.table == number]
 
 
 def _whole_words(text: str, after_break: bool) -> list[str]:
@@ -149,6 +180,8 @@ def _starts_block(group: list[Line], line: Line, style: Style) -> bool:
     last = group[-1]
     if bool(last.cells) != bool(line.cells) or line.left != last.left:
         return True
+    if last.table is not None or line.table is not None:
+        return last.table != line.table
     if line.cells:
         return line.bottom - last.bottom > 4.0 * line.size
     step = line.bottom - last.bottom
@@ -214,11 +247,16 @@ def _is_full(line: Line) -> bool:
 
 def _block(group: list[Line], style: Style) -> Block:
     if group[0].cells:
-        rows = "\n".join(line.text for line in group)
-        return Block("table", rows.replace(SOFT_HYPHEN, "-"))
+        rows = (*style.headers.get(group[0], ()), *group)
+        return Block("table", "\n".join(_row(line, style) for line in rows))
     text = joined([line.text for line in group], style.words)
     level = _heading_level(group, text, style)
     return Block("heading", text, level) if level else Block("paragraph", text)
+
+
+def _row(line: Line, style: Style) -> str:
+    """The cells of a row, each on one line."""
+    return CELL_MARK.join(joined(cell.split("\n"), style.words) for cell in line.cells)
 
 
 def _heading_level(group: list[Line], text: str, style: Style) -> int:
