@@ -23,6 +23,7 @@ STATES: Final[dict[State, str]] = {
 UNDER_WAY: Final = (State.QUEUED, State.EXTRACTING, State.EMBEDDING)
 AGAIN: Final = (State.FAILED, State.CANCELLED)
 
+OTHER: Final = "outro"
 KINDS: Final = {
     "lei": _("Law"),
     "lei_complementar": _("Complementary law"),
@@ -44,7 +45,7 @@ KINDS: Final = {
     "comunicado": _("Announcement"),
     "regimento": _("Internal rules"),
     "estatuto": _("Statute"),
-    "outro": _("Other kind"),
+    OTHER: _("Other kind"),
 }
 REVIEWS: Final[dict[Review, str]] = {
     Review.DRAFT: _("Draft"),

@@ -18,7 +18,7 @@ from govbot.ids import DocumentId
 from govbot.web import document_words
 from govbot.web.dates import day_of
 from govbot.web.document import document_path, hold_to_manage, hold_to_write
-from govbot.web.document_words import KINDS
+from govbot.web.document_words import KINDS, OTHER
 from govbot.web.i18n import _
 from govbot.web.visit import CurrentVisit, Visit
 
@@ -223,11 +223,11 @@ def _facts_of(document: Document) -> dict[str, str]:
 
 def _kinds(visit: Visit, kind: str) -> list[tuple[str, str]]:
     """The kinds to choose from, by their names; a word of one's own stays among them."""
-    named = [(word, visit.translate(label)) for word, label in KINDS.items() if word != "outro"]
+    named = [(word, visit.translate(label)) for word, label in KINDS.items() if word != OTHER]
     named.sort(key=lambda pair: pair[1].casefold())
     if kind and kind not in KINDS:
         named.append((kind, kind))
-    return [*named, ("outro", visit.translate(KINDS["outro"]))]
+    return [*named, (OTHER, visit.translate(KINDS[OTHER]))]
 
 
 def _year(text: str) -> int | None:
