@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -24,6 +25,10 @@ MEMORY_MB: Final = 1024
 MAX_QUOTE: Final = 20_000
 WIDTHS: Final = (1000, 1600)
 MAX_WAITING: Final = 40
+
+
+# text, x, y, width, height (fractions of the page from its top left corner), line
+Placed = tuple[str, float, float, float, float, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +62,18 @@ class PageRenderer:
         self._kept: dict[tuple[str, int, int], PagePicture] = {}
         self._keep = keep_mb * 2**20
 
-    async def page(self, path: Path, number: int, *, width: int, quote: str = "") -> PagePicture:
+    async def page(
+        self,
+        path: Path,
+        number: int,
+        *,
+        width: int,
+        quote: str = "",
+        words: Sequence[Placed] = (),
+    ) -> PagePicture:
         """Page `number` (from 1), `width` pixels wide, one of WIDTHS.
 
+        `quote` is looked for in the text of the page, or in the `words` recognised in its picture.
         Raises NotFound when the document has no such page, BadDocument when PDFium cannot show
         it, Busy when too many pages wait.
         """
@@ -74,7 +88,7 @@ class PageRenderer:
         self._waiting += 1
         try:
             async with self._slots:
-                picture = await _in_child(path, number, width, quote[:MAX_QUOTE])
+                picture = await _in_child(path, number, width, quote[:MAX_QUOTE], words)
         finally:
             self._waiting -= 1
         self._remember(key, picture)
@@ -90,12 +104,15 @@ class PageRenderer:
             size -= len(self._kept.pop(oldest).image)
 
 
-async def _in_child(path: Path, number: int, width: int, quote: str) -> PagePicture:
+async def _in_child(
+    path: Path, number: int, width: int, quote: str, words: Sequence[Placed]
+) -> PagePicture:
     request = {
         "path": str(path),
         "number": number,
         "width": width,
         "quote": quote,
+        "words": [list(word) for word in words],
         "memory_mb": MEMORY_MB,
         "seconds": int(TIMEOUT_S),
     }

@@ -10,9 +10,11 @@ import io
 import json
 import resource
 import sys
+from collections.abc import Sequence
 from typing import Any
 
-from govbot.extract.passage import Rect, find, lines
+from govbot.extract.passage import Rect, find, lines, strips
+from govbot.extract.words import Word, letters_of
 
 MAX_PIXELS = 6_000_000
 SMALL_PNG = 400_000
@@ -22,13 +24,20 @@ def main() -> None:
     """Reads the request, limits itself, renders, answers."""
     request = json.load(sys.stdin)
     _limit(request["memory_mb"], request["seconds"])
-    head, image = render(request["path"], request["number"], request["width"], request["quote"])
+    words = tuple(Word(*word) for word in request["words"])
+    wanted = request["number"], request["width"], request["quote"]
+    head, image = render(request["path"], *wanted, words)
     sys.stdout.buffer.write(json.dumps(head).encode() + b"\n" + image)
     sys.stdout.flush()
 
 
-def render(path: str, number: int, width: int, quote: str) -> tuple[dict[str, Any], bytes]:
-    """What to answer: a head for JSON and the bytes of the picture."""
+def render(
+    path: str, number: int, width: int, quote: str, words: Sequence[Word] = ()
+) -> tuple[dict[str, Any], bytes]:
+    """What to answer: a head for JSON and the bytes of the picture.
+
+    `words` are those recognised in the picture of the page, if its text comes from there.
+    """
     import pypdfium2 as pdfium
 
     try:
@@ -52,7 +61,7 @@ def render(path: str, number: int, width: int, quote: str) -> tuple[dict[str, An
         "width": picture.width,
         "height": picture.height,
         "pages": len(document),
-        "rects": _rects(page, quote) if quote else [],
+        "rects": _rects_of(page, quote, words) if quote else [],
     }
     return head, image
 
@@ -66,6 +75,24 @@ def _packed(picture: Any) -> tuple[str, bytes]:
     buffer = io.BytesIO()
     picture.save(buffer, "JPEG", quality=82)
     return "image/jpeg", buffer.getvalue()
+
+
+def _rects_of(page: Any, quote: str, words: Sequence[Word]) -> list[Rect]:
+    return _word_rects(words, quote) if words else _rects(page, quote)
+
+
+def _word_rects(words: Sequence[Word], quote: str) -> list[Rect]:
+    """Rectangles over the recognised words of the passage."""
+    letters, owners = letters_of(words)
+    return [
+        strip
+        for start, end in find(quote, letters)
+        for strip in strips(
+            (words[index].x, words[index].y, words[index].width, words[index].height)
+            for index in dict.fromkeys(owners[start:end])
+            if index >= 0
+        )
+    ]
 
 
 def _rects(page: Any, quote: str) -> list[Rect]:

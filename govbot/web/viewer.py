@@ -6,6 +6,7 @@ exist for them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -18,7 +19,7 @@ from litestar.response import File
 from govbot import audit
 from govbot.chat.store import Citation, get_citation
 from govbot.db.access import as_actor
-from govbot.documents import store
+from govbot.documents import store, words
 from govbot.documents.types import Document, Version
 from govbot.errors import BadDocument, NotFound
 from govbot.extract import PDF
@@ -43,6 +44,7 @@ class Opened:
     pages: int
     text: str
     citation: Citation | None
+    words: Sequence[words.Placed]
 
 
 async def page(
@@ -124,8 +126,11 @@ async def _open(
             citation = await get_citation(conn, MessageId(m), c, kind)
             if citation.version_id != version_id:
                 raise NotFound
+        placed = []
+        if citation is not None and number in version.ocr_pages:
+            placed = await words.page_words(conn, version_id, number)
         await _record(visit, conn, version, {"page": number})
-    return Opened(document, version, number, max(total, version.pages), text, citation)
+    return Opened(document, version, number, max(total, version.pages), text, citation, placed)
 
 
 async def _record(visit: Visit, conn: Any, version: Version, details: dict[str, Any]) -> None:
@@ -147,7 +152,9 @@ async def _picture(visit: Visit, pages: PageRenderer, opened: Opened) -> PagePic
     if opened.citation and _holds(opened.citation, opened.number):
         quote = opened.citation.quote
     try:
-        return await pages.page(path, opened.number, width=WIDTHS[0], quote=quote)
+        return await pages.page(
+            path, opened.number, width=WIDTHS[0], quote=quote, words=opened.words
+        )
     except (BadDocument, NotFound):
         return None
 

@@ -36,11 +36,14 @@ def lines(
 
 
 def picture() -> ImageReader:
-    """A grey picture, as a scanner would leave."""
-    from PIL import Image
+    """A page of writing as a picture, as a scanner would leave."""
+    from PIL import Image, ImageDraw
 
     data = io.BytesIO()
-    Image.new("L", (60, 80), 180).save(data, "PNG")
+    image = Image.new("L", (600, 850), 230)
+    for row in range(8):
+        ImageDraw.Draw(image).text((60, 80 + 40 * row), "Texto que so a imagem tem. " * 3, fill=20)
+    image.save(data, "PNG")
     data.seek(0)
     return ImageReader(data)
 
