@@ -216,13 +216,14 @@ INCONSISTENT = {
                JOIN embedding_models m ON m.id = v.model_id AND m.state = 'active'
                WHERE v.chunk_id = c.id) <> 1
     """,
-    "chunks only of the newest ready version outside the trash": """
+    "chunks only of the newest approved ready version outside the trash": """
         SELECT c.id FROM chunks c
         JOIN document_versions v ON v.id = c.version_id
         JOIN documents d ON d.id = v.document_id
-        WHERE d.trashed_at IS NOT NULL OR v.state <> 'ready'
+        WHERE d.trashed_at IS NOT NULL OR v.state <> 'ready' OR v.review <> 'approved'
            OR EXISTS (SELECT FROM document_versions n
-                      WHERE n.document_id = d.id AND n.state = 'ready' AND n.number > v.number)
+                      WHERE n.document_id = d.id AND n.state = 'ready' AND n.review = 'approved'
+                        AND n.number > v.number)
     """,
     "chunks counted in the version": """
         SELECT v.id FROM document_versions v JOIN documents d ON d.id = v.document_id
