@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import re
 import unicodedata
 
@@ -26,7 +28,24 @@ def clean_place(place: str) -> str:
     return joined if len(joined) <= MAX_PLACE else joined[-MAX_PLACE:].lstrip("/")
 
 
+def unique_place(path: str) -> str:
+    """A place for a file's relative path that no other path has, the path itself where it is clean.
+
+    What cleaning would change (invisible marks, bytes that are no UTF-8, parts too long) ends in
+    "~" and eight digits of the path's hash, so that two such files keep places of their own.
+    """
+    parts = [_clean(part) for part in _SEPARATORS.split(path) if part.strip(" .")]
+    place = "/".join(parts)
+    if place == path and len(place) <= MAX_PLACE:
+        return place
+    mark = "~" + hashlib.sha256(os.fsencode(path)).hexdigest()[:8]
+    folder, slash, name = (place or FALLBACK)[: MAX_PLACE - len(mark)].rpartition("/")
+    return clean_place(folder + slash + name[: MAX_NAME - len(mark)].rstrip(" .") + mark)
+
+
 def _clean(part: str) -> str:
+    if _is_clean(part):
+        return part
     kept = "".join(
         " " if c in "\t\n\r" else c
         for c in part
@@ -39,3 +58,14 @@ def _clean(part: str) -> str:
     if not dot or len(suffix) > 16:
         return name[:MAX_NAME]
     return stem[: MAX_NAME - len(suffix) - 1] + dot + suffix
+
+
+def _is_clean(part: str) -> bool:
+    """The quick answer for nearly all names."""
+    return (
+        part.isprintable()
+        and 0 < len(part) <= MAX_NAME
+        and "  " not in part
+        and part == part.strip(" .")
+        and unicodedata.is_normalized("NFC", part)
+    )

@@ -12,7 +12,8 @@ CREATE TABLE watched_folders (
     path text PRIMARY KEY,
     -- False once it left the configuration: its documents stay where they are.
     watched boolean NOT NULL DEFAULT true,
-    collection text NOT NULL DEFAULT '',
+    collection text NOT NULL,
+    subfolders text NOT NULL,
     looked_at timestamptz,
     look_asked boolean NOT NULL DEFAULT false,
     files integer NOT NULL DEFAULT 0,
