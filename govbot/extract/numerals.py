@@ -46,7 +46,7 @@ def _moment(value: datetime | date | time | timedelta, code: str) -> str:
         return f"{value.hour:02d}:{value.minute:02d}"
     day = f"{value.day:02d}/{value.month:02d}/{value.year:04d}"
     letters = _LITERAL.sub("", code.split(";", maxsplit=1)[0]).lower()
-    if isinstance(value, datetime) and (value.hour or value.minute or "h" in letters):
+    if isinstance(value, datetime) and (value.hour or value.minute):
         return f"{day} {value.hour:02d}:{value.minute:02d}"
     if "m" in letters and "d" not in letters and "y" in letters:
         return f"{value.month:02d}/{value.year:04d}"

@@ -104,6 +104,7 @@ class _Reader:
                 self._content(match)
             starred = match[4] == "*"
         self._flush_bytes()
+        self._flush_units()
         self._end_paragraph()
         self._end_table()
         self._flush_notes()
@@ -115,6 +116,7 @@ class _Reader:
         elif self.skip and word != "uc":
             self.skip -= 1
         elif self.group.destination != "silent":
+            self._flush_units()
             self._word(word, value, starred)
 
     def _content(self, match: re.Match[str]) -> None:
@@ -123,7 +125,8 @@ class _Reader:
         if self.skip and (byte or run):
             count = len(run) if run else 1
             run, self.skip = (run or "")[self.skip :], max(0, self.skip - count)
-            self._put(run)
+            if run:
+                self._put(run)
         elif byte:
             self._flush_units()
             self.bytes.append(int(byte, 16))

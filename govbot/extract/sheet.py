@@ -24,6 +24,7 @@ _MERGED = re.compile(rb"<(?:\w+:)?mergeCell\s+ref=\"([A-Z]{1,3})(\d{1,7}):([A-Z]
 _UNCOMPUTED = re.compile(rb"</(?:\w+:)?f>\s*(?:<(?:\w+:)?v\s*/>|<v></v>)?\s*</(?:\w+:)?c>")
 _MAX_MERGED = 20_000
 _MAX_FILLED_ROWS = 5_000
+_MAX_SPAN = 256
 
 
 @guarded("XLSX")
@@ -128,7 +129,9 @@ class _Merged:
         for left, right in self.across.get(number, ()):
             if left < len(cells):
                 value = Cell(cells[left].text, cells[left].words, spans=True)
-                for column in range(left + 1, min(right + 1, len(cells))):
+                end = min(right + 1, max(len(cells), _MAX_SPAN)) if value.text else 0
+                cells.extend([EMPTY] * (end - len(cells)))
+                for column in range(left + 1, end):
                     if not cells[column].text:
                         cells[column] = value
         for left, right, bottom in self.down.get(number, ()):
