@@ -45,6 +45,7 @@ COMMANDS = {
     "serve": Entry("serve", "Run the web application, the queue and the watched folder."),
     "migrate": Entry("migrate", "Create the database schema or bring it up to date."),
     "ingest": Entry("ingest", "Put files and folders into a collection."),
+    "jobs": Entry("jobs", "See, pause, cancel and retry queued documents.", group=True),
     "search": Entry("search", "Show the passages found for a question."),
     "ask": Entry("ask", "Answer a question, with citations."),
     "eval": Entry("eval", "Measure retrieval and answers on a set of questions.", group=True),

@@ -203,6 +203,7 @@ async def _housekeeping(app: App) -> None:
     from govbot.db.access import as_system
     from govbot.documents import disposal
     from govbot.errors import GovBotError
+    from govbot.ingest import upkeep
     from govbot.ingest.ocr_return import requeue_unread
 
     swept = float(-SWEEP_S)
@@ -210,6 +211,7 @@ async def _housekeeping(app: App) -> None:
         try:
             async with as_system(app.pool) as conn:
                 await sessions.delete_expired(conn)
+            await upkeep.sweep(app)
             await requeue_unread(app)
             days = app.settings.documents.trash_days
             await disposal.purge_trash(app.pool, app.files, days=days)

@@ -15,8 +15,8 @@ import pytest
 from govbot import audit
 from govbot.db.access import Actor, as_actor, as_system
 from govbot.db.pool import Connection
-from govbot.documents import content, store
-from govbot.documents.types import State, Version
+from govbot.documents import content, progress, store
+from govbot.documents.types import Source, State, Version
 from govbot.errors import BadDocument, Denied, NotFound, Unavailable
 from govbot.extract import sandbox
 from govbot.ids import CollectionId, VersionId
@@ -44,7 +44,7 @@ async def version_of(parts: Parts, received: Received) -> Version:
 
 
 async def many(
-    parts: Parts, collection_id: CollectionId, number: int, source: str = "cli"
+    parts: Parts, collection_id: CollectionId, number: int, source: Source = "cli"
 ) -> list[VersionId]:
     """Queued versions, as a bulk import leaves them; they have no originals."""
     async with as_system(parts.pool) as conn:
@@ -278,7 +278,7 @@ async def test_a_worker_taken_for_dead_cannot_fail_what_another_one_works_on(
         monkeypatch.undo()
         async with as_system(parts.pool) as conn:
             version = await store.get_version(conn, received.version_id)
-            assert await pipeline.progress.begin_attempt(conn, version)
+            assert await progress.begin_attempt(conn, version)
         raise BadDocument("too late", code="E-TEMPO")
 
     at_embedding(monkeypatch, overtaken)
