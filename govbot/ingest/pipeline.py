@@ -138,6 +138,8 @@ async def _process(app: App, document: Document, version: Version) -> None:
         clock.lap("extract")
         title = " ".join(extracted.title.split())[:MAX_TITLE]
         title = title or PurePath(document.filename).stem
+        if not any(page.text.strip() for page in extracted.pages):
+            raise BadDocument("The document has no text.", code="E-VAZIO")
         if version.review != Review.APPROVED:
             async with as_system(app.pool) as conn:
                 if await store_reading(conn, version, title=title, reading=extracted):

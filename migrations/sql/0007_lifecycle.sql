@@ -170,12 +170,14 @@ CREATE TRIGGER document_versions_status
 CREATE FUNCTION govbot_guard_hold() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
-    IF TG_TABLE_NAME = 'documents'
-       OR EXISTS (SELECT FROM documents d WHERE d.key = OLD.document_key AND d.legal_hold <> '') THEN
-        RAISE integrity_constraint_violation
-            USING MESSAGE = 'the document is under legal hold', CONSTRAINT = 'documents_legal_hold';
+    IF TG_TABLE_NAME = 'document_versions' THEN
+        IF NOT EXISTS (SELECT FROM documents d WHERE d.id = OLD.document_id AND d.legal_hold <> '')
+        THEN
+            RETURN OLD;
+        END IF;
     END IF;
-    RETURN OLD;
+    RAISE integrity_constraint_violation
+        USING MESSAGE = 'the document is under legal hold', CONSTRAINT = 'documents_legal_hold';
 END
 $$;
 CREATE TRIGGER documents_hold_delete BEFORE DELETE ON documents
