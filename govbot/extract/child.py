@@ -19,6 +19,7 @@ import sys
 import time
 from collections.abc import Callable
 from functools import partial
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NO_NEW_PRIVS = 38
 _PROGRESS_EVERY_S = 0.25
-# Extractors that recognise pictures: they take a Checkpoint as well.
-_RECOGNISING = {"govbot.extract.pdf:extract_pdf", "govbot.extract.image:extract_image"}
 
 
 def main(argv: list[str]) -> int:
@@ -81,7 +80,7 @@ def _extract(target: str, path: Path, bounds: dict[str, Any], out: BinaryIO) -> 
     try:
         limits = Limits(**bounds)
         extractor: Extractor = getattr(importlib.import_module(module), function)
-        if target in _RECOGNISING:
+        if "checkpoint" in signature(extractor).parameters:  # it recognises pictures
             extractor = partial(cast(Any, extractor), checkpoint=_checkpoint(limits, out))
         found = extractor(path, limits, _progress(out))
     except BadDocument as error:

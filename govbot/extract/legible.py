@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
+import unicodedata
+from collections import Counter
 
 _WORD = re.compile(
     r"[(\[{\"'“‘«§•*–-]*[A-Za-zÀ-ÖØ-öø-ÿ]+(?:[-'’/.&][A-Za-zÀ-ÖØ-öø-ÿ]+)*[)\]}\"'”’»,.;:!?%ºª°*]*"
@@ -11,13 +14,23 @@ _NUMBER = re.compile(r"[(\[R$§n–-]*\d[\d.,:/%ºª°$§A-Za-z-]*[)\]\"”,.;:!
 _VOWEL = re.compile(r"[aeiouyáéíóúàâêôãõü]", re.IGNORECASE)
 _RUNES = re.compile(r"[\ufffd\ue000-\uf8ff\x00-\x08]")
 _MIN_TOKENS = 8
+# Letters in a hundred of Portuguese, without accents. Of 929 pages of published documents with
+# enough letters the least like it, a table of codes, has a cosine of 0.81, English prose 0.89;
+# 98 % of texts whose letters were exchanged for one another have less than 0.7.
+_LETTERS = {
+    **{"a": 14.6, "b": 1.0, "c": 3.9, "d": 5.0, "e": 12.6, "f": 1.0, "g": 1.3, "h": 1.3, "i": 6.2},
+    **{"j": 0.4, "k": 0.02, "l": 2.8, "m": 4.7, "n": 5.1, "o": 10.7, "p": 2.5, "q": 1.2, "r": 6.5},
+    **{"s": 7.8, "t": 4.7, "u": 4.6, "v": 1.7, "w": 0.01, "x": 0.2, "y": 0.01, "z": 0.5},
+}
+_ALIKE = 0.7
+_MIN_LETTERS = 200
 
 
 def is_legible(text: str) -> bool:
     """Whether most of the text looks like words and numbers.
 
     Fonts without a table of characters give shifted letters, symbols or private characters; words
-    of four letters without any vowel hardly exist in Portuguese.
+    of four letters without any vowel hardly exist in Portuguese, nor a page full of z and q.
     """
     tokens = text.split()
     if len(tokens) < _MIN_TOKENS:
@@ -33,6 +46,18 @@ def is_legible(text: str) -> bool:
     if good < 0.6 * len(tokens):
         return False
     long = [word for word in words if len(word) >= 4 and not word.isupper()]
-    return len(long) < _MIN_TOKENS or sum(1 for word in long if _VOWEL.search(word)) >= 0.75 * len(
-        long
-    )
+    voiced = sum(1 for word in long if _VOWEL.search(word))
+    if len(long) >= _MIN_TOKENS and voiced < 0.75 * len(long):
+        return False
+    return _is_language(" ".join(words))
+
+
+def _is_language(text: str) -> bool:
+    """Whether the letters are about as frequent as in a language of these lands."""
+    folded = unicodedata.normalize("NFKD", text[:20_000].lower())
+    counts = Counter(char for char in folded if char in _LETTERS)
+    if counts.total() < _MIN_LETTERS:
+        return True
+    product = sum(counts[letter] * share for letter, share in _LETTERS.items())
+    lengths = math.hypot(*counts.values()) * math.hypot(*_LETTERS.values())
+    return product >= _ALIKE * lengths
