@@ -55,12 +55,12 @@ class _Reader:
     def part(self, message: Message, depth: int) -> None:
         kind = message.get_content_type()
         name = _filename(message)
-        if name or message.get_content_disposition() == "attachment":
-            self._attach(name or kind)
-        elif kind == "message/rfc822":
+        if kind == "message/rfc822" and not name:
             inner = next(_parts(message), None)
             subject = _header(inner, "Subject") if inner is not None else ""
             self._attach(f"{subject or 'mensagem'}.eml")
+        elif name or message.get_content_disposition() == "attachment":
+            self._attach(name or kind)
         elif kind == "multipart/alternative":
             self._alternative(list(_parts(message)), depth)
         elif message.is_multipart():
@@ -125,18 +125,22 @@ def _decoded(data: bytes, charset: str) -> str:
 
 
 def _header(message: Message, name: str) -> str:
-    value = str(message.get(name, ""))[:_MAX_HEADER]
+    raw = (value for key, value in message.raw_items() if key.lower() == name.lower())
+    return _shown(str(next(raw, "")))
+
+
+def _shown(raw: str) -> str:
+    """A header as mail programs show it: encoded words decoded, on one line."""
+    raw = raw[:_MAX_HEADER]
     parts = []
     try:
-        for piece, charset in decode_header(value):
-            if isinstance(piece, str):
-                parts.append(piece)
-            else:
-                parts.append(_decoded(piece, "" if charset == "unknown-8bit" else charset or ""))
+        for piece, charset in decode_header(raw):
+            parts.append(piece if isinstance(piece, str) else _decoded(piece, charset or ""))
     except Exception:  # broken encoded words: shown as they are
-        parts = [value]
-    text = "".join(parts).encode("utf-8", "surrogateescape")
-    return " ".join(_CONTROLS.sub("", decode(text)[0]).split())
+        parts = [raw]
+    # Bytes that are no ASCII come as lone surrogates.
+    data = "".join(parts).encode("utf-8", "surrogateescape")
+    return " ".join(_CONTROLS.sub("", decode(data)[0]).split())
 
 
 def _filename(message: Message) -> str:
@@ -144,16 +148,12 @@ def _filename(message: Message) -> str:
         name = message.get_filename()
     except Exception:  # broken parameters
         name = "anexo"
-    if not name:
-        return ""
-    holder = Message()
-    holder["Subject"] = " ".join(name[:_MAX_HEADER].split())
-    return _header(holder, "Subject") or "anexo"
+    return (_shown(name) or "anexo") if name else ""
 
 
 def _date(message: Message) -> str:
     try:
-        sent = parsedate_to_datetime(str(message.get("Date", ""))[:200])
+        sent = parsedate_to_datetime(_header(message, "Date")[:200])
     except (TypeError, ValueError, IndexError, OverflowError):
         return ""
     return f"{sent.day:02d}/{sent.month:02d}/{sent.year:04d} {sent.hour:02d}:{sent.minute:02d}"
