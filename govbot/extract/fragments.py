@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, NamedTuple
 
+from govbot.extract.pdf_info import fields_of
 from govbot.extract.rulings import Ruling, rulings_of
-from govbot.extract.tables import Cell, Grid, grids_of
+from govbot.extract.tables import FIELDS, Cell, Grid, grids_of
 
 # Where a word was divided: PDFium gives U+0002 or U+FFFE, fonts U+00AD.
 SOFT_HYPHEN = "\u00ad"
@@ -92,7 +93,7 @@ class _Reader:
     def __init__(self, page: Any, text: Any) -> None:
         import pypdfium2.raw as pdfium
 
-        self.pdfium, self.handle = pdfium, text
+        self.page, self.pdfium, self.handle = page, pdfium, text
         self.turns = (page.get_rotation() // 90) % 4
         self.page_box = page.get_cropbox(fallback_ok=True)
         self.matrix = pdfium.FS_MATRIX()
@@ -112,7 +113,25 @@ class _Reader:
             end = match.end() - (len(raw) - len(raw.rstrip()))
             if start < end:  # something but spaces
                 self._segment(start, end, special)
-        return [*self.found, *_empty_cells(self.grids, self.found)]
+        self.found.extend(_empty_cells(self.grids, self.found))
+        self.found.extend(self._fields())
+        return self.found
+
+    def _fields(self) -> list[Fragment]:
+        """Filled-in form fields, unless the text of the page already stands in their box."""
+        made = []
+        for row, (name, value, (left, bottom, right, top)) in enumerate(fields_of(self.page)):
+            (x0, y0), (x1, y1) = self._shown(left, top), self._shown(right, bottom)
+            x0, x1, y0, y1 = min(x0, x1), max(x0, x1), min(y0, y1), max(y0, y1)
+            shown = any(
+                x0 - 2 <= (f.x0 + f.x1) / 2 <= x1 + 2 and f.top < y1 and f.bottom > y0
+                for f in self.found
+                if f.text and (f.text in value or value in f.text)
+            )
+            if not shown:
+                text = f"{name}: {value}" if name else value
+                made.append(Fragment(text, x0, x1, y0, y1, 10.0, False, True, Cell(FIELDS, row, 0)))
+        return made
 
     def _ruling(self, ruling: Ruling) -> Ruling:
         """As it is shown."""

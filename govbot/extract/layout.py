@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from govbot.extract.fragments import Fragment
 from govbot.extract.norms import starts_unit
-from govbot.extract.tables import Cell, rows_of
+from govbot.extract.tables import FIELDS, Cell, rows_of
 
 CELL_MARK = " | "
 
@@ -43,9 +43,14 @@ class Line:
 
 
 def lines_of(fragments: Sequence[Fragment]) -> list[Line]:
-    """The lines of a page in the order in which a person reads them; rotated text comes last."""
+    """The lines of a page in the order in which a person reads them.
+
+    Rotated text comes after the rest, form fields after that.
+    """
     tables = _tables(fragments)
     inside = {id(fragment) for table in tables for fragment in table.fragments}
+    fields = [f for f in fragments if f.cell is not None and f.cell.table == FIELDS]
+    inside.update(map(id, fields))
     upright = [f for f in fragments if f.upright and f.text and id(f) not in inside]
     turned = [fragment for fragment in fragments if not fragment.upright]
     stands = [Fragment(_TABLE, *table.box, 10.0, bold=False) for table in tables]
@@ -53,6 +58,9 @@ def lines_of(fragments: Sequence[Fragment]) -> list[Line]:
     for region in _regions([*upright, *stands], depth=0):
         lines.extend(_with_tables(region, tables))
     lines.extend(_line([fragment], fragment.x0, fragment.x1) for fragment in turned)
+    lines.extend(
+        replace(_line([f], 0.0, f.x1), cells=(f.text,), table=FIELDS) for f in fields if f.text
+    )
     return lines
 
 
@@ -67,7 +75,7 @@ class _Table:
 def _tables(fragments: Sequence[Fragment]) -> list[_Table]:
     groups: dict[int, list[Fragment]] = {}
     for fragment in fragments:
-        if fragment.cell is not None:
+        if fragment.cell is not None and fragment.cell.table != FIELDS:
             groups.setdefault(fragment.cell.table, []).append(fragment)
     return [_Table(group, _box(group)) for group in groups.values() if _is_table(group)]
 

@@ -24,6 +24,7 @@ from govbot.extract.layout import Line, lines_of
 from govbot.extract.legible import is_legible
 from govbot.extract.ocr import MAX_PIXELS, Checkpoint, Picture, recognise
 from govbot.extract.paragraphs import Style, blocks_of, fitted, style_of
+from govbot.extract.pdf_info import info_of
 from govbot.extract.titles import title_of
 from govbot.extract.usable import is_pictured
 from govbot.extract.words import Recognised
@@ -50,7 +51,7 @@ def extract_pdf(
             )
         raw = _read(document, limits, on_page)
         recognised = _recognise(document, raw, limits, on_page, checkpoint or Checkpoint())
-        metadata = _metadata(document)
+        info = info_of(path, document)
         labels = _labels(document, total)
     finally:
         document.close()
@@ -59,8 +60,8 @@ def extract_pdf(
     pages = _assemble(raw, labels)
     _refuse_without_text(pages, unread, limits)
     read = tuple(n for n, page in enumerate(raw, start=1) if page.recognised)
-    title = title_of(pages, metadata.get("title", ""))
-    return Extracted(pages, title, metadata, ocr_pages=read, unread_pages=unread)
+    title = title_of(pages, info.metadata.get("title", ""))
+    return Extracted(pages, title, info.metadata, read, unread, info.attachments)
 
 
 @dataclass(slots=True)
@@ -81,7 +82,10 @@ def _open(path: Path) -> Any:
     import pypdfium2
 
     try:
-        return pypdfium2.PdfDocument(path)
+        document = pypdfium2.PdfDocument(path)
+        if document.get_formtype() != pypdfium2.raw.FORMTYPE_NONE:
+            document.init_forms()
+        return document
     except pypdfium2.PdfiumError as error:
         if getattr(error, "err_code", None) == _ERROR_PASSWORD or "assword" in str(error):
             raise BadDocument(
@@ -170,16 +174,6 @@ def _use_words(raw: Sequence[_Raw], recognised: Mapping[int, Recognised]) -> tup
 
 def _letters(lines: Sequence[Line]) -> int:
     return sum(char.isalnum() for line in lines for char in line.text)
-
-
-def _metadata(document: Any) -> dict[str, str]:
-    import pypdfium2
-
-    try:
-        found = document.get_metadata_dict(skip_empty=True)
-    except (pypdfium2.PdfiumError, UnicodeDecodeError):
-        return {}
-    return {key.lower(): " ".join(value.split())[:500] for key, value in found.items()}
 
 
 def _labels(document: Any, total: int) -> list[str]:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from govbot.extract.rulings import Ruling
 
+FIELDS = -1  # number of the table that the form fields of a page make
 _NEAR = 3.0  # points between lines that meet
 _FIGURE = re.compile(r"\d(?!\d*[ªº°])")  # "Fase 1ª" names a column
 _NARROW = 6.0  # points
