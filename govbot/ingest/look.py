@@ -30,6 +30,7 @@ AT_ONCE = 500  # files that one look takes, or a tenth of the folder where that 
 MAX_WAITING = 20_000  # files whose settling is followed at a time
 PAGE = 2000
 SLICE = 100
+PATIENCE_S = 60.0  # a deletion waits this long for files that are still being written
 _Item = TypeVar("_Item")
 REST_S = 0.05  # longest pause after a file: what people ask for comes in between
 
@@ -102,20 +103,19 @@ class Look:
         going = (self._missing.keys() | self._orphans.keys()) - self._held
         return bool(self.more or reopened or self._waiting or going)
 
-    def accounts_for(self, moment: float) -> bool:
+    def accounts_for(self, moment: float, now: float) -> bool:
         """Whether all that lay here complete at `moment` has been dealt with.
 
-        A file that is seen growing was not complete then, and a folder that cannot be reached must
+        A file that grows for long was not complete then, and a folder that cannot be reached must
         not keep the documents of others from going.
         """
         if self._trouble:
             return True
-        return (
-            self._looked_at is not None
-            and self._looked_at >= moment
-            and not self.more
-            and not any(w.first == w.since or w.since <= moment for w in self._waiting.values())
-        )
+        if self._looked_at is None or self._looked_at < moment or self.more:
+            return False
+        if now - moment < PATIENCE_S:
+            return not self._waiting
+        return not any(w.first == w.since or w.since <= moment for w in self._waiting.values())
 
     async def _scan(self, now: float) -> tuple[Scan, list[_Candidate]]:
         """Walks the folder; what is complete and differs, at most as much as one look takes."""
@@ -280,10 +280,10 @@ class Look:
     def _is_lost(self, since: float, now: float) -> bool:
         if now - since < self.folder.settle_seconds:
             return False
-        busy = [look for look in self.siblings if not look.accounts_for(since)]
+        busy = [look for look in self.siblings if not look.accounts_for(since, now)]
         for look in busy:
             look.wanted.set()
-        return not busy and self.accounts_for(since)
+        return not busy and self.accounts_for(since, now)
 
     def _bounded(self, items: list[_Item]) -> list[_Item]:
         """As many as one look handles; the rest comes in the next one."""
