@@ -60,6 +60,10 @@ _REASONS: Final = {
         _("There was no room left on the server's disk."),
         _("Ask your support team to make room, then try again."),
     ),
+    "E-DATABASE-FULL": (
+        _("There was no room left on the database's disk."),
+        _("Ask your support team to make room. The work goes on by itself."),
+    ),
     "E-ORIGINAL": (
         _("The original file is missing on the server."),
         _("Send the file again."),
