@@ -55,7 +55,7 @@ def make_archive(folder: Path, count: int, *, seed: int = 1) -> Archive:
             path.write_bytes(b"%PDF-1.7\n" + chance.randbytes(3000))
             archive.broken.append(path)
         else:
-            _WRITERS[kind](path, _paragraphs(number, word, chance))
+            WRITERS[kind](path, _paragraphs(number, word, chance))
             archive.words[path] = word
     return archive
 
@@ -129,7 +129,7 @@ def _rtf(path: Path, paragraphs: list[str]) -> None:
     path.write_text(f"{{\\rtf1\\ansi\\ansicpg1252 {body}}}", encoding="ascii")
 
 
-_WRITERS = {
+WRITERS = {
     ".txt": _txt,
     ".md": _txt,
     ".html": _html,
