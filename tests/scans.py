@@ -16,7 +16,7 @@ from reportlab.pdfgen.canvas import Canvas
 
 Draw = Callable[[Canvas], None]
 
-NORM = """\
+_TEXT = """\
 RESOLUÇÃO Nº 17, DE 9 DE MARÇO DE 2021
 Dispõe sobre a concessão de diárias aos servidores da autarquia e dá
 outras providências.
@@ -34,7 +34,8 @@ II - quando houver expressa autorização da chefia imediata.
 Art. 3º O servidor que receber diárias e não se afastar da sede fica
 obrigado a restituí-las integralmente, no prazo de cinco dias úteis.
 Art. 4º Os casos omissos serão decididos pela Diretoria Administrativa.
-Art. 5º Esta Resolução entra em vigor na data de sua publicação.""".split("\n")
+Art. 5º Esta Resolução entra em vigor na data de sua publicação."""
+NORM = _TEXT.splitlines()
 
 
 def drawn(lines: Sequence[str] = NORM, *, size: float = 12, x: float = 75, y: float = 740) -> Draw:

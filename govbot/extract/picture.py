@@ -63,7 +63,7 @@ def is_inked(picture: Image) -> bool:
     """Whether anything stands on a page drawn at LOOK_DPI; specks and scanner edges do not."""
     dark = _dark(picture)
     margin = max(2, round(min(dark.shape) * 0.02))
-    share, _steps = _cells(dark[margin:-margin, margin:-margin])
+    share, _busy = _cells(dark[margin:-margin, margin:-margin])
     return bool((share > 0.05).sum() >= 2)
 
 
@@ -76,8 +76,8 @@ def has_writing(picture: Image, known: Iterable[tuple[float, float, float, float
     dark = _dark(picture)
     for left, top, right, bottom in known:
         dark[max(0, int(top) - 3) : int(bottom) + 4, max(0, int(left) - 3) : int(right) + 4] = False
-    share, steps = _cells(dark)
-    return bool(((share > 0.05) & (share < 0.6) & (steps >= 16)).sum() >= 12)
+    share, busy = _cells(dark)
+    return bool(((share > 0.05) & (share < 0.6) & (busy >= 0.2)).sum() >= 12)
 
 
 def lines_run(picture: Image) -> tuple[bool, float]:
@@ -127,14 +127,14 @@ def _dark(picture: Image) -> Any:
 
 
 def _cells(dark: Any) -> tuple[Any, Any]:
-    """For each cell the share of ink and the number of changes along its rows."""
+    """For each cell the share of ink, and of rows that change three times or more."""
     high, wide = dark.shape[0] // _CELL, dark.shape[1] // _CELL
     if not high or not wide:
-        return dark[:0].astype(float), dark[:0].astype(int)
+        return dark[:0].astype(float), dark[:0].astype(float)
     dark = dark[: high * _CELL, : wide * _CELL]
     changes = dark.copy()
     changes[:, 1:] = dark[:, 1:] != dark[:, :-1]
     changes[:, 0] = False
     shape = (high, _CELL, wide, _CELL)
     share = dark.reshape(shape).mean(axis=(1, 3))
-    return share, changes.reshape(shape).sum(axis=(1, 3))
+    return share, (changes.reshape(shape).sum(axis=3) >= 3).mean(axis=1)

@@ -140,9 +140,9 @@ def _mortal() -> tuple[str, ...]:
 def lines_of(hocr: str) -> list[list[Seen]]:
     """The lines of an answer in hOCR that are worth keeping."""
     places = list(_LINE.finditer(hocr))
-    ends = [place.start() for place in places[1:]] + [len(hocr)]
     found = []
-    for place, end in zip(places, ends, strict=True):
+    for index, place in enumerate(places):
+        end = places[index + 1].start() if index + 1 < len(places) else len(hocr)
         words = _words(place[1], hocr[place.end() : end])
         if words and not _is_rubbish(words):
             found.append(_kept(words))
