@@ -193,7 +193,7 @@ def gone_in(visit: Visit, document: Document) -> int | None:
 
 def trash_days(visit: Visit) -> int:
     """How long the trash keeps documents; 0: for ever."""
-    return int(getattr(getattr(visit.app.settings, "documents", None), "trash_days", 0))
+    return visit.app.settings.documents.trash_days
 
 
 def _opened(versions: list[Version]) -> Version | None:
