@@ -42,7 +42,7 @@ class Entry:
 
 
 COMMANDS = {
-    "serve": Entry("serve", "Run the web application, the queue and the watched folder."),
+    "serve": Entry("serve", "Run the web application, the queue and the watched folders."),
     "migrate": Entry("migrate", "Create the database schema or bring it up to date."),
     "ingest": Entry("ingest", "Put files and folders into a collection."),
     "jobs": Entry("jobs", "See, pause, cancel and retry queued documents.", group=True),
@@ -54,6 +54,7 @@ COMMANDS = {
     "group": Entry("group", "Create groups and choose their members.", group=True),
     "collection": Entry("collection", "Create collections and grant access.", group=True),
     "document": Entry("document", "Review, date, revoke, hold and delete documents.", group=True),
+    "folder": Entry("folder", "See the watched folders and what they would change.", group=True),
     "audit": Entry("audit", "List and verify the audit log.", group=True),
     "config": Entry("config", "Show, check and document the settings.", group=True),
     "doctor": Entry("doctor", "Check this installation, part by part."),

@@ -1,4 +1,4 @@
-"""`govbot serve`: web application, job worker, folder watcher and timers in one event loop."""
+"""`govbot serve`: web application, job worker, folder watchers and timers in one event loop."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def command(
         bool, typer.Option("--demo", help="Migrate, load the demonstration and show its users.")
     ] = False,
 ) -> None:
-    """Run the web application, the queue and the watched folder."""
+    """Run the web application, the queue and the watched folders."""
     run_async(_serve, demo)
     _leave()
 

@@ -59,9 +59,9 @@ class Mirror:
     async def examine(self, root: Path, found: Found, known_sha256: str) -> FolderFile:
         """The row of a file after reading it, or after refusing to. Raises Changed, Unavailable."""
         try:
-            if found.leaves:
-                raise BadDocument("A link that leaves the watched folder.", code="E-LINK")
-            sha256 = known_sha256 or await asyncio.to_thread(self._read, root, found)
+            sha256 = known_sha256 or await asyncio.to_thread(
+                read_content, root, found, self._app.settings.ingest.max_file_mb
+            )
         except (Changed, Unavailable):
             raise
         except (GovBotError, OSError) as error:
@@ -233,30 +233,17 @@ class Mirror:
 
     async def _collection(self, place: str) -> Collection:
         """The collection of a file; created when there is none."""
-        subfolder, slash, _ = place.partition("/")
-        if self._folder.subfolders != "collections" or not slash:
-            subfolder = ""
+        subfolder = subfolder_of(self._folder, place)
         async with as_system(self._app.pool) as conn:
             if subfolder not in self._collections:
                 parent = await _named(conn, self._folder.path, "", self._folder.collection, None)
                 self._collections[""] = parent
             if subfolder not in self._collections:
-                name = f"{self._folder.collection} / {subfolder}"[:MAX_COLLECTION].strip()
+                name = collection_name(self._folder, subfolder)
                 self._collections[subfolder] = await _named(
                     conn, self._folder.path, subfolder, name, parent
                 )
             return await collections.get_collection(conn, self._collections[subfolder])
-
-    def _read(self, root: Path, found: Found) -> str:
-        limit = self._app.settings.ingest.max_file_mb
-        if found.size > limit * 1_000_000:
-            raise TooLarge(
-                "The file is larger than the limit of %(limit)d MB.", code="E-TAMANHO", limit=limit
-            )
-        with opened(root, found) as file:
-            # The open file itself, whatever its name leads to by now.
-            sniff(Path(f"/proc/self/fd/{file.fileno()}"), clean_filename(found.name))
-            return sha256_of(file, found)
 
 
 def _refused(found: Found, error: GovBotError | OSError) -> FolderFile:
@@ -295,6 +282,33 @@ async def _blocks(root: Path, found: Found) -> AsyncIterator[bytes]:
         require_unchanged(file, found)
     finally:
         source.__exit__(None, None, None)
+
+
+def read_content(root: Path, found: Found, limit_mb: int) -> str:
+    """The SHA-256 of a file that can be taken. Raises Changed, OSError, BadDocument, TooLarge."""
+    if found.leaves:
+        raise BadDocument("A link that leaves the watched folder.", code="E-LINK")
+    if found.size > limit_mb * 1_000_000:
+        raise TooLarge(
+            "The file is larger than the limit of %(limit)d MB.", code="E-TAMANHO", limit=limit_mb
+        )
+    with opened(root, found) as file:
+        # The open file itself, whatever its name leads to by now.
+        sniff(Path(f"/proc/self/fd/{file.fileno()}"), clean_filename(found.name))
+        return sha256_of(file, found)
+
+
+def subfolder_of(folder: WatchedFolder, place: str) -> str:
+    """The first part of a place where that decides about the collection, else ""."""
+    if folder.subfolders != "collections" or "/" not in place:
+        return ""
+    return place.partition("/")[0]
+
+
+def collection_name(folder: WatchedFolder, subfolder: str) -> str:
+    """The name of the collection of a sub-folder, '' for the folder itself."""
+    name = f"{folder.collection} / {subfolder}" if subfolder else folder.collection
+    return " ".join(name.split())[:MAX_COLLECTION].strip()
 
 
 def tags_of(folder: WatchedFolder, place: str) -> list[str] | None:
