@@ -16,6 +16,7 @@ CELL_MARK = " | "
 _CELL_GAP = 1.5  # ems between two fragments of a row that may be two cells
 _MIN_COLUMN_ROWS = 5
 _LONG_CELL = 1500  # characters
+_WIDEST = 14_400.0  # points: the widest page there may be; text can be placed beyond it
 _TABLE = "\x00"  # stands for a table among the fragments of a page
 
 
@@ -186,6 +187,8 @@ def _gutter(fragments: list[Fragment]) -> float | None:
         return None
     left, right = min(f.x0 for f in fragments), max(f.x1 for f in fragments)
     width = right - left
+    if width > _WIDEST:
+        return None
     size = statistics.median(f.size for f in fragments)
     allowed = 0.3 * len(fragments)
     best: tuple[float, float] | None = None
