@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ from odf.opendocument import OpenDocumentText
 from govbot.errors import BadDocument
 from govbot.extract import Extracted, Limits
 from tests.unit.extract.conftest import read
+from tests.unit.extract.packages import changed
 
 Build = Callable[[OpenDocumentText], None]
 
@@ -135,3 +137,110 @@ def test_what_unpacks_beyond_the_limit_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadDocument) as error:
         read(path, Limits(max_decompressed_mb=1))
     assert error.value.error_code == "E-TAMANHO"
+
+
+def shown(tmp_path: Path, build: Build) -> list[tuple[str, str]]:
+    return [(b.kind, b.text) for page in made(tmp_path, build).pages for b in page.blocks]
+
+
+def with_content(tmp_path: Path, body: str, styles: str = "") -> Extracted:
+    """A document with this XML in its body and among its automatic styles."""
+    path = saved(tmp_path, lambda document: document.text.addElement(text.P(text="MARCA")))
+
+    def change(name: str, data: bytes) -> bytes:
+        if name == "content.xml":
+            data = data.replace(b"<text:p>MARCA</text:p>", body.encode())
+            end = b"</office:automatic-styles>"
+            data = re.sub(rb"<(office:automatic-styles)\s*/>", rb"<\1></\1>", data)
+            data = data.replace(end, styles.encode() + end)
+        return data
+
+    return read(changed(path, change))
+
+
+def test_tracked_changes_are_read_as_accepted(tmp_path: Path) -> None:
+    body = (
+        "<text:tracked-changes><text:changed-region><text:deletion><text:p>sai</text:p>"
+        "</text:deletion></text:changed-region></text:tracked-changes>"
+        '<text:p>fica <text:change-start text:change-id="c"/>entra<text:change-end '
+        'text:change-id="c"/><text:change text:change-id="d"/></text:p>'
+    )
+    assert with_content(tmp_path, body).pages[0].text == "fica entra"
+
+
+def test_comments_and_descriptions_of_pictures_are_not_read(tmp_path: Path) -> None:
+    body = (
+        "<text:p>texto<office:annotation><text:p>comentário</text:p></office:annotation></text:p>"
+    )
+    assert with_content(tmp_path, body).pages[0].text == "texto"
+
+
+def test_sections_and_text_boxes_are_looked_into(tmp_path: Path) -> None:
+    body = (
+        '<text:section text:name="s"><text:p>na seção<draw:frame><draw:text-box><text:p>na caixa'
+        "</text:p></draw:text-box></draw:frame></text:p></text:section>"
+        '<text:section text:name="h" text:display="none"><text:p>oculta</text:p></text:section>'
+    )
+    assert with_content(tmp_path, body).pages[0].text == "na seção\nna caixa"
+
+
+def test_numbers_of_lists_are_counted_by_their_style(tmp_path: Path) -> None:
+    styles = (
+        '<text:list-style style:name="L1">'
+        '<text:list-level-style-number text:level="1" style:num-format="I" style:num-suffix=" -"/>'
+        '<text:list-level-style-number text:level="2" style:num-format="a" style:num-suffix=")"/>'
+        "</text:list-style>"
+    )
+    item = "<text:list-item><text:p>{}</text:p>{}</text:list-item>"
+    deeper = "<text:list>" + item.format("c", "") + item.format("d", "") + "</text:list>"
+    body = (
+        '<text:list text:style-name="L1">' + item.format("a", deeper) + item.format("b", "")
+        + '</text:list><text:p>entre</text:p><text:list text:style-name="L1" '
+        'text:continue-numbering="true">' + item.format("e", "") + "</text:list>"
+    )  # fmt: skip
+    assert [b.text for b in with_content(tmp_path, body, styles).pages[0].blocks] == [
+        "I - a", "a) c", "b) d", "II - b", "entre", "III - e",
+    ]  # fmt: skip
+
+
+def test_notes_and_boxes_in_cells_and_nested_tables_are_kept(tmp_path: Path) -> None:
+    cell = "<table:table-cell>{}</table:table-cell>"
+    note = (
+        '<text:note text:note-class="footnote"><text:note-body><text:p>a</text:p><text:p>nota'
+        "</text:p></text:note-body></text:note>"
+    )
+    rows = "<table:table><table:table-row>{}</table:table-row></table:table>"
+    inner = rows.format(cell.format("<text:p>dentro</text:p>"))
+    row = cell.format(f"<text:p>um{note}</text:p>{inner}") + cell.format("<text:p>dois</text:p>")
+    body = rows.format(row).replace("table:table-row>", "table:table-header-rows>")
+    body = body.replace(row, f"<table:table-row>{row}</table:table-row>")
+    assert with_content(tmp_path, body).pages[0].text == "um [1] dentro | dois\n[1] a nota"
+
+
+def test_loud_paragraphs_and_titles_are_headings(tmp_path: Path) -> None:
+    styles = (
+        '<style:style style:name="P1" style:family="paragraph"><style:paragraph-properties '
+        'fo:text-align="center"/><style:text-properties fo:font-weight="bold"/></style:style>'
+        '<style:style style:name="P2" style:family="paragraph" style:parent-style-name="Title"/>'
+        '<style:style style:name="Title" style:family="paragraph"/>'
+    )
+    body = (
+        '<text:p text:style-name="P2">Manual</text:p><text:p text:style-name="P1">Das compras'
+        "</text:p><text:p>texto</text:p>"
+    )
+    found = with_content(tmp_path, body, styles).pages[0].blocks
+    assert [(b.kind, b.level) for b in found] == [("heading", 1), ("heading", 8), ("paragraph", 0)]
+
+
+def test_headers_of_pages_are_furniture(tmp_path: Path) -> None:
+    def build(document: OpenDocumentText) -> None:
+        layout = style.PageLayout(name="pl")
+        document.automaticstyles.addElement(layout)
+        master = style.MasterPage(name="Standard", pagelayoutname=layout)
+        header = style.Header()
+        header.addElement(text.P(text="MINISTÉRIO"))
+        master.addElement(header)
+        document.masterstyles.addElement(master)
+        document.text.addElement(text.P(text="corpo"))
+
+    assert shown(tmp_path, build) == [("paragraph", "corpo"), ("furniture", "MINISTÉRIO")]

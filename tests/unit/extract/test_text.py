@@ -134,3 +134,67 @@ def test_garbled_text_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadDocument) as error:
         made(tmp_path, "a.txt", "#$%x @@!q (*&z ~~^w {}|k ++=j ;;<v ??>h ::\"g ``'f")
     assert error.value.error_code == "E-CORROMPIDO"
+
+
+@pytest.mark.parametrize("charset", ["utf-16-le", "utf-16-be"])
+def test_utf_16_without_a_mark_is_recognised(tmp_path: Path, charset: str) -> None:
+    assert made(tmp_path, "a.txt", ACT.encode(charset)).pages[0].text == ACT
+
+
+def blocks(tmp_path: Path, body: str) -> list[tuple[str, str]]:
+    found = made(tmp_path, "a.html", f"<html><body>{body}</body></html>")
+    return [(b.kind, b.text) for b in found.pages[0].blocks]
+
+
+def test_only_the_main_content_of_a_page_is_text(tmp_path: Path) -> None:
+    body = (
+        "<div>Acesso rápido</div><main><header><h1>Férias</h1></header><p>Trinta dias por ano, "
+        "em até três períodos.</p><nav>Índice</nav></main><div>Fale conosco</div>"
+    )
+    assert blocks(tmp_path, body) == [
+        ("furniture", "Acesso rápido"),
+        ("heading", "Férias"),
+        ("paragraph", "Trinta dias por ano, em até três períodos."),
+        ("furniture", "Índice"),
+        ("furniture", "Fale conosco"),
+    ]
+
+
+def test_a_small_main_element_is_not_believed(tmp_path: Path) -> None:
+    body = "<main>x</main><p>O texto todo está fora do elemento principal da página.</p>"
+    assert blocks(tmp_path, body)[1][0] == "paragraph"
+
+
+def test_numbered_and_nested_lists_keep_their_numbers(tmp_path: Path) -> None:
+    body = "<ol start=3><li>três<ul><li>ponto</li></ul></li><li>quatro</li></ol>"
+    assert blocks(tmp_path, body) == [
+        ("list", "3. três"),
+        ("list", "• ponto"),
+        ("list", "4. quatro"),
+    ]
+
+
+def test_what_is_hidden_or_a_control_is_not_read(tmp_path: Path) -> None:
+    body = (
+        '<p style="display: none">oculto</p><p hidden>oculto</p><button>Enviar</button>'
+        "<form><p>no formulário</p><select><option>x</select></form><!-- nota -->"
+    )
+    assert blocks(tmp_path, body) == [("paragraph", "no formulário")]
+
+
+def test_tables_for_layout_are_text_and_tables_inside_them_data(tmp_path: Path) -> None:
+    body = (
+        "<table><tr><td><p>Art. 1º Um.</p><p>Art. 2º Dois.</p><table><tr><td>A<br>B<td>1</table>"
+        "</td></tr></table><table><tr><td>só uma</td></tr></table>"
+    )
+    assert blocks(tmp_path, body) == [
+        ("paragraph", "Art. 1º Um."),
+        ("paragraph", "Art. 2º Dois."),
+        ("table", "A B | 1"),
+        ("paragraph", "só uma"),
+    ]
+
+
+def test_xhtml_with_a_declared_character_set_is_read(tmp_path: Path) -> None:
+    source = f'<?xml version="1.0" encoding="iso-8859-1"?><html><body><p>{ACT}</p></body></html>'
+    assert made(tmp_path, "a.xhtml", source.encode("latin-1")).pages[0].text == ACT
