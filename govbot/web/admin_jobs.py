@@ -50,9 +50,9 @@ async def resume(visit: CurrentVisit) -> Response[Any]:
     return await _changed(visit)
 
 
-async def cancel(visit: CurrentVisit, document_id: FromPath[UUID]) -> Response[Any]:
-    """Ends the work on a document, which can be tried again."""
-    await cancelling.cancel(visit.app, visit.actor, document_id)
+async def cancel(visit: CurrentVisit, version_id: FromPath[UUID]) -> Response[Any]:
+    """Ends the work on a version, which can be tried again."""
+    await cancelling.cancel(visit.app, visit.actor, version_id)
     return await _changed(visit)
 
 

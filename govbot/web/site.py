@@ -190,6 +190,9 @@ def _administration() -> list[HTTPRouteHandler]:
         get("/admin/fila", opt=CURATORS)(admin_jobs.listing),
         post("/admin/fila/pausar", opt=ADMINS, status_code=200)(admin_jobs.pause),
         post("/admin/fila/retomar", opt=ADMINS, status_code=200)(admin_jobs.resume),
+        post("/admin/fila/{version_id:uuid}/cancelar", opt=CURATORS, status_code=200)(
+            admin_jobs.cancel
+        ),
         post("/admin/fila/repetir", opt=CURATORS, status_code=200)(admin_jobs.retry_all),
         get("/admin/auditoria", opt=AUDITORS)(admin_audit.listing),
         post("/admin/auditoria/verificar", opt=AUDITORS, status_code=200)(admin_audit.verify),

@@ -89,8 +89,12 @@ async def test_each_route_answers_each_person_as_it_should(
 
 
 async def test_the_menu_names_only_what_one_may_open(scene: Office, signed_in: SignIn) -> None:
-    for who, expected in (("reader", []), ("auditor", ["auditoria"]),
-                          ("admin", ["auditoria", "grupos", "usuarios"])):  # fmt: skip
+    for who, expected in (
+        ("reader", []),
+        ("auditor", ["auditoria"]),
+        ("curator", ["fila"]),
+        ("admin", ["auditoria", "fila", "grupos", "usuarios"]),
+    ):
         page = (await (await signed_in(who)).get("/documentos")).text
         assert sorted(re.findall(r'href="/admin/(\w+)"', page)) == expected
 
