@@ -96,15 +96,19 @@ async def _ingest(
 def _files(paths: list[Path], recursive: bool) -> Iterator[File]:
     """Each file with its place in the collection: its path from the folder that was named on."""
     from govbot.errors import NotFound
-    from govbot.ingest.folder import files_below
+    from govbot.ingest.folder import Scan
 
     for path in paths:
         if path.is_dir():
-            base = path.resolve()
-            for found in files_below(base):
-                if not recursive and found.path.parent != base:
-                    continue
-                yield File(path / found.path.relative_to(base), f"{base.name}/{found.place}")
+            scan = Scan(path)
+            for found in (found for batch in scan.batches() for found in batch):
+                inside = "/".join(found.parts)
+                if found.leaves:
+                    output.warn(f"{path / inside}: left out, it is a link out of the folder")
+                elif recursive or "/" not in found.place:
+                    yield File(path / inside, f"{scan.root.name}/{found.place}")
+            if scan.blind:
+                output.warn(f"{path}: {len(scan.blind)} places below it cannot be read")
         elif path.exists():
             yield File(path, path.name)
         else:
