@@ -72,6 +72,14 @@ _REASONS: Final = {
         _("The original file cannot be read on the server."),
         _("Tell your support team, then try again."),
     ),
+    "E-LINK": (
+        _("It is a link that leads out of the watched folder."),
+        _("Put the file itself there, or watch the other folder too."),
+    ),
+    "E-LEGAL-HOLD": (
+        _("Its file is gone, but the document is under legal hold."),
+        _("It goes to the trash when the hold is lifted."),
+    ),
     "E-MODEL": (
         _("The model that indexes texts is not available."),
         _("Tell your support team, then try again."),

@@ -15,6 +15,7 @@ from govbot.extract.render import PageRenderer
 from govbot.web import (
     account,
     admin_audit,
+    admin_folders,
     admin_groups,
     admin_jobs,
     admin_users,
@@ -68,6 +69,7 @@ NAV = (
     NavItem("/colecoes", _("Collections"), "folder"),
     NavItem("/revisoes", _("Reviews"), "stamp", waiting=True),
     NavItem("/admin/fila", _("Queue"), "layers", (Role.ADMIN, Role.CURATOR)),
+    NavItem("/admin/pastas", _("Folders"), "inbox", (Role.ADMIN,)),
     NavItem("/admin/usuarios", _("People"), "user", (Role.ADMIN,)),
     NavItem("/admin/grupos", _("Groups"), "users", (Role.ADMIN,)),
     NavItem("/admin/auditoria", _("Audit log"), "shield", (Role.ADMIN, Role.AUDITOR)),
@@ -194,6 +196,8 @@ def _administration() -> list[HTTPRouteHandler]:
             admin_jobs.cancel
         ),
         post("/admin/fila/repetir", opt=CURATORS, status_code=200)(admin_jobs.retry_all),
+        get("/admin/pastas", opt=ADMINS)(admin_folders.listing),
+        post("/admin/pastas/olhar", opt=ADMINS, status_code=200)(admin_folders.look),
         get("/admin/auditoria", opt=AUDITORS)(admin_audit.listing),
         post("/admin/auditoria/verificar", opt=AUDITORS, status_code=200)(admin_audit.verify),
         get("/admin/auditoria/csv", opt=AUDITORS)(admin_audit.download),
