@@ -138,6 +138,14 @@ async def cast(pool: Pool) -> Cast:
     return Cast(**people, a=a, b=b)
 
 
+@pytest.fixture
+async def reviewed(pool: Pool, cast: Cast) -> Cast:
+    """The cast, with review by a second person in collection A."""
+    async with as_system(pool) as conn:
+        await collections.set_review(conn, None, cast.a, True)
+    return cast
+
+
 async def add_person(conn: Connection, name: str, role: Role) -> Actor:
     """An account that cannot sign in, as an actor."""
     user_id = UserId(new_id())
