@@ -6,6 +6,8 @@ import asyncio
 import os
 import signal
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,15 +15,17 @@ import procrastinate
 import psycopg
 import pytest
 
-from govbot import logs
-from govbot.db.access import as_system
+from govbot import audit, logs, metrics
+from govbot.db.access import as_actor, as_system
 from govbot.db.dsns import Dsns
 from govbot.db.pool import Connection, Pool
-from govbot.errors import Unavailable
+from govbot.errors import Denied, Unavailable
+from govbot.jobs import control
 from govbot.jobs import worker as worker_module
-from govbot.jobs.queue import Queue, open_queue
+from govbot.jobs.queue import Job, Queue, drop, open_queue
 from govbot.jobs.worker import Worker, requeue_dead, worker_lives
 from govbot.resources import migrations_dir
+from tests.troupe import Troupe
 
 MARKER = "-- Everything above is procrastinate's own schema, unchanged"
 
@@ -296,6 +300,176 @@ async def test_the_queue_says_when_the_database_is_not_there(tmp_path: Path) -> 
     with pytest.raises(Unavailable):
         async with open_queue(f"host={tmp_path} dbname=nada connect_timeout=1", timeout_s=1):
             pass
+
+
+# Pausing
+
+
+@asynccontextmanager
+async def working(
+    queue: Queue, task: worker_module.Task, concurrency: int = 1
+) -> AsyncIterator[None]:
+    """A worker at work while the block runs."""
+    running = asyncio.create_task(Worker(queue, {"note": task}, concurrency=concurrency).run())
+    try:
+        while not await worker_lives(queue):
+            await asyncio.sleep(0.02)
+        yield
+    finally:
+        running.cancel()
+        await asyncio.wait([running])
+
+
+async def test_a_paused_worker_finishes_what_runs_and_takes_nothing_new(
+    queue: Queue, pool: Pool
+) -> None:
+    taken: list[str] = []
+    begun, go = asyncio.Event(), asyncio.Event()
+
+    async def note(*, version_id: str) -> None:
+        taken.append(version_id)
+        begun.set()
+        await go.wait()
+
+    await defer(queue, pool, version_id="v1")
+    async with working(queue, note):
+        await asyncio.wait_for(begun.wait(), 10)
+        async with as_system(pool) as conn:
+            assert await control.pause(conn, None)
+            assert not await control.pause(conn, None)
+        await defer(queue, pool, version_id="v2")
+        async with as_system(pool) as conn:
+            await queue.defer_in(conn, "note", priority=20, version_id="v3")
+        go.set()
+        async with asyncio.timeout(10):
+            while len(await job_rows(pool)) > 2:
+                await asyncio.sleep(0.02)
+        await asyncio.sleep(0.3)
+        assert taken == ["v1"]
+        async with as_system(pool) as conn:
+            assert await control.resume(conn, None)
+            assert not await control.resume(conn, None)
+        async with asyncio.timeout(4):  # less than the interval in which workers look anyway
+            while len(taken) < 3:
+                await asyncio.sleep(0.02)
+
+
+async def test_a_pause_outlives_the_worker_and_says_who_made_it(
+    queue: Queue, pool: Pool, notes: Notes, troupe: Troupe
+) -> None:
+    async with as_actor(pool, troupe.admin, write=True) as conn:
+        await control.pause(conn, troupe.admin)
+    await defer(queue, pool, version_id="v1")
+    await Worker(queue, {"note": notes}).run_until_empty()
+    assert notes.taken == []
+    async with as_actor(pool, troupe.reader) as conn:
+        paused = await control.paused(conn)
+    assert paused is not None
+    assert paused.by == "admin"
+    async with as_system(pool) as conn:
+        await control.resume(conn, None)
+        assert await control.paused(conn) is None
+        assert [e.action for e in await audit.entries(conn, limit=2)] == [
+            "queue.resumed",
+            "queue.paused",
+        ]
+    await Worker(queue, {"note": notes}).run_until_empty()
+    assert notes.taken == ["v1"]
+
+
+@pytest.mark.parametrize("who", ["curator", "reader", "auditor"])
+async def test_only_administrators_pause_and_resume(pool: Pool, troupe: Troupe, who: str) -> None:
+    for act in (control.pause, control.resume):
+        with pytest.raises(Denied):
+            async with as_actor(pool, troupe[who], write=True) as conn:
+                await act(conn, troupe[who])
+
+
+async def test_the_figures_say_that_the_queue_is_paused(queue: Queue, pool: Pool) -> None:
+    async with as_system(pool) as conn:
+        await control.pause(conn, None)
+
+    async def shown(value: float) -> None:
+        async with asyncio.timeout(10):
+            while metrics.registry.get_sample_value("govbot_queue_paused") != value:
+                await asyncio.sleep(0.02)
+
+    async with working(queue, Notes()):
+        await shown(1.0)
+    async with as_system(pool) as conn:
+        await control.resume(conn, None)
+    async with working(queue, Notes()):
+        await shown(0.0)
+
+
+# Lanes
+
+
+async def test_what_somebody_waits_for_runs_beside_full_workers_and_the_rest_does_not(
+    queue: Queue, pool: Pool
+) -> None:
+    taken: list[str] = []
+    go = asyncio.Event()
+
+    async def note(*, version_id: str) -> None:
+        taken.append(version_id)
+        await go.wait()
+
+    for name in ("b1", "b2", "b3"):
+        await defer(queue, pool, version_id=name)
+    async with working(queue, note, concurrency=2):
+        async with asyncio.timeout(10):
+            while len(taken) < 2:
+                await asyncio.sleep(0.02)
+        async with as_system(pool) as conn:
+            await queue.defer_in(conn, "note", priority=20, version_id="upload")
+        async with asyncio.timeout(4):
+            while len(taken) < 3:
+                await asyncio.sleep(0.02)
+        assert taken == ["b1", "b2", "upload"]
+        go.set()
+
+
+async def test_the_job_of_a_dead_worker_goes_behind_its_equals(
+    queue: Queue, pool: Pool, notes: Notes
+) -> None:
+    await _doing_job(pool, queue, silent_s=60)
+    await defer(queue, pool, version_id="v2")
+    assert await requeue_dead(queue) == 1
+    await Worker(queue, {"note": notes}).run_until_empty()
+    assert notes.taken == ["v2", "v1"]
+
+
+# Many jobs
+
+
+async def test_many_jobs_are_queued_at_once_and_none_twice(queue: Queue, pool: Pool) -> None:
+    jobs = [Job(f"version:{n}", {"version_id": str(n)}, n % 3 - 1) for n in range(50)]
+    async with as_system(pool) as conn:
+        assert await queue.defer_many(conn, "note", jobs[:20]) == 20
+        assert await queue.defer_many(conn, "note", [*jobs, *jobs]) == 30
+        assert await queue.defer_many(conn, "note", []) == 0
+    assert (await queue.counts())["todo"] == 50
+
+
+async def test_two_transactions_that_queue_the_same_thing_add_one_job(
+    queue: Queue, pool: Pool
+) -> None:
+    async def slowly() -> int:
+        async with as_system(pool) as conn:
+            added = await queue.defer_many(conn, "note", [Job("version:1", {"version_id": "1"})])
+            await asyncio.sleep(0.1)
+            return added
+
+    assert sorted(await asyncio.gather(slowly(), slowly(), slowly())) == [0, 0, 1]
+
+
+async def test_jobs_are_dropped_unless_they_run(queue: Queue, pool: Pool) -> None:
+    await _doing_job(pool, queue, silent_s=1)
+    await defer(queue, pool, lock="version:2", version_id="v2")
+    async with as_system(pool) as conn:
+        assert await drop(conn, ["version:1", "version:2", "version:3"]) == 1
+    assert [row["status"] for row in await job_rows(pool)] == ["doing"]
 
 
 CHILD = """
