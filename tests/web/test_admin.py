@@ -93,7 +93,7 @@ async def test_the_menu_names_only_what_one_may_open(scene: Office, signed_in: S
         ("reader", []),
         ("auditor", ["auditoria"]),
         ("curator", ["fila"]),
-        ("admin", ["auditoria", "fila", "grupos", "usuarios"]),
+        ("admin", ["auditoria", "fila", "grupos", "pastas", "usuarios"]),
     ):
         page = (await (await signed_in(who)).get("/documentos")).text
         assert sorted(re.findall(r'href="/admin/(\w+)"', page)) == expected
