@@ -51,7 +51,7 @@ def _open(package: io.BytesIO) -> Any:
 
     document = docx.Document(package)
     if document.element.body is None:
-        raise BadDocument("The file is damaged: it cannot be opened as a %(kind)s.", kind="DOCX")
+        raise BadDocument("The file is damaged: it cannot be opened as %(kind)s.", kind="DOCX")
     return document
 
 
@@ -129,6 +129,8 @@ class _Reader:
         """All paragraphs of a cell on one line, those of tables in it included."""
         parts = []
         for element in cell.iter(f"{W}p"):
+            if not len(element):  # tables for layout have very many empty cells
+                continue
             if any(up.tag == f"{W}txbxContent" for up in _between(element, cell)):
                 continue
             label = self.numbering.label(element, self.styles.of(element).ids)

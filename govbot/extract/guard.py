@@ -28,7 +28,7 @@ def guarded(kind: str) -> Callable[[_Read], Extractor]:
                 raise
             except Exception as error:
                 raise BadDocument(
-                    "The file is damaged: it cannot be opened as a %(kind)s.", kind=kind
+                    "The file is damaged: it cannot be opened as %(kind)s.", kind=kind
                 ) from error
 
         return extract

@@ -30,7 +30,7 @@ def extract_ods(path: Path, limits: Limits, on_page: OnPage) -> Extracted:
     root = parse_xml(parts["content.xml"])
     body = root.find(f"{OFFICE}body/{OFFICE}spreadsheet")
     if body is None:
-        raise BadDocument("The file is damaged: it cannot be opened as a %(kind)s.", kind="ODS")
+        raise BadDocument("The file is damaged: it cannot be opened as %(kind)s.", kind="ODS")
     hidden = _hidden_styles(root)
     budget = Budget(limits)
     sheets = []

@@ -49,7 +49,7 @@ def extract_odt(path: Path, limits: Limits, on_page: OnPage) -> Extracted:
     root = parse_xml(parts["content.xml"])
     body = root.find(f"{OFFICE}body/{OFFICE}text")
     if body is None:
-        raise BadDocument("The file is damaged: it cannot be opened as a %(kind)s.", kind="ODT")
+        raise BadDocument("The file is damaged: it cannot be opened as %(kind)s.", kind="ODT")
     roots = [root, parse_xml(parts["styles.xml"])] if parts["styles.xml"] else [root]
     reader = _Reader(paragraph_styles(*roots), _list_styles(roots))
     reader.children(body)

@@ -21,12 +21,23 @@ _TOKEN = re.compile(
     r"\\([a-zA-Z]{1,32})(-?\d{1,10})? ?|\\'([0-9a-fA-F]{2})|\\(.)|([{}])|([^\\{}\r\n]+)|[\r\n]+",
     re.DOTALL,
 )
-_MAX_GROUPS = 1_000_000
+_MAX_GROUPS = 200_000
 _MAX_COLUMNS = 1000
 _FURNITURE = {"header", "headerl", "headerr", "headerf", "footer", "footerl", "footerr", "footerf"}
 _METADATA = {"title", "author", "subject"}
 _ENDS = {"par", "page", "pagebb", "sect", "cell", "nestcell", "row"}
 _OLD_SETS = {"mac": "mac_roman", "pc": "cp437", "pca": "cp850"}
+
+
+_WORDS_OF_TABLES = {"fcharset", "cpg"}
+_WORDS_OF_PARAGRAPHS = {"s", "outlinelevel", "pard", "intbl", "qc"}
+_SWITCHES = {"b": "bold", "v": "hidden", "deleted": "deleted"}
+_TEXTS = {"footnote", "fonttbl", "stylesheet", "listtext", "pntext", *_METADATA}
+_OTHERS = {"plain", "f", "uc", "ansicpg", "sbknone", "sbkcol"}
+_KNOWN = (
+    SILENT | _FURNITURE | _TEXTS | _ENDS | _WORDS_OF_TABLES | _WORDS_OF_PARAGRAPHS | _OTHERS
+    | CHARACTERS.keys() | _SWITCHES.keys() | _OLD_SETS.keys() | SHOWN_STARRED
+)  # fmt: skip
 
 
 @guarded("RTF")
@@ -90,7 +101,7 @@ class _Reader:
         starred = False
         while match := _TOKEN.match(source, position):
             position = match.end()
-            if match[3] is None:
+            if self.bytes and match[3] is None:
                 self._flush_bytes()
             if match[5]:
                 self._brace(match[5])
@@ -115,7 +126,7 @@ class _Reader:
             self.skip = self.group.unicode_skip
         elif self.skip and word != "uc":
             self.skip -= 1
-        elif self.group.destination != "silent":
+        elif self.group.destination != "silent" and (starred or word in _KNOWN):
             self._flush_units()
             self._word(word, value, starred)
 
@@ -160,7 +171,7 @@ class _Reader:
             self.group.destination = "silent"
         elif word in _FURNITURE:
             self.group.destination = "furniture"
-        elif word in ("footnote", "fonttbl", "stylesheet", "listtext", "pntext", *_METADATA):
+        elif word in _TEXTS:
             self.group.destination = word
         elif self.group.destination in ("fonttbl", "stylesheet"):
             self._table_word(word, value)
@@ -185,10 +196,10 @@ class _Reader:
         group = self.group
         if word in _ENDS:
             self._end(word)
-        elif word in ("s", "outlinelevel", "pard", "intbl", "qc"):
+        elif word in _WORDS_OF_PARAGRAPHS:
             self._paragraph_word(word, value)
-        elif word in ("b", "v", "deleted"):
-            setattr(group, {"b": "bold", "v": "hidden", "deleted": "deleted"}[word], value != 0)
+        elif word in _SWITCHES:
+            setattr(group, _SWITCHES[word], value != 0)
         elif word == "plain":
             group.hidden = group.deleted = group.bold = False
         elif word == "f":

@@ -106,24 +106,27 @@ class _Merged:
 
     def __init__(self, data: bytes) -> None:
         self.across: dict[int, list[tuple[int, int]]] = {}
-        self.down: dict[int, list[tuple[int, int, int]]] = {}
-        self.values: dict[tuple[int, int], Cell] = {}
+        self.down: dict[int, list[tuple[int, int]]] = {}
+        seen: set[tuple[int, int]] = set()
         for index, match in enumerate(_MERGED.finditer(data)):
             if index == _MAX_MERGED:
                 break
             left, right = _column(match[1]), _column(match[3])
             top, bottom = int(match[2]), int(match[4])
+            if (top, left) in seen:  # real files have each cell in one range only
+                continue
+            seen.add((top, left))
             if right > left:
                 self.across.setdefault(top, []).append((left, right))
             if bottom > top:
-                self.down.setdefault(top, []).append((left, right, bottom))
-        self.open: list[tuple[int, int, int, Cell]] = []
+                self.down.setdefault(top, []).append((left, bottom))
+        self.open: list[tuple[int, int, Cell]] = []
 
     def filled(self, number: int, cells: list[Cell]) -> list[Cell]:
         """The row with the values of ranges that it lies in."""
-        self.open = [item for item in self.open if item[2] >= number]
+        self.open = [item for item in self.open if item[1] >= number]
         if any(cell.text for cell in cells):  # a range never makes rows of its own
-            for left, _, _, value in self.open:
+            for left, _, value in self.open:
                 if left < len(cells) and not cells[left].text:
                     cells[left] = value
         for left, right in self.across.get(number, ()):
@@ -134,9 +137,9 @@ class _Merged:
                 for column in range(left + 1, end):
                     if not cells[column].text:
                         cells[column] = value
-        for left, right, bottom in self.down.get(number, ()):
+        for left, bottom in self.down.get(number, ()):
             if left < len(cells) and cells[left].text:
-                self.open.append((left, right, min(bottom, number + _MAX_FILLED_ROWS), cells[left]))
+                self.open.append((left, min(bottom, number + _MAX_FILLED_ROWS), cells[left]))
         return cells
 
 

@@ -211,9 +211,10 @@ def test_notes_and_boxes_in_cells_and_nested_tables_are_kept(tmp_path: Path) -> 
     )
     rows = "<table:table><table:table-row>{}</table:table-row></table:table>"
     inner = rows.format(cell.format("<text:p>dentro</text:p>"))
-    row = cell.format(f"<text:p>um{note}</text:p>{inner}") + cell.format("<text:p>dois</text:p>")
-    body = rows.format(row).replace("table:table-row>", "table:table-header-rows>")
-    body = body.replace(row, f"<table:table-row>{row}</table:table-row>")
+    cells = cell.format(f"<text:p>um{note}</text:p>{inner}") + cell.format("<text:p>dois</text:p>")
+    row = f"<table:table-row>{cells}</table:table-row>"
+    header = f"<table:table-header-rows>{row}</table:table-header-rows>"
+    body = f"<table:table>{header}</table:table>"
     assert with_content(tmp_path, body).pages[0].text == "um [1] dentro | dois\n[1] a nota"
 
 
