@@ -18,6 +18,7 @@ from govbot.documents.types import Collection, Document, State
 from govbot.errors import Conflict, Denied, Invalid
 from govbot.ids import CollectionId, DocumentId
 from govbot.ingest import receive
+from govbot.ingest.cancel import cancel as cancel_work
 from govbot.ingest.retry import retry_failed
 from govbot.web import document_words, reasons
 from govbot.web.document import gone_in, hold_to_write, trash_days
@@ -113,6 +114,14 @@ async def retry_all(visit: CurrentVisit) -> Response[Any]:
         if not document_words.writes(shelf.level):
             raise Denied
     await retry_failed(visit.app, visit.actor, collection_id)
+    return await _changed(visit)
+
+
+async def cancel(visit: CurrentVisit, document_id: FromPath[UUID]) -> Response[Any]:
+    """Ends the processing of a document, which can be tried again."""
+    async with as_actor(visit.app.pool, visit.actor) as conn:
+        held = await hold_to_write(conn, DocumentId(document_id))
+    await cancel_work(visit.app, visit.actor, held.document.version.id)
     return await _changed(visit)
 
 

@@ -130,6 +130,7 @@ def _keeping(upload_bytes: int) -> list[HTTPRouteHandler]:
         get(DOCUMENT)(document.show),
         get(DOCUMENT + "/trechos")(document.passages),
         post(DOCUMENT + "/repetir", status_code=200)(documents.retry),
+        post(DOCUMENT + "/cancelar", status_code=200)(documents.cancel),
         get(DOCUMENT + "/excluir")(documents.delete_form),
         post(DOCUMENT + "/excluir", status_code=200)(documents.delete),
         post(DOCUMENT + "/restaurar", status_code=200)(documents.restore),
