@@ -8,7 +8,7 @@ import os
 import random
 import shutil
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from govbot.db.embedded import EmbeddedPostgres
 from govbot.db.pool import open_pool
 from govbot.db.schema import migrate
 from govbot.documents.files import FileStore
+from govbot.ingest.journal import Journal
 from govbot.jobs.queue import open_queue
 from tests.ingestion import HashEmbedder, Parts, count
 from tests.system.archive import Archive, make_archive
@@ -142,6 +143,8 @@ async def test_a_full_disk_under_the_database_loses_nothing(
             except TimeoutError:
                 os.kill(process.pid, signal.SIGKILL)
                 await process.wait()
+            with Journal(Path(arguments[-1])) as journal:
+                assert len(journal.entries) < small_archive.files
             ballast.unlink()
             await asyncio.sleep(3)  # a server that gave up is started again by its keeper
             await finish(arguments)
@@ -150,7 +153,9 @@ async def test_a_full_disk_under_the_database_loses_nothing(
 
 
 @asynccontextmanager
-async def _own_database(data: Path) -> AsyncIterator[tuple[EmbeddedPostgres, object]]:
+async def _own_database(
+    data: Path,
+) -> AsyncIterator[tuple[EmbeddedPostgres, Callable[..., Arguments]]]:
     """A server that is kept running, as `govbot serve` keeps it, with an empty schema."""
     server = EmbeddedPostgres(data)
     await asyncio.to_thread(server.start)
