@@ -91,6 +91,8 @@ class FileStore:
 
     def _put_file(self, path: Path, max_bytes: int) -> StoredFile:
         with _opened(path) as file, _as_unavailable():
+            if os.fstat(file.fileno()).st_size > max_bytes:
+                raise _too_large(max_bytes)
             target = _Incoming(self._incoming, max_bytes)
             try:
                 while block := file.read(BLOCK):
@@ -112,11 +114,7 @@ class _Incoming:
     def write(self, block: bytes) -> None:
         self._size += len(block)
         if self._size > self._max:
-            raise TooLarge(
-                "The file is larger than the limit of %(limit)d MB.",
-                code="E-TAMANHO",
-                limit=self._max // 1_000_000,
-            )
+            raise _too_large(self._max)
         self._hash.update(block)
         with _as_unavailable():
             self._file.write(block)
@@ -146,6 +144,14 @@ class _Incoming:
             self._file.close()
         with contextlib.suppress(FileNotFoundError):
             self._path.unlink()
+
+
+def _too_large(max_bytes: int) -> TooLarge:
+    return TooLarge(
+        "The file is larger than the limit of %(limit)d MB.",
+        code="E-TAMANHO",
+        limit=max_bytes // 1_000_000,
+    )
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import hashlib
 import os
@@ -75,6 +76,18 @@ async def test_the_limit_is_the_last_size_that_fits(files: FileStore, size: int)
         await files.put(blocks(b"x" * 6, b"x" * 5), max_bytes=10)
     assert caught.value.error_code == "E-TAMANHO"
     assert everything(files) == []
+
+
+async def test_a_sparse_file_of_gigabytes_is_refused_without_being_read(
+    files: FileStore, tmp_path: Path
+) -> None:
+    path = tmp_path / "vazio.pdf"
+    with path.open("wb") as file:
+        file.truncate(20 << 30)
+    with pytest.raises(TooLarge) as caught:
+        await asyncio.wait_for(files.put(path, max_bytes=200_000_000), 5)
+    assert caught.value.error_code == "E-TAMANHO"
+    assert not any((files.root / "incoming").iterdir())
 
 
 async def test_an_empty_file_is_refused(files: FileStore) -> None:
