@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -150,15 +151,11 @@ class _Reader:
 def _rows(table: Any, read: Any, boxes: list[Any]) -> list[list[str]]:
     """Texts of the cells; cells that are merged with the one above are empty."""
     rows = []
-    for row in table.iter(f"{W}tr"):
-        if next(row.iterancestors(f"{W}tbl")) is not table:
-            continue
+    for row in _within(table, f"{W}tr"):
         if row.find(f"{W}trPr/{W}del") is not None:
             continue
         cells = []
-        for cell in row.iter(f"{W}tc"):
-            if next(cell.iterancestors(f"{W}tr")) is not row:
-                continue
+        for cell in _within(row, f"{W}tc"):
             properties = cell.find(f"{W}tcPr")
             if properties is not None and properties.find(f"{W}cellDel") is not None:
                 continue
@@ -167,6 +164,15 @@ def _rows(table: Any, read: Any, boxes: list[Any]) -> list[list[str]]:
             cells.append("" if goes_on else read(cell, boxes))
         rows.append(cells)
     return rows
+
+
+def _within(parent: Any, tag: str) -> Iterator[Any]:
+    """Children with this tag, those in content controls and marks of revision included."""
+    for child in parent:
+        if child.tag == tag:
+            yield child
+        elif child.tag in _CONTAINERS:
+            yield from _within(child, tag)
 
 
 def _between(element: Any, top: Any) -> list[Any]:
