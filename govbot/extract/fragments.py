@@ -103,6 +103,7 @@ class _Reader:
         self.text = self._text()
         self.grids = grids_of([self._ruling(r) for r in rulings_of(page)]) if self.text else []
         self.walls = [wall for grid in self.grids for wall in grid.walls()]
+        self.glyphs: dict[int, _Glyph] = {}
         self.found: list[Fragment] = []
 
     def read(self) -> list[Fragment]:
@@ -183,26 +184,37 @@ class _Reader:
         get, handle = self.pdfium.FPDFText_GetRect, self.handle
         left, top, right, bottom = self.numbers
         boxes = []
+        x, _, _, y = self.page_box
         for index in range(count):
             get(handle, index, left, top, right, bottom)
+            if not self.turns:
+                boxes.append(_Box(left.value - x, right.value - x, y - top.value, y - bottom.value))
+                continue
             x0, y0 = self._shown(left.value, top.value)
             x1, y1 = self._shown(right.value, bottom.value)
-            if self.turns:
-                x0, x1, y0, y1 = min(x0, x1), max(x0, x1), min(y0, y1), max(y0, y1)
-            boxes.append(_Box(x0, x1, y0, y1))
+            boxes.append(_Box(min(x0, x1), max(x0, x1), min(y0, y1), max(y0, y1)))
         return boxes
 
     def _glyph(self, index: int) -> _Glyph:
+        known = self.glyphs.get(index)
+        if known is not None:
+            return known
         x, y, *_ = self.numbers
         matrix, pdfium = self.matrix, self.pdfium
         pdfium.FPDFText_GetCharOrigin(self.handle, index, x, y)
         pdfium.FPDFText_GetMatrix(self.handle, index, matrix)
-        scale = math.hypot(matrix.c, matrix.d) or 1.0
-        size = min(max(pdfium.FPDFText_GetFontSize(self.handle, index) * scale, 1.0), 400.0)
-        angle = math.degrees(math.atan2(matrix.b, matrix.a)) - 90.0 * self.turns
-        upright = abs((angle + 180.0) % 360.0 - 180.0) < 20.0
+        size = pdfium.FPDFText_GetFontSize(self.handle, index)
+        if self.turns or matrix.b or matrix.c or matrix.a <= 0:
+            size *= math.hypot(matrix.c, matrix.d) or 1.0
+            angle = math.degrees(math.atan2(matrix.b, matrix.a)) - 90.0 * self.turns
+            upright = abs((angle + 180.0) % 360.0 - 180.0) < 20.0
+        else:
+            size *= abs(matrix.d) or 1.0
+            upright = True
         across, along = self._shown(x.value, y.value)
-        return _Glyph(across, along, size, upright)
+        glyph = _Glyph(across, along, min(max(size, 1.0), 400.0), upright)
+        self.glyphs[index] = glyph
+        return glyph
 
     def _right(self, index: int) -> float:
         """The right end of a character's box."""
@@ -290,7 +302,9 @@ class _Reader:
         glyphs = [self._glyph(index) for index in places]
         size = max(glyph.size for glyph in glyphs)
         base = sorted(glyph.base for glyph in glyphs)[len(glyphs) // 2]
-        x0, x1 = min(box.x0 for box in boxes), max(box.x1 for box in boxes)
+        x0, x1 = boxes[0].x0, boxes[0].x1
+        if len(boxes) > 1:
+            x0, x1 = min(box.x0 for box in boxes), max(box.x1 for box in boxes)
         self.found.append(
             Fragment(
                 text,
