@@ -242,6 +242,7 @@ async def differences(
            OR (r.size_bytes, r.mtime_ns, r.inode) <> (f.size_bytes, f.mtime_ns, f.inode)
            OR r.state IN ('pending', 'missing')
            OR (r.state = 'refused' AND r.error_code = ANY(%(retried)s::text[]))
+        ORDER BY f.number
         """,
         {
             "folder": folder,

@@ -41,6 +41,7 @@ class Preview:
         self._pool = pool
         self._settings = settings
         self._folder = folder
+        self._new: dict[tuple[str, str], str] = {}
 
     async def steps(self) -> AsyncIterator[Step]:
         """The steps as they are found. Raises OSError when the folder cannot be read."""
@@ -108,4 +109,7 @@ class Preview:
                 return Step("copy", found.place, f"of {same.path}")
             if row.document_id is None and await mirrored.in_trash(conn, collection.key, sha256):
                 return Step("back", found.place, "from the trash")
+        first = self._new.setdefault((name, sha256), found.place)
+        if first != found.place:
+            return Step("copy", found.place, f"of {first}")
         return Step("new" if row.document_id is None else "changed", found.place)
