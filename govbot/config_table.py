@@ -226,7 +226,14 @@ class Ingest(Section):
         2048, ge=256, le=1_048_576, description="Memory to read one document, in MB."
     )
     workers: int = Field(1, ge=1, le=64, description="Documents processed at the same time.")
-    chunk_words: int = Field(110, ge=20, le=2000, description="Words in a chunk, at most.")
+    chunk_words: int = Field(180, ge=20, le=2000, description="Words in a chunk, at most.")
+    chunk_windows: int = Field(
+        2,
+        ge=1,
+        le=8,
+        description="Windows of the embedder that a chunk may fill; its vector is their mean. "
+        "Models with a large window need one.",
+    )
     chunk_overlap_words: int = Field(
         20, ge=0, le=500, description="Words a chunk repeats from the one before."
     )

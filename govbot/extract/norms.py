@@ -16,14 +16,23 @@ DIVISIONS = {
     "capitulo": 4,
     "secao": 5,
     "subsecao": 6,
+    "clausula": 7,
 }
 
 _ORDINAL = r"(?:[IVXLCDM]+|\d+)(?:[-–][A-Z])?[ºª°]?|[ÚU]NIC[OA]|[Úú]nic[oa]"
-_SPELT = r"GERAL|ESPECIAL|PRIMEIR[AO]|SEGUND[AO]|TERCEIR[AO]|Geral|Especial|Primeir[ao]|Segund[ao]"
+# "PRIMEIRA", "DÉCIMA SEGUNDA"; also "GERAL" and "ESPECIAL".
+_ORDINALS = (
+    r"PRIMEIR|SEGUND|TERCEIR|QUART|QUINT|SEXT|S[ÉE]TIM|OITAV|NON|D[ÉE]CIM|VIG[ÉE]SIM|TRIG[ÉE]SIM"
+)
+_SPELT = (
+    rf"GERAL|ESPECIAL|(?:(?:{_ORDINALS})[AO]\s?){{1,2}}(?<!\s)"
+    r"|Geral|Especial"
+    rf"|(?i:(?:{_ORDINALS})[ao]\s?){{1,2}}(?<!\s)"
+)
 
 _DIVISION = re.compile(
-    r"(?P<word>ANEXO|PARTE|LIVRO|T[ÍI]TULO|CAP[ÍI]TULO|SUBSE[ÇC][ÃA]O|SE[ÇC][ÃA]O"
-    r"|Anexo|Parte|Livro|T[íi]tulo|Cap[íi]tulo|Subse[çc][ãa]o|Se[çc][ãa]o)"
+    r"(?P<word>ANEXO|PARTE|LIVRO|T[ÍI]TULO|CAP[ÍI]TULO|SUBSE[ÇC][ÃA]O|SE[ÇC][ÃA]O|CL[ÁA]USULA"
+    r"|Anexo|Parte|Livro|T[íi]tulo|Cap[íi]tulo|Subse[çc][ãa]o|Se[çc][ãa]o|Cl[áa]usula)"
     rf"(?:\s+(?P<number>{_ORDINAL}|{_SPELT}|[A-Z])(?![\w/]))?"
     r"\s*(?P<rest>.*)$",
     re.DOTALL,
@@ -49,6 +58,12 @@ ITEM = re.compile(
     r"(?P<number>\d{1,3}(?:\.\d{1,3}){0,6})(?:\.?\s{0,2}[-–—]\s|\.\)?\s|\)\s|\s(?=[A-ZÀ-Ý“\"]))"
 )
 BULLET = re.compile(r"[•·▪●○◦‣■□➢✓–—*-]\s+\S|[•·▪●➢✓]\S")
+# "CONSIDERANDO o disposto", and the word that ends them: "RESOLVE:", "D E C R E T A:".
+REASON = re.compile(r"(?:[IVXLCDM]+\s*[-–—]\s*)?(?:CONSIDERANDO|Considerando)\b")
+ENACTS = re.compile(
+    r"(?i:r\s?e\s?s\s?o\s?l\s?v\s?e(?:\s?m)?|d\s?e\s?c\s?r\s?e\s?t\s?a|p\s?r\s?o\s?m\s?u\s?l\s?g\s?a"
+    r"|d\s?e\s?t\s?e\s?r\s?m\s?i\s?n\s?a|d\s?e\s?l\s?i\s?b\s?e\s?r\s?a)\s*[:,]?\s*$"
+)
 CONTENTS_LEADER = re.compile(r"\S.*(?:\.\s?){3,}\s*\d{1,4}\s*$")
 
 
@@ -105,7 +120,7 @@ def _is_reference(text: str) -> bool:
 
 
 def _number(number: str) -> str:
-    return number.capitalize() if number.isalpha() and len(number) > 4 else number
+    return number.title() if number.replace(" ", "").isalpha() and len(number) > 4 else number
 
 
 def _fold(word: str) -> str:

@@ -11,9 +11,11 @@ from govbot.extract import Page
 from govbot.extract.norms import (
     ALINEA,
     ARTICLE,
+    ENACTS,
     INCISO,
     ITEM,
     PARAGRAPH,
+    REASON,
     division,
     shouts,
     starts_unit,
@@ -21,8 +23,9 @@ from govbot.extract.norms import (
 
 LineKind = Literal["heading", "article", "paragraph", "inciso", "alinea", "item", "row", "text"]
 
-# Ranks in the path: divisions 0-6 (norms.DIVISIONS), then what stands below them.
-_HEADING, _NUMBERED, _ARTICLE, _QUOTED, _PARAGRAPH, _INCISO = 10, 20, 30, 31, 32, 33
+# Ranks in the path: divisions 0-7 (norms.DIVISIONS), then what stands below them.
+_HEADING, _NUMBERED, _REASONS = 10, 20, 29
+_ARTICLE, _QUOTED, _PARAGRAPH, _INCISO = 30, 31, 32, 33
 _MAX_LABEL = 90
 _CLOSING = re.compile(r"[”\"’»]\.?\s*(?:\(NR\)|\(AC\))?\s*[.;]?$")
 
@@ -210,14 +213,23 @@ class _Outline:
             return "paragraph"
         if match := INCISO.match(content):
             self.quoting = self.quoting or bool(match["quote"])
-            self._enter(_INCISO, _tidy(match["number"]))
+            self._enter(_INCISO, f"inciso {_tidy(match['number'])}")
             return "inciso"
         if ALINEA.match(content):
             return "alinea"
-        if (match := ITEM.match(content)) and not self._in_article():
+        return "text" if self._in_article() else self._outside_articles(content)
+
+    def _outside_articles(self, content: str) -> LineKind:
+        """Items of a notice or contract ("3.2.1"), and what a norm considers before articles."""
+        if match := ITEM.match(content):
             if "." in match["number"]:
                 self._enter(_PARAGRAPH, f"item {match['number']}")
             return "item"
+        if REASON.match(content):
+            self._enter(_REASONS, "Considerandos")
+            return "item"
+        if ENACTS.match(content):
+            self._leave(_REASONS)
         return "text"
 
     def _article(self, match: re.Match[str]) -> LineKind:
@@ -232,6 +244,7 @@ class _Outline:
             self._enter(_QUOTED, f"“{label}”")
             return "paragraph"
         self.last_number = number
+        self._leave(_REASONS)
         self._enter(_ARTICLE, label)
         return "article"
 
@@ -239,8 +252,11 @@ class _Outline:
         return any(entry.rank == _ARTICLE for entry in self.path)
 
     def _enter(self, rank: int, label: str) -> None:
-        above = tuple(entry for entry in self.path if entry.rank < rank)
-        self.path = (*above, Entry(rank, label))
+        self._leave(rank)
+        self.path = (*self.path, Entry(rank, label))
+
+    def _leave(self, rank: int) -> None:
+        self.path = tuple(entry for entry in self.path if entry.rank < rank)
 
 
 def _is_name(content: str, kind: str) -> bool:

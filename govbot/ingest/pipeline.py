@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import PurePath
 from typing import Protocol
@@ -29,7 +29,8 @@ from govbot.errors import BadDocument, GovBotError, NotFound, Unavailable
 from govbot.extract import PICTURED, Extracted, Page
 from govbot.extract.sandbox import extract
 from govbot.ids import VersionId
-from govbot.ingest.chunk import Chunk, chunk_pages
+from govbot.ingest.chunk import chunk_pages
+from govbot.ingest.measure import Measure
 from govbot.ingest.recognised import (
     WordKeeper,
     engine_of,
@@ -38,6 +39,7 @@ from govbot.ingest.recognised import (
     note_unread,
 )
 from govbot.ingest.report import Clock, Reporter
+from govbot.ingest.vectors import Passage, measure_of, vectors_of
 from govbot.models.embedder import Embedder
 
 logger = logging.getLogger(__name__)
@@ -59,15 +61,28 @@ class App(Protocol):
     def embedder(self) -> Embedder: ...
 
 
-async def process_version(app: App, version_id: VersionId) -> None:
+async def process_version(
+    app: App, version_id: VersionId, suspects: asyncio.Lock | None = None
+) -> None:
     """Brings a version to ready, failed or superseded; does nothing when it is there already.
 
     A bad document fails with its code and sentence; a version that is cancelled meanwhile stays
     cancelled. Raises Unavailable when a part is missing and attempts are left, and whenever the
     database's disk is full: the queue tries again later.
+
+    What may have killed its process before runs while no other such version does, under
+    `suspects`: so a neighbour of a poisonous document pays with one attempt, not with all.
     """
     document, version = await _load(app, version_id)
-    if document is None or version is None or not await _still_wanted(app, document, version):
+    if version is not None and version.attempts > 0 and version.error_code is None and suspects:
+        async with suspects:
+            await process_version(app, version_id)
+    elif document is not None and version is not None:
+        await _bring_to_end(app, document, version)
+
+
+async def _bring_to_end(app: App, document: Document, version: Version) -> None:
+    if not await _still_wanted(app, document, version):
         return
     if version.attempts >= app.settings.ingest.max_attempts:
         await _fail(
@@ -144,15 +159,27 @@ async def _process(app: App, document: Document, version: Version) -> None:
             async with as_system(app.pool) as conn:
                 if await store_reading(conn, version, title=title, reading=extracted):
                     return
+        measure = await measure_of(app.embedder)
         chunks = await asyncio.to_thread(
             chunk_pages,
             extracted.pages,
             max_words=app.settings.ingest.chunk_words,
             overlap_words=app.settings.ingest.chunk_overlap_words,
+            title=title,
+            measure=measure,
+            windows=app.settings.ingest.chunk_windows,
         )
         if not chunks:
             raise BadDocument("The document has no text.", code="E-VAZIO")
-        vectors = await _embed(app, chunks, len(extracted.pages), report)
+        passages = [Passage(title, chunk.heading, chunk.text) for chunk in chunks]
+        total = len(extracted.pages)
+        report.set(State.EMBEDDING, 0, total)
+        vectors = await _embed(
+            app,
+            measure,
+            passages,
+            lambda done: report.set(State.EMBEDDING, chunks[done - 1].page_to, total),
+        )
         clock.lap("embed")
     async with as_system(app.pool) as conn:
         await _without_time_limit(conn)
@@ -208,27 +235,18 @@ async def _extract(app: App, version: Version, report: Reporter) -> Extracted:
     return found
 
 
-async def _embed(app: App, chunks: Sequence[Chunk], pages: int, report: Reporter) -> Vectors:
+async def _embed(
+    app: App, measure: Measure, passages: Sequence[Passage], on_done: Callable[[int], None]
+) -> Vectors:
+    """The vectors in their order; `on_done` hears how many there are."""
     async with as_system(app.pool) as conn:
         model_id = await ensure_model(conn, app.embedder)
     vectors: list[HalfVector] = []
-    report.set(State.EMBEDDING, 0, pages)
-    for start in range(0, len(chunks), EMBED_AT_ONCE):
-        batch = chunks[start : start + EMBED_AT_ONCE]
-        for vector in await app.embedder.embed_passages([passage_text(c) for c in batch]):
-            vectors.append(HalfVector(vector))
-        report.set(State.EMBEDDING, batch[-1].page_to, pages)
+    for start in range(0, len(passages), EMBED_AT_ONCE):
+        batch = passages[start : start + EMBED_AT_ONCE]
+        vectors += await vectors_of(app.embedder, measure, batch)
+        on_done(len(vectors))
     return Vectors(model_id, vectors)
-
-
-def passage_text(chunk: Chunk) -> str:
-    """What the embedder sees of a chunk: where it stands, then its words."""
-    return embedded_text(chunk.heading, chunk.text)
-
-
-def embedded_text(heading: str, text: str) -> str:
-    """The same for every model, so that `reindex` makes the vectors that ingestion would make."""
-    return f"{heading}\n{text}" if heading else text
 
 
 async def _without_time_limit(conn: Connection) -> None:

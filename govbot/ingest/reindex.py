@@ -18,7 +18,8 @@ from govbot.db.pool import Connection, Pool
 from govbot.documents import embedding_models
 from govbot.documents.content import insert_vectors
 from govbot.documents.locks import lock_active_model
-from govbot.ingest.pipeline import embedded_text
+from govbot.ingest.measure import Measure
+from govbot.ingest.vectors import Passage, measure_of, vectors_of
 from govbot.models.embedder import Embedder
 
 logger = logging.getLogger(__name__)
@@ -52,8 +53,9 @@ async def reindex(app: App, on_progress: Callable[[int, int], None] | None = Non
     """
     async with as_system(app.pool) as conn:
         model_id = await embedding_models.start_building(conn, app.embedder)
+    measure = await measure_of(app.embedder)
     made = 0
-    while batch := await _make(app, model_id):
+    while batch := await _make(app, model_id, measure):
         made += batch
         if on_progress is not None:
             on_progress(*await _counts(app.pool, model_id))
@@ -61,20 +63,20 @@ async def reindex(app: App, on_progress: Callable[[int, int], None] | None = Non
     async with as_system(app.pool) as conn:
         await lock_active_model(conn)
         while rows := await _missing(conn, model_id, LAST_BATCH):
-            await _store(conn, model_id, rows, await _embed(app.embedder, rows))
+            await _store(conn, model_id, rows, await _embed(app.embedder, measure, rows))
             made += len(rows)
         await embedding_models.activate(conn, model_id)
     logger.info("Embedding model switched", extra={"action": "reindex.done", "vectors": made})
     return Reindexed(made, await _remove_retired(app.pool))
 
 
-async def _make(app: App, model_id: int) -> int:
+async def _make(app: App, model_id: int, measure: Measure) -> int:
     """One batch; no transaction is open while the model works."""
     async with as_system(app.pool) as conn:
         rows = await _missing(conn, model_id, BATCH)
     if not rows:
         return 0
-    vectors = await _embed(app.embedder, rows)
+    vectors = await _embed(app.embedder, measure, rows)
     async with as_system(app.pool) as conn:
         alive = await _alive(conn, [row["id"] for row in rows])
         kept = [(row, v) for row, v in zip(rows, vectors, strict=True) if row["id"] in alive]
@@ -85,8 +87,9 @@ async def _make(app: App, model_id: int) -> int:
 async def _missing(conn: Connection, model_id: int, limit: int) -> list[dict[str, Any]]:
     cursor = await conn.execute(
         """
-        SELECT c.id, c.collection_key, c.document_key, c.heading, c.text
+        SELECT c.id, c.collection_key, c.document_key, d.title, c.heading, c.text
         FROM chunks c
+        JOIN documents d ON d.key = c.document_key
         WHERE NOT EXISTS (SELECT FROM chunk_vectors v
                           WHERE v.model_id = %(model_id)s AND v.chunk_id = c.id)
         ORDER BY c.id
@@ -105,9 +108,11 @@ async def _alive(conn: Connection, ids: list[int]) -> set[int]:
     return {int(row["id"]) for row in await cursor.fetchall()}
 
 
-async def _embed(embedder: Embedder, rows: list[dict[str, Any]]) -> list[HalfVector]:
-    texts = [embedded_text(row["heading"], row["text"]) for row in rows]
-    return [HalfVector(vector) for vector in await embedder.embed_passages(texts)]
+async def _embed(
+    embedder: Embedder, measure: Measure, rows: list[dict[str, Any]]
+) -> list[HalfVector]:
+    passages = [Passage(row["title"], row["heading"], row["text"]) for row in rows]
+    return await vectors_of(embedder, measure, passages)
 
 
 async def _store(

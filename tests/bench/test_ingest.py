@@ -163,7 +163,10 @@ def _paragraphs(number: int) -> list[str]:
 
 async def _texts(parts: Parts) -> list[list[str]]:
     """What the embedder saw, document by document."""
-    from govbot.ingest.pipeline import embedded_text
+    from govbot.ingest.measure import embedded_windows
+    from govbot.ingest.vectors import measure_of
+
+    measure = await measure_of(parts.embedder)
 
     async with as_system(parts.pool) as conn:
         cursor = await conn.execute(
@@ -176,7 +179,7 @@ async def _texts(parts: Parts) -> list[list[str]]:
         rows = await cursor.fetchall()
     documents: dict[int, list[str]] = {}
     for row in rows:
-        documents.setdefault(row["document_key"], []).append(
-            embedded_text(row["heading"], row["text"])
+        documents.setdefault(row["document_key"], []).extend(
+            embedded_windows(row["title"], row["heading"], row["text"], measure)
         )
     return list(documents.values())

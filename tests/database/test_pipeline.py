@@ -20,7 +20,8 @@ from govbot.ingest.pipeline import process_version
 from govbot.ingest.receive import Received
 from tests.ingestion import Cast, HashEmbedder, Parts, assert_consistent, count, document_of, take
 
-LAW = """LEI Nº 1, DE 1º DE JANEIRO DE 2020
+TITLE = "LEI Nº 1, DE 1º DE JANEIRO DE 2020"
+LAW = f"""{TITLE}
 
 Art. 1º Esta Lei dispõe sobre as licitações do Município.
 
@@ -65,7 +66,7 @@ async def test_the_text_of_a_chunk_is_the_text_of_its_place(
         assert row["text"] == text[row["start_offset"] : row["end_offset"]]
 
 
-async def test_the_vector_is_the_embedder_s_for_heading_and_text(
+async def test_the_vector_is_the_embedder_s_for_title_heading_and_text(
     parts: Parts, received: Received
 ) -> None:
     await parts.work()
@@ -76,7 +77,8 @@ async def test_the_vector_is_the_embedder_s_for_heading_and_text(
         )
         rows = await cursor.fetchall()
     for row in rows:
-        expected = await HashEmbedder().embed_query(f"{row['heading']}\n{row['text']}")
+        seen = "\n".join(part for part in (TITLE, row["heading"], row["text"]) if part)
+        expected = await HashEmbedder().embed_query(seen)
         assert row["embedding"] == HalfVector(expected)
 
 
@@ -328,7 +330,7 @@ async def test_a_missing_original_is_reported_as_such(parts: Parts, received: Re
 def extracted(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     """Replaces the sandbox by one that reads this text."""
 
-    async def read(*_: object) -> Extracted:
+    async def read(*_: object, **__: object) -> Extracted:
         page = Page(1, text, (Block("paragraph", text),))
         return Extracted((page,), "", {}, ())
 

@@ -56,6 +56,15 @@ async def test_every_chunk_gets_the_new_model_s_vector_and_the_old_ones_go(
     await assert_consistent(changed)
 
 
+async def test_it_makes_the_vectors_that_ingestion_made(filled: Parts) -> None:
+    query = "SELECT embedding FROM chunk_vectors ORDER BY chunk_id"
+    async with as_system(filled.pool) as conn:
+        before = await (await conn.execute(query)).fetchall()
+    await reindex(replace(filled, embedder=HashEmbedder("novo", filled.embedder.dimension)))
+    async with as_system(filled.pool) as conn:
+        assert await (await conn.execute(query)).fetchall() == before
+
+
 async def test_while_it_runs_the_old_vectors_serve(changed: Parts) -> None:
     before: list[dict[str, int]] = []
     embed = changed.embedder.embed_passages

@@ -178,7 +178,7 @@ def test_missing_secret_file_is_named(file: Path) -> None:
         ('[generation]\nbackend = "llama"\n', '"llama" needs [generation] model_path'),
         ('[generation]\nbackend = "openai"\n', '"openai" needs [generation] base_url'),
         ("[generation]\nmax_tokens = 9000\n", "max_tokens must be smaller than context_tokens"),
-        ("[ingest]\nchunk_overlap_words = 90\n", "must be at most half of chunk_words (110)"),
+        ("[ingest]\nchunk_overlap_words = 100\n", "must be at most half of chunk_words (180)"),
         ('[database]\nowner_url = "postgresql://o@h/b"\n', "owner_url needs [database] url"),
         ("[web\n", "is not valid TOML"),
     ],

@@ -41,7 +41,7 @@ def test_a_cut_between_incisos_says_which_one_it_begins_with() -> None:
     incisos = "\n".join(f"{number} - {FILLER};" for number in ("I", "II", "III", "IV"))
     chunks = cut(f"Art. 6º Consideram-se:\n{incisos}")
     assert chunks[0].heading == "Art. 6º"
-    assert [chunk.heading for chunk in chunks[1:]] == ["Art. 6º › III"]
+    assert [chunk.heading for chunk in chunks[1:]] == ["Art. 6º › inciso III"]
 
 
 def test_what_announces_a_list_is_not_left_alone_at_the_end() -> None:
