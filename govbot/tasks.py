@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -22,9 +23,9 @@ def worker(app: App) -> Worker:
 
 def tasks(app: App) -> dict[str, Task]:
     """Every task by the name that it has in the queue; a name is never used for another thing."""
-    return {PROCESS: partial(process_version, app)}
+    return {PROCESS: partial(process_version, app, asyncio.Lock())}
 
 
-async def process_version(app: App, *, version_id: str) -> None:
+async def process_version(app: App, suspects: asyncio.Lock, *, version_id: str) -> None:
     """Read, cut, embed and store one version of a document."""
-    await pipeline.process_version(app, VersionId(UUID(version_id)))
+    await pipeline.process_version(app, VersionId(UUID(version_id)), suspects)
