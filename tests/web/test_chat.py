@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import re
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 
 from govbot.chat import store
-from govbot.db.access import as_actor
+from govbot.db.access import as_actor, as_system
+from govbot.ids import MessageId
 from tests.web.conftest import HTMX, Client, SignIn
 from tests.web.scene import Scene, Script, revoke
 
@@ -342,3 +344,50 @@ async def add_conversation(scene: Scene, title: str, days: int) -> None:
             " WHERE id = %(id)s",
             {"title": title, "age": timedelta(days=days), "id": conversation},
         )
+
+
+async def test_a_question_may_be_about_another_day(scene: Scene, signed_in: SignIn) -> None:
+    client = await signed_in("reader")
+    form = (await client.get("/")).text
+    assert 'name="as_of" type="date" form="composer"' in form
+    question = {"question": "Quantos dias de férias?", "as_of": "2020-01-31"}
+    started = await client.post("/conversas", data=question)
+    page = (await client.get(started.headers["location"])).text
+    assert "Sobre o que valia em 31/01/2020" in page
+    further = {"question": "E em dinheiro?", "as_of": "2019-12-31"}
+    answer = await client.post(
+        f"{started.headers['location']}/perguntas", data=further, headers=HTMX
+    )
+    assert "Sobre o que valia em 31/12/2019" in answer.text
+    without = {"question": "E hoje?", "as_of": ""}
+    answer = await client.post(
+        f"{started.headers['location']}/perguntas", data=without, headers=HTMX
+    )
+    assert "Sobre o que valia" not in answer.text
+
+
+async def test_a_day_that_is_none_is_refused(scene: Scene, signed_in: SignIn) -> None:
+    client = await signed_in("reader")
+    answer = await client.post("/conversas", data={"question": "Férias?", "as_of": "ontem"})
+    assert answer.status_code == 422
+    assert "Isto não é uma data." in answer.text
+    assert "Férias?" not in (await client.get("/")).text
+
+
+async def test_a_source_says_when_it_no_longer_counts(scene: Scene, signed_in: SignIn) -> None:
+    scene.app.answers.script = Script(citations=[scene.citation()], sources=[scene.law_key])
+    client = await signed_in("reader")
+    started = await client.post("/conversas", data={"question": "Férias?"})
+    page = (await client.get(started.headers["location"])).text
+    found = re.search(r'id="a-([0-9a-f-]{36})"', page)
+    assert found
+    await scene.app.answers.finish(scene.actors["reader"], MessageId(UUID(found[1])))
+    assert "source-ended" not in (await client.get(started.headers["location"])).text
+    for column, words in (("valid_to", "em vigor até"), ("revoked_on", "revogado desde")):
+        async with as_system(scene.app.pool) as conn:
+            await conn.execute(
+                f"UPDATE documents SET {column} = '2024-03-01' WHERE key = %(key)s".encode(),
+                {"key": scene.law_key},
+            )
+        page = (await client.get(started.headers["location"])).text
+        assert f"{words} 01/03/2024" in page
