@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 MAX_PIXELS: Final = 36_000_000
 MAX_WORDS: Final = 20_000
+_ORIENTATION_DPI = 150  # enough to tell the orientation; 100 is not
 _FAILURES = (OSError, subprocess.SubprocessError, MemoryError, ValueError)
 
 
@@ -112,34 +113,31 @@ def _collect(
 def recognise_picture(picture: Picture, number: int, limits: Limits) -> Recognised:
     """The words on one picture, within `limits.ocr_page_timeout_s` for all tries together.
 
-    Most pages stand upright and are read once. Only where little was read with certainty is the
-    orientation asked for, and the better of both readings taken.
+    Most pages stand upright and are read once. Where little was read with certainty the page is
+    tried upside down, then as Tesseract's detection of orientation says, and the best reading
+    taken.
     """
     until = time.monotonic() + limits.ocr_page_timeout_s
 
-    def read(quarters: int, skew: float) -> tuple[list[list[Seen]], Turn, Image]:
+    def read(quarters: int, skew: float) -> tuple[list[list[Seen]], Turn]:
         image, turn = turned(picture.image, quarters, skew)
         seconds = until - time.monotonic()
-        languages = limits.ocr_languages
-        return (
-            read_lines(image, limits.ocr_program, languages, picture.dpi, seconds),
-            turn,
-            image,
-        )
+        program, languages = limits.ocr_program, limits.ocr_languages
+        return read_lines(image, program, languages, picture.dpi, seconds), turn
 
     sideways, skew = lines_run(picture.image)
-    lines, turn, image = read(int(sideways), skew)
-    if is_poor(lines):
-        half = image.reduce(2)
+    best = read(int(sideways), skew)
+    if is_poor(best[0]):
+        best = max(best, read(int(sideways) + 2, skew), key=lambda reading: worth(reading[0]))
+    if is_poor(best[0]):
+        small = max(1, picture.dpi // _ORIENTATION_DPI)
+        image = picture.image.reduce(small) if small > 1 else picture.image
         seconds = until - time.monotonic()
-        more = turn_of(half, limits.ocr_program, picture.dpi // 2, seconds)
-        if more is None:
-            more = 2
-        if more:
-            other, other_turn, _image = read(turn.quarters + more, skew if more == 2 else 0.0)
-            if worth(other) > worth(lines):
-                lines, turn = other, other_turn
-    return Recognised(number, limits.ocr_engine, tuple(_placed(lines, turn))[:MAX_WORDS])
+        quarters = turn_of(image, limits.ocr_program, picture.dpi // small, seconds)
+        if quarters is not None and quarters % 2 != int(sideways):
+            best = max(best, read(quarters, 0.0), key=lambda reading: worth(reading[0]))
+    words = tuple(_placed(*best))[:MAX_WORDS]
+    return Recognised(number, limits.ocr_engine, words)
 
 
 def _placed(lines: Iterable[Sequence[Seen]], turn: Turn) -> Iterable[Word]:

@@ -217,7 +217,8 @@ def _recognised(values: list[Any], limits: Limits) -> Recognised:
     made = []
     for text, *box, line in words:
         x, y, width, height = (min(max(float(side), 0.0), 1.0) for side in box)
-        made.append(Word(str(text)[:_MAX_WORD], x, y, width, height, int(line)))
+        clean = "".join(char for char in str(text)[:_MAX_WORD] if char.isprintable())
+        made.append(Word(clean, x, y, width, height, int(line)))
     return Recognised(int(number), limits.ocr_engine, tuple(made))
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from govbot.errors import BadDocument
 from govbot.extract import Block, Extracted, Limits, OnPage, page_of
+from govbot.extract.ocr import Checkpoint
+from govbot.extract.words import Recognised, Word
 
 
 def _found(text: str) -> Extracted:
@@ -77,3 +79,37 @@ def surrogate(path: Path, limits: Limits, on_page: OnPage) -> Extracted:
 
 def unexpected(path: Path, limits: Limits, on_page: OnPage) -> Extracted:
     raise KeyError("a bug of ours")
+
+
+def recognise_slowly(
+    path: Path, limits: Limits, on_page: OnPage, checkpoint: Checkpoint
+) -> Extracted:
+    """Two pages of 0.7 s each that were announced, and what was known before."""
+    checkpoint.on_plan(2)
+    for number in (1, 2):
+        time.sleep(0.7)
+        checkpoint.on_recognised(Recognised(number, "forged", (Word("a\0b", -1, 2, 0.5, 0.1, 0),)))
+    return _found(repr(dict(checkpoint.known)))
+
+
+def recognise_unannounced(
+    path: Path, limits: Limits, on_page: OnPage, checkpoint: Checkpoint
+) -> Extracted:
+    checkpoint.on_recognised(Recognised(1, "e", ()))
+    time.sleep(60)
+    raise AssertionError
+
+
+def promise_for_ever(
+    path: Path, limits: Limits, on_page: OnPage, checkpoint: Checkpoint
+) -> Extracted:
+    while True:
+        checkpoint.on_plan(1000)
+        time.sleep(0.1)
+
+
+def number_wildly(path: Path, limits: Limits, on_page: OnPage, checkpoint: Checkpoint) -> Extracted:
+    checkpoint.on_plan(1)
+    checkpoint.on_recognised(Recognised(10**9, "e", ()))
+    time.sleep(60)
+    raise AssertionError

@@ -5,13 +5,19 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from govbot.errors import BadDocument
-from govbot.extract import EXTRACTORS, TEXT, Block, Extracted, Limits, sniff
+from govbot.extract import EXTRACTORS, PDF, TEXT, Block, Extracted, Limits, sandbox, sniff
 from govbot.extract.sandbox import extract
+from govbot.extract.words import Recognised, Word
+from tests.scans import NORM, drawn, scan_pdf, scanned
+from tests.tesseract import limits_with_ocr
 
 
 @pytest.fixture
@@ -154,6 +160,119 @@ async def test_the_longest_real_document_is_read_whole(shared_data: Path) -> Non
     assert "Voltar ao sumário" not in found.pages[59].text
 
 
-async def test_a_real_scan_is_refused(shared_data: Path) -> None:
+async def test_a_real_scan_is_refused_without_ocr(shared_data: Path) -> None:
     path = shared_data / "docs" / "etec_edital_01_escaneado.pdf"
     assert await code_of(extract(path, sniff(path, path.name), Limits())) == "E-DIGITALIZADO"
+
+
+OCR = Limits(ocr_program="/usr/bin/false", ocr_engine="e", ocr_page_timeout_s=30)
+
+
+async def test_recognised_pages_add_to_the_time(  # type: ignore[no-untyped-def]
+    document: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: list[Recognised] = []
+    known = {3: Recognised(3, "e", (Word("ção", 0.1, 0.2, 0.3, 0.4, 5),))}
+    found = await recognising(
+        "recognise_slowly", document, monkeypatch, replace(OCR, timeout_s=1), known, kept
+    )
+    assert found.pages[0].text == repr(known)
+    assert [page.number for page in kept] == [1, 2]
+
+
+async def test_what_the_child_says_of_words_is_bounded(  # type: ignore[no-untyped-def]
+    document: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: list[Recognised] = []
+    await recognising("recognise_slowly", document, monkeypatch, OCR, {}, kept)
+    assert kept[0] == Recognised(1, "e", (Word("ab", 0.0, 1.0, 0.5, 0.1, 0),))
+
+
+@pytest.mark.parametrize(
+    ("name", "limits"),
+    [
+        ("recognise_unannounced", OCR),
+        ("promise_for_ever", OCR),
+        ("number_wildly", OCR),
+        ("recognise_slowly", Limits()),
+    ],
+)
+async def test_a_child_that_breaks_the_rules_is_ended(
+    name: str, limits: Limits, document: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began = time.monotonic()
+    code = await code_of(recognising(name, document, monkeypatch, limits, {}, []))
+    assert code == "E-CORROMPIDO"
+    assert time.monotonic() - began < 50
+
+
+async def test_the_recogniser_ends_with_a_killed_extractor(tmp_path: Path) -> None:
+    program = tmp_path / "tesseract"
+    program.write_text("#!/bin/sh\nexec sleep 61.625\n")
+    program.chmod(0o755)
+    path = scan_pdf(tmp_path / "scan.pdf", [scanned(drawn(["ANEXO I", *NORM]), dpi=75)])
+    process = await sandbox._start(
+        EXTRACTORS[PDF], path, Limits(ocr_program=str(program), ocr_engine="e")
+    )
+    process.stdin.close()  # type: ignore[union-attr]
+    try:
+        pid = await eventually(lambda: running("61.625"))
+        process.kill()
+        await process.wait()
+        await eventually(lambda: gone(pid) or None)
+    finally:
+        await sandbox._end(process)
+
+
+def running(argument: str) -> int | None:
+    """The process that has this argument."""
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = entry.read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if words[:2] == [b"sleep", argument.encode()]:
+            return int(entry.parent.name)
+    return None
+
+
+async def eventually(look: Callable[[], Any]) -> Any:
+    """What `look` finds, waiting for it up to 30 s."""
+    async with asyncio.timeout(30):
+        while (found := look()) is None:
+            await asyncio.sleep(0.05)
+    return found
+
+
+async def recognising(
+    name: str,
+    document: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    limits: Limits,
+    known: dict[int, Recognised],
+    kept: list[Recognised],
+) -> Extracted:
+    monkeypatch.setitem(EXTRACTORS, TEXT, f"tests.unit.extract.bad_extractors:{name}")
+    return await extract(document, TEXT, limits, known=known, on_recognised=kept.append)
+
+
+async def test_a_real_scan_is_recognised_and_goes_on_where_it_was(shared_data: Path) -> None:
+    path = shared_data / "docs" / "etec_edital_01_escaneado.pdf"
+    limits, kept = limits_with_ocr(), list[Recognised]()
+    first = asyncio.Event()
+
+    def keep(page: Recognised) -> None:
+        kept.append(page)
+        first.set()
+
+    task = asyncio.create_task(extract(path, PDF, limits, on_recognised=keep))
+    await first.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    known = {page.number: page for page in kept}
+    again: list[Recognised] = []
+    found = await extract(path, PDF, limits, known=known, on_recognised=again.append)
+    assert found.ocr_pages == (1, 2, 3)
+    assert sorted([*known, *(page.number for page in again)]) == [1, 2, 3]
+    assert "Os casos omissos neste Edital serão resolvidos pela Comissão" in found.pages[2].text
