@@ -46,8 +46,17 @@ def furniture_of(
 
 
 def _edges(lines: Sequence[Line], height: float) -> list[int]:
-    """Lines near the top or the bottom of the page, at most a few of each."""
+    """Lines near the top or the bottom of the page, at most a few of each.
+
+    A table that reaches into the text is text, with all its rows.
+    """
     order = sorted(range(len(lines)), key=lambda index: lines[index].top)
+    in_text = {
+        line.table
+        for line in lines
+        if line.table is not None and height * _MARGIN <= line.bottom <= height * (1 - _MARGIN)
+    }
+    order = [i for i in order if lines[i].table is None or lines[i].table not in in_text]
     top = [i for i in order[: _EDGE_LINES * 2] if lines[i].bottom < height * _MARGIN]
     bottom = [i for i in order[-_EDGE_LINES * 2 :] if lines[i].top > height * (1 - _MARGIN)]
     return [*top, *(index for index in bottom if index not in top)]

@@ -15,7 +15,7 @@ CELL_MARK = " | "
 
 _CELL_GAP = 1.5  # ems between two fragments of a row that may be two cells
 _MIN_COLUMN_ROWS = 5
-_LONG_CELL = 1500  # characters
+_LONG_CELL = 400  # characters of the usual cell of what is no table
 _WIDEST = 14_400.0  # points: the widest page there may be; text can be placed beyond it
 _TABLE = "\x00"  # stands for a table among the fragments of a page
 
@@ -97,8 +97,9 @@ def _is_table(group: Sequence[Fragment]) -> bool:
     for fragment in group:
         if fragment.cell is not None and fragment.text:
             long[fragment.cell] = long.get(fragment.cell, 0) + len(fragment.text)
-    rows = {row for cell in long for row in range(cell.row, cell.row + 1)}
-    return len(rows) > 1 and len(long) > 2 and max(long.values()) <= _LONG_CELL
+    rows = {cell.row for cell in long}
+    usual = statistics.median(long.values()) if long else 0
+    return len(rows) > 1 and len(long) > 2 and usual <= _LONG_CELL
 
 
 def _with_tables(region: list[Fragment], tables: Sequence[_Table]) -> list[Line]:

@@ -248,13 +248,11 @@ def header_of(rows: Sequence[Sequence[str]]) -> int:
         if len(filled) < 2 or not all(_is_name(cell) for cell in filled):
             break
         count += 1
-    if count == title:
-        return 0
     body = rows[count : count + 4]
-    if not body:
-        return 0
-    telling = any(not _is_name(cell) for row in body for cell in row if cell)
-    return count if telling or _stands_out(rows[count - 1], body) else 0
+    if count > title and any(not _is_name(cell) for row in body for cell in row if cell):
+        return count
+    first, others = rows[title : title + 1], rows[title + 1 : title + 5]
+    return title + 1 if first and _stands_out(first[0], others) else 0
 
 
 def _is_name(cell: str) -> bool:
@@ -263,6 +261,9 @@ def _is_name(cell: str) -> bool:
 
 def _stands_out(first: Sequence[str], body: Sequence[Sequence[str]]) -> bool:
     """Whether only the first row is in capitals."""
-    return all(cell.isupper() for cell in first if cell) and not any(
-        cell.isupper() and len(cell) > 3 for row in body for cell in row
+    return (
+        len(first) > 1
+        and all(cell.isupper() for cell in first if cell)
+        and any(cell for row in body for cell in row)
+        and not any(cell.isupper() and len(cell) > 3 for row in body for cell in row)
     )
