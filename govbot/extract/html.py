@@ -42,7 +42,7 @@ def extract_html(path: Path, limits: Limits, on_page: OnPage) -> Extracted:
     root = _parsed(text, limits)
     title = " ".join((root.findtext(".//title") or "").split())
     pages = assembled([_blocks(root)], limits, on_page)
-    return finished(pages, {"charset": charset, "title": title[:500]}, title)
+    return finished(pages, {"charset": charset, "title": title[:500]}, title, guessed=True)
 
 
 def blocks_of_html(text: str, limits: Limits) -> list[Block]:

@@ -24,7 +24,7 @@ def extract_markdown(path: Path, limits: Limits, on_page: OnPage) -> Extracted:
     for token in MarkdownIt("commonmark").enable("table").parse(text.replace("\f", "\n")):
         writer.take(token)
     on_page(1, 1)
-    return finished([page_of(1, writer.blocks)], {"charset": charset})
+    return finished([page_of(1, writer.blocks)], {"charset": charset}, guessed=True)
 
 
 class _Writer:

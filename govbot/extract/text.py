@@ -27,7 +27,7 @@ def extract_text(path: Path, limits: Limits, on_page: OnPage) -> Extracted:
     for number, part in enumerate(parts, start=1):
         pages.append(page_of(number, blocks_of(part.split("\n"), wrapped=wrapped)))
         on_page(number, len(parts))
-    return finished(pages, {"charset": charset})
+    return finished(pages, {"charset": charset}, guessed=True)
 
 
 def read_text(path: Path, limits: Limits) -> tuple[str, str]:
@@ -39,12 +39,18 @@ def read_text(path: Path, limits: Limits) -> tuple[str, str]:
     return _CONTROLS.sub("", text), charset
 
 
-def finished(pages: Sequence[Page], metadata: dict[str, str], title: str = "") -> Extracted:
-    """The result for kinds without pictures. Raises BadDocument when nothing can be read."""
+def finished(
+    pages: Sequence[Page], metadata: dict[str, str], title: str = "", *, guessed: bool = False
+) -> Extracted:
+    """The result for kinds without pictures. Raises BadDocument when nothing can be read.
+
+    Where the character set was `guessed`, text that looks like no language is refused; elsewhere
+    codes and numbers may be all that a document has.
+    """
     text = " ".join(page.text for page in pages)
     if not text.strip():
         raise BadDocument("The document has no text.", code="E-VAZIO")
-    if not is_legible(text[:200_000]):
+    if guessed and not is_legible(text[:200_000]):
         raise BadDocument("The text of the document cannot be read: its characters are garbled.")
     return Extracted(tuple(pages), title_of(pages, title), metadata)
 

@@ -101,7 +101,9 @@ def test_changed_ole_files_have_a_kind_or_are_refused(
     tmp_path: Path, wanted: list[tuple[float, int, bytes]]
 ) -> None:
     path = tmp_path / "file.doc"
-    path.write_bytes(mutated(ole_file({"WordDocument": b"\xec\xa5" * 100, "1Table": b""}), wanted))
+    path.write_bytes(
+        mutated(ole_file({"WordDocument": b"\xec\xa5\xc1\0" + b"\0" * 100, "1Table": b""}), wanted)
+    )
     ends_well(path)
 
 
