@@ -54,7 +54,7 @@ def extract_doc(path: Path, limits: Limits, on_page: OnPage) -> Extracted:
         if any(block.text.strip() for page in pages for block in page):
             made = assembled(pages, limits, on_page)
             return finished(made, {**metadata, "converter": name}, metadata.get("title", ""))
-    raise BadDocument("The file is damaged: it cannot be opened as a %(kind)s.", kind="DOC")
+    raise BadDocument("The file is damaged: it cannot be opened as %(kind)s.", kind="DOC")
 
 
 def _inspected(path: Path) -> dict[str, str]:

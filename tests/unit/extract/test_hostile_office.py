@@ -28,6 +28,7 @@ from tests.unit.extract.packages import changed, replaced
 SMALL = Limits(timeout_s=10, memory_mb=768, max_characters=200_000, max_decompressed_mb=32)
 CODES = {
     "E-CONVERSOR",
+    "E-SENHA",
     "E-CORROMPIDO",
     "E-TAMANHO",
     "E-MEMORIA",

@@ -96,6 +96,11 @@ def test_forms_and_rows_without_a_header_are_read_as_they_are(tmp_path: Path) ->
     ]
 
 
+def test_tables_of_codes_are_text_too(tmp_path: Path) -> None:
+    build = rows(["Chave", "Nº"], *[[f"K{n}-x#{n}_{n}", f"{n}/SEI-{n}.{n}"] for n in range(30)])
+    assert "Chave: K7-x#7_7; Nº: 7/SEI-7.7" in read(xlsx(tmp_path, build)).pages[0].text
+
+
 def test_a_table_of_headers_only_is_not_lost(tmp_path: Path) -> None:
     assert blocks(read(xlsx(tmp_path, rows(["Cargo", "Vagas"]))))[1][1] == "Cargo; Vagas"
 
