@@ -16,6 +16,7 @@ CELL_MARK = " | "
 _CELL_GAP = 1.5  # ems between two fragments of a row that may be two cells
 _MIN_COLUMN_ROWS = 5
 _LONG_CELL = 400  # characters of the usual cell of what is no table
+_OUTER = 3  # rows at the ends of a page where a footer may stand beside text
 _WIDEST = 14_400.0  # points: the widest page there may be; text can be placed beyond it
 _TABLE = "\x00"  # stands for a table among the fragments of a page
 
@@ -239,10 +240,11 @@ def _is_prose(fragments: list[Fragment], gutter: float, left: float, right: floa
     for side, width in sides:
         if len({round(f.top) for f in side}) < _MIN_COLUMN_ROWS:
             return False
-        if statistics.median(f.x1 - f.x0 for f in side) < 0.55 * width:
-            return False
         if statistics.median(len(f.text.split()) for f in side) < 3:
             return False
+        narrow = statistics.median(f.x1 - f.x0 for f in side) < 0.55 * width
+        if narrow and (gutter - left > 0.8 * (right - left) or _gutter(side) is None):
+            return False  # neither lines of a column nor several columns
     return True
 
 
@@ -254,17 +256,70 @@ def _lines(
     left = min((f.x0 for f in fragments), default=0.0) if left is None else left
     right = max((f.x1 for f in fragments), default=0.0) if right is None else right
     gaps = [_gaps(row) for row in rows]
-    lines = []
+    lines: list[Line] = []
+    parent = 0  # the row that the last line began with
     for index, row in enumerate(rows):
-        near = gaps[max(0, index - 2) : index] + gaps[index + 1 : index + 3]
-        shared = [gap for gap in gaps[index] if any(_aligned(gap, other) for other in near)]
-        if len(shared) == 1 and starts_unit(row[0].text + " A") and row[0].x1 <= shared[0][0]:
-            shared = []  # the number of an item that hangs in the margin
-        widths = [end - start for start, end in gaps[index]]
-        if len(widths) >= 2 and max(widths) - min(widths) < 1.5:
-            shared = []  # a justified line: only there all gaps are of one width
-        lines.append(_line(row, left, right, shared))
+        shared = _cell_gaps(row, index, gaps)
+        if not shared and lines and lines[-1].cells and _wraps(rows, index):
+            cell_gaps = _cell_gaps(rows[parent], parent, gaps)
+            lines[-1] = _with_more(lines[-1], rows[parent], row, cell_gaps)
+            continue
+        parent = index
+        outer = index < _OUTER or index >= len(rows) - _OUTER
+        for part in _by_size(row) if outer and not shared else [row]:
+            lines.append(_line(part, left, right, shared))
     return lines
+
+
+def _cell_gaps(
+    row: list[Fragment], index: int, gaps: Sequence[list[tuple[float, float]]]
+) -> list[tuple[float, float]]:
+    """The gaps of a row that part cells: some stand over or under gaps of rows beside it."""
+    near = [*gaps[max(0, index - 2) : index], *gaps[index + 1 : index + 3]]
+    shared = [gap for gap in gaps[index] if any(_aligned(gap, other) for other in near)]
+    if len(shared) == 1 and starts_unit(row[0].text + " A") and row[0].x1 <= shared[0][0]:
+        return []  # the number of an item that hangs in the margin
+    widths = [end - start for start, end in gaps[index]]
+    if len(widths) >= 2 and max(widths) - min(widths) < 1.5:
+        return []  # a justified line: only there all gaps are of one width
+    return shared
+
+
+def _wraps(rows: Sequence[list[Fragment]], index: int) -> bool:
+    """Whether a row only goes on with cells of the one above: it stands closer than rows do."""
+    row, above = rows[index], rows[index - 1]
+    step = row[0].bottom - above[0].bottom
+    before = above[0].bottom - rows[index - 2][0].bottom if index > 1 else 0.0
+    after = rows[index + 1][0].bottom - row[0].bottom if index + 1 < len(rows) else 0.0
+    if step > 1.5 * row[0].size or max(before, after) < 1.2 * step or 0 < after < 0.9 * step:
+        return False
+    return all(any(abs(f.x0 - other.x0) < 4.0 for other in above) for f in row)
+
+
+def _with_more(
+    line: Line, above: list[Fragment], row: list[Fragment], gaps: list[tuple[float, float]]
+) -> Line:
+    """The row of a table with the second lines of its cells."""
+    starts = [above[0].x0, *(end for _, end in gaps)]
+    cells = list(line.cells)
+    for fragment in row:
+        place = max((i for i, x in enumerate(starts) if x <= fragment.x0 + 4.0), default=0)
+        if place < len(cells):
+            cells[place] += "\n" + fragment.text
+    text = CELL_MARK.join(cell.replace("\n", " ") for cell in cells)
+    return replace(line, text=text, cells=tuple(cells), bottom=row[0].bottom)
+
+
+def _by_size(row: list[Fragment]) -> list[list[Fragment]]:
+    """A footer that stands on the baseline of the text, apart from it and in another size."""
+    parts = [[row[0]]]
+    for before, fragment in pairwise(row):
+        sizes = sorted((before.size, fragment.size))
+        if fragment.x0 - before.x1 > 2.0 * sizes[1] and sizes[0] < 0.87 * sizes[1]:
+            parts.append([fragment])
+        else:
+            parts[-1].append(fragment)
+    return sorted(parts, key=lambda part: -part[0].size)
 
 
 def _rows(fragments: list[Fragment]) -> list[list[Fragment]]:
