@@ -21,7 +21,7 @@ from govbot.documents.folders import Difference, FolderFile
 from govbot.errors import GovBotError, Unavailable
 from govbot.ids import DocumentId
 from govbot.ingest.folder import Changed, Found, Mark, Scan
-from govbot.ingest.mirror import E_READ, Mirror, Pending
+from govbot.ingest.mirror import RETRIED, Mirror, Pending
 from govbot.ingest.receive import App
 
 logger = logging.getLogger(__name__)
@@ -131,7 +131,7 @@ class Look:
                     self.folder.path,
                     [found.place for found in batch],
                     [found.mark for found in batch],
-                    retried=(E_READ,),
+                    retried=RETRIED,
                 )
             known += len(batch)
             for row in differing:

@@ -21,7 +21,7 @@ from govbot.documents.folders import FolderFile
 from govbot.documents.locks import lock_content
 from govbot.documents.mirrored import Held, Place
 from govbot.documents.types import Collection
-from govbot.errors import BadDocument, GovBotError, TooLarge, Unavailable
+from govbot.errors import BadDocument, Conflict, GovBotError, TooLarge, Unavailable
 from govbot.extract import sniff
 from govbot.ids import CollectionId, DocumentId
 from govbot.ingest.folder import Changed, Found, opened, require_unchanged, sha256_of
@@ -34,6 +34,8 @@ BLOCK = 1 << 20
 MAX_TAG = 60
 MAX_COLLECTION = 200
 E_READ = "E-READ"
+# Refused for a reason that may go by itself: tried at every look.
+RETRIED = (E_READ, "E-CONFLICT", "E-NOT-FOUND", "E-DENIED")
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +235,12 @@ class Mirror:
 
     async def _collection(self, place: str) -> Collection:
         """The collection of a file; created when there is none."""
+        try:
+            return await self._find_collection(place)
+        except Conflict:  # another watcher created it at the same moment
+            return await self._find_collection(place)
+
+    async def _find_collection(self, place: str) -> Collection:
         subfolder = subfolder_of(self._folder, place)
         async with as_system(self._app.pool) as conn:
             if subfolder not in self._collections:
@@ -294,7 +302,8 @@ def read_content(root: Path, found: Found, limit_mb: int) -> str:
         )
     with opened(root, found) as file:
         # The open file itself, whatever its name leads to by now.
-        sniff(Path(f"/proc/self/fd/{file.fileno()}"), clean_filename(found.name))
+        sniff(Path(f"/dev/fd/{file.fileno()}"), clean_filename(found.name))
+        file.seek(0)
         return sha256_of(file, found)
 
 

@@ -16,7 +16,7 @@ from govbot.documents import collections, folders, intake, mirrored
 from govbot.documents.folders import Difference
 from govbot.errors import GovBotError
 from govbot.ingest.folder import Found, Scan
-from govbot.ingest.mirror import E_READ, collection_name, read_content, subfolder_of
+from govbot.ingest.mirror import RETRIED, collection_name, read_content, subfolder_of
 
 Act = Literal["new", "changed", "moved", "copy", "back", "refused", "waiting", "gone"]
 
@@ -55,7 +55,7 @@ class Preview:
                     self._folder.path,
                     [found.place for found in batch],
                     [found.mark for found in batch],
-                    retried=(E_READ,),
+                    retried=RETRIED,
                 )
             self.unchanged += len(batch) - len(rows)
             differing += [(batch[row.number], row) for row in rows]

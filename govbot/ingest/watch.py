@@ -137,7 +137,11 @@ async def _answer_asks(app: App, looks: list[Look]) -> None:
         try:
             async with as_system(app.pool) as conn:
                 asked = await folders.looks_asked(conn)
-        except GovBotError:
+        except Exception as error:
+            logger.warning(
+                "Nobody can ask for a look now: %s", error, extra={"action": "watch.failed"}
+            )
+            await asyncio.sleep(TROUBLE_S)
             continue
         for look in looks:
             if look.folder.path in asked:
