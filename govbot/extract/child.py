@@ -30,13 +30,15 @@ if TYPE_CHECKING:
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NO_NEW_PRIVS = 38
 _PROGRESS_EVERY_S = 0.25
+# LibreOffice, which reads .doc where nothing else is installed, cannot work without files.
+_SCRATCH = {"govbot.extract.doc:extract_doc": 256 << 20}
 
 
 def main(argv: list[str]) -> int:
     """Arguments: module:function, path, limits as JSON, the parent's process id."""
     target, path, limits, parent = argv
     bounds = json.loads(limits)
-    _confine(bounds, int(parent))
+    _confine(bounds, int(parent), _SCRATCH.get(target, 0))
     out = _take_stdout()
     try:
         _extract(target, Path(path), bounds, out)
@@ -45,8 +47,12 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def _confine(bounds: dict[str, Any], parent: int) -> None:
-    """Dies with the parent, cannot gain rights, and cannot take more than its share."""
+def _confine(bounds: dict[str, Any], parent: int, scratch: int) -> None:
+    """Dies with the parent, cannot gain rights, and cannot take more than its share.
+
+    `scratch` is how large a file may become for which the extractor raises the limit; else no file
+    can be written at all.
+    """
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
@@ -59,7 +65,7 @@ def _confine(bounds: dict[str, Any], parent: int) -> None:
     if bounds["ocr_program"]:  # `_allow` raises the limit for pages that are recognised
         most += int(bounds["max_pages"]) * (int(bounds["ocr_page_timeout_s"]) + 1)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, scratch))
     resource.setrlimit(resource.RLIMIT_NOFILE, (128, 128))
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, most))
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))

@@ -1,17 +1,19 @@
 """DOC of Word 6 to 2003, read by the converter that is installed: antiword, catdoc or LibreOffice.
 
-The converter runs inside the limits of the child process. antiword and catdoc write to a pipe;
-LibreOffice needs a folder to write in, so it serves only where the limits leave room for one.
+The converter runs inside the limits of the child process. antiword and catdoc write to a pipe and
+may write no file; LibreOffice, tried last, works in a temporary folder within a limit of its own.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import resource
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Mapping
 from itertools import groupby
 from pathlib import Path
@@ -31,6 +33,8 @@ _Pages = list[list[Block]]
 _BYTES_PER_CHARACTER = 8  # of DocBook: letters, tags and entities
 _OFFICE = ("soffice", "libreoffice")
 _ROOM = 64 << 20
+_FOLDER = "govbot-doc-"
+_STALE_S = 3600
 _ENCRYPTED = 0x0100  # in the flags of the file information block, [MS-DOC] 2.5.2
 _CONTROLS = re.compile(rb"[\x00-\x08\x0b\x0e-\x1f]")
 _DRAWN = re.compile(rb"(?:^\|[^\n]*(?:\n|\Z))+", re.MULTILINE)
@@ -117,13 +121,15 @@ def _catdoc(path: Path, limits: Limits) -> _Pages:
 
 def _libreoffice(path: Path, limits: Limits) -> _Pages:
     program = _found("LibreOffice") or _OFFICE[0]
-    with tempfile.TemporaryDirectory(prefix="govbot-doc-") as folder:
+    _sweep()
+    with tempfile.TemporaryDirectory(prefix=_FOLDER) as folder:
         profile = f"-env:UserInstallation=file://{folder}/profile"
         _output(
             [program, profile, "--headless", "--norestore", "--convert-to", "docx:MS Word 2007 XML",
              "--outdir", folder, str(path)],
             limits,
             {"HOME": folder, "TMPDIR": folder},
+            writes=True,
         )  # fmt: skip
         made = next(iter(Path(folder).glob("*.docx")), None)
         if made is None:
@@ -141,8 +147,20 @@ _CONVERTERS: Final[dict[str, Callable[[Path, Limits], _Pages]]] = {
 }
 
 
+def _sweep() -> None:
+    """Removes folders of conversions that were killed; none lasts an hour."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_FOLDER}*"):
+        with contextlib.suppress(OSError):
+            if time.time() - folder.stat().st_mtime > _STALE_S:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
 def _output(
-    command: list[str], limits: Limits, environment: Mapping[str, str] | None = None
+    command: list[str],
+    limits: Limits,
+    environment: Mapping[str, str] | None = None,
+    *,
+    writes: bool = False,
 ) -> bytes:
     """What the converter writes on its standard output; empty when it fails without a word.
 
@@ -156,6 +174,8 @@ def _output(
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         env={**variables, **(environment or {})},
+        # In the child process no other thread runs that could hold a lock.
+        preexec_fn=_allow_files if writes else _forbid_files,  # noqa: PLW1509
     ) as process:
         try:
             assert process.stdout is not None  # noqa: S101  (it was asked for)
@@ -164,6 +184,15 @@ def _output(
             process.kill()
     check_characters(len(data) // _BYTES_PER_CHARACTER, limits)
     return data
+
+
+def _allow_files() -> None:
+    _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+
+
+def _forbid_files() -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 
 
 def _plain(data: bytes, book: etree._Element | None = None) -> _Pages:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import stat
 import struct
@@ -12,6 +13,7 @@ import pytest
 from govbot.errors import BadDocument
 from govbot.extract import DOC, Limits, sniff
 from govbot.extract.doc import extract_doc
+from govbot.extract.sandbox import extract
 from tests.unit.extract.conftest import read
 from tests.unit.extract.ole_files import ole_file
 
@@ -137,6 +139,32 @@ def test_libreoffice_converts_in_a_folder_that_goes_away(
     found = read(word(tmp_path))
     assert (found.pages[0].text, found.metadata["converter"]) == ("convertido", "LibreOffice")
     assert not Path(seen.read_text().strip()).exists()
+
+
+def test_only_libreoffice_may_write_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = tmp_path / "written"
+    programs(tmp_path, monkeypatch, antiword=f"echo x > {target}", catdoc="echo texto")
+    assert read(word(tmp_path)).metadata["converter"] == "catdoc"
+    assert not target.exists() or not target.read_text()
+
+
+@needs_antiword
+async def test_a_law_is_read_in_the_child_process(shared_data: Path) -> None:
+    found = await extract(shared_data / "docs" / "lei_11417_2006.doc", DOC, Limits(memory_mb=512))
+    assert "Art. 1o" in found.pages[0].text
+
+
+def test_folders_of_conversions_that_were_killed_are_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    stale, fresh = tmp_path / "govbot-doc-a", tmp_path / "govbot-doc-b"
+    for folder in (stale, fresh):
+        folder.mkdir()
+    os.utime(stale, (0, 0))
+    programs(tmp_path, monkeypatch, soffice="exit 1")
+    assert code_of(word(tmp_path)) == "E-CORROMPIDO"
+    assert (stale.exists(), fresh.exists()) == (False, True)
 
 
 def test_what_every_converter_refuses_is_damaged(
