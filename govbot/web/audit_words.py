@@ -70,6 +70,7 @@ DETAILS: Final = {
     "name": _("name"),
     "needs_review": _("with approval"),
     "note": _("note"),
+    "from": _("from"),
     "on": _("on"),
     "by": _("by"),
     "to": _("until"),
