@@ -27,6 +27,7 @@ from govbot.extract.tables import header_of
 _WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
 _TERMINAL = (".", ":", ";", "!", "?", ".”", '."', ".)", ";”", ")", "”", '"')
 _SECTION = re.compile(r"(?:\d{1,2}(?:\.\d{1,2}){0,3}|[IVXL]{1,6})\s?[.)–-]?\s+\S")
+_NAME_WORDS = 8  # of a clause's name
 _DIVISION_LETTERS = frozenset(word[0].upper() for word in DIVISIONS)
 _LEADER_DOTS = re.compile(r"\s?(?:\.\s){3,}\.?\s?")
 # Pronouns after a verb: "aplicar-" / "se-á" keeps its hyphen.
@@ -197,9 +198,7 @@ def _starts_block(group: list[Line], line: Line, style: Style) -> bool:
 def _starts_heading(group: list[Line], line: Line) -> bool:
     """A division, a change between bold or capitals and plain text, or a new centred heading."""
     last = group[-1]
-    if _may_divide(line.text) and division(line.text):
-        return True
-    if _may_divide(last.text) and division(last.text):
+    if _division(line.text) or _division(last.text):
         return True
     if line.bold != last.bold and (all(member.bold for member in group) or line.bold):
         if last.bold and len(group) == 1 and not last.centred and _is_full(last):
@@ -261,7 +260,7 @@ def _row(line: Line, style: Style) -> str:
 
 def _heading_level(group: list[Line], text: str, style: Style) -> int:
     """1 to 9 for a heading, 0 for anything else; divisions of a norm have fixed levels."""
-    found = division(text) if _may_divide(text) else None
+    found = _division(text)
     if found:
         return found[0] + 1
     if not _may_be_heading(text):
@@ -277,9 +276,14 @@ def _heading_level(group: list[Line], text: str, style: Style) -> int:
     return 9 if brief and not text.endswith((".", ":")) and _shortened(group) else 0
 
 
-def _may_divide(text: str) -> bool:
-    """Whether it begins like the name of a division; costs nothing, unlike the whole rule."""
-    return text.lstrip()[:1] in _DIVISION_LETTERS
+def _division(text: str) -> tuple[int, str, str] | None:
+    """The division that a line names; a clause of a contract whose text follows is none."""
+    if text.lstrip()[:1] not in _DIVISION_LETTERS:  # spares the whole rule for most lines
+        return None
+    found = division(text)
+    if found and found[0] == DIVISIONS.get("clausula") and len(found[2].split()) > _NAME_WORDS:
+        return None
+    return found
 
 
 def _may_be_heading(text: str) -> bool:

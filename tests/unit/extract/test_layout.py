@@ -131,3 +131,12 @@ def test_a_wrapped_cell_without_borders_joins_its_row(make_pdf: MakePdf) -> None
         "Analista de sistemas | 12",
         "Médico do trabalho | 3",
     ]
+
+
+def test_a_clause_with_its_text_is_one_paragraph(make_pdf: MakePdf) -> None:
+    texts = [
+        "Cláusula Quarta – A retribuição financeira será paga mensalmente mediante frequência a",
+        "título de bolsa, no valor de R$ 700,00 por mês.",
+    ]
+    found = read(make_pdf(lambda c: lines(c, texts, 40, 700))).pages[0]
+    assert [(block.kind, block.text) for block in found.blocks] == [("paragraph", " ".join(texts))]
