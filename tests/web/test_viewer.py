@@ -7,6 +7,8 @@ import re
 
 import pytest
 from PIL import Image
+from psycopg.sql import SQL, Identifier
+from psycopg.types.json import Jsonb
 
 from govbot.db.access import as_system
 from tests.web.conftest import HTMX, Client, SignIn
@@ -225,3 +227,47 @@ async def test_opening_is_written_down_and_pictures_are_not(
 
 def without_id(text: str) -> str:
     return re.sub(r'value="/documentos/[^"]*"|"X-CSRF-Token": "[^"]*"', "", text)
+
+
+async def test_a_passage_on_a_scanned_page_is_marked_by_its_words(
+    signed_in: SignIn, scene: Scene
+) -> None:
+    words = [[word, 0.1, 0.5, 0.2, 0.01, line] for line, word in enumerate(QUOTE.split())]
+    async with as_system(scene.app.pool) as conn:
+        await conn.execute(
+            "UPDATE document_versions SET ocr_pages = '{1}' WHERE id = %(id)s", {"id": scene.law}
+        )
+        await conn.execute(
+            "INSERT INTO page_words"
+            " (version_id, document_key, collection_key, number, engine, words)"
+            " SELECT id, document_key, collection_key, 1, 'e', %(words)s FROM document_versions"
+            " WHERE id = %(id)s",
+            {"id": scene.law, "words": Jsonb(words)},
+        )
+    reader = await signed_in("reader")
+    query = await cite(reader, scene)
+    page = (await reader.get(f"/documentos/{scene.law}/pagina/1{query}", headers=HTMX)).text
+    tops = re.findall(r'<rect[^>]* y="([\d.]+)"', page)
+    assert tops
+    assert set(tops) == {"0.50000"}
+
+
+@pytest.mark.parametrize("column", ["ocr_pages", "unread_pages"])
+async def test_the_viewer_says_how_a_scanned_page_was_read(
+    signed_in: SignIn, scene: Scene, column: str
+) -> None:
+    async with as_system(scene.app.pool) as conn:
+        await conn.execute(
+            SQL("UPDATE document_versions SET {} = '{{2}}' WHERE id = %(id)s").format(
+                Identifier(column)
+            ),
+            {"id": scene.law},
+        )
+    reader = await signed_in("reader")
+    notes = [
+        (await reader.get(f"/documentos/{scene.law}/pagina/{number}", headers=HTMX)).text.count(
+            "calm-note"
+        )
+        for number in (1, 2)
+    ]
+    assert notes == [0, 1]

@@ -12,7 +12,7 @@ from reportlab.pdfgen.canvas import Canvas
 
 from govbot.errors import BadDocument, Busy, NotFound
 from govbot.extract import render
-from govbot.extract.render import PageRenderer
+from govbot.extract.render import PageRenderer, Placed
 
 
 def pdf(folder: Path, *, rotate: int = 0, size: tuple[float, float] = (400, 600)) -> Path:
@@ -111,3 +111,42 @@ async def test_too_many_that_wait_are_sent_away(
     monkeypatch.setattr(render, "MAX_WAITING", 0)
     with pytest.raises(Busy):
         await PageRenderer().page(pdf(tmp_path), 1, width=1000)
+
+
+LINES = ("Art. 1º As diárias serão", "concedidas por dia de afastamento.")
+
+
+def words_on_slope(slope: float) -> list[Placed]:
+    """Two recognised lines whose words stand lower, one after the other, by `slope`."""
+    return [
+        (text, 0.1 + 0.12 * place, 0.3 + 0.05 * line + slope * place, 0.1, 0.02, line)
+        for line, words in enumerate(LINES)
+        for place, text in enumerate(words.split())
+    ]
+
+
+async def test_a_passage_is_marked_on_the_words_of_a_scan(tmp_path: Path) -> None:
+    quote = "As diárias serão concedidas por dia"
+    picture = await PageRenderer().page(
+        pdf(tmp_path), 1, width=1000, quote=quote, words=words_on_slope(0.0)
+    )
+    first, second = picture.rects
+    assert (first.x, first.y, first.height) == pytest.approx((0.34, 0.3, 0.02))
+    assert first.width == pytest.approx(0.34)
+    assert (second.x, second.y, second.width) == pytest.approx((0.1, 0.35, 0.34))
+
+
+async def test_marks_on_a_slanted_scan_follow_the_line(tmp_path: Path) -> None:
+    quote = " ".join(LINES)
+    picture = await PageRenderer().page(
+        pdf(tmp_path), 1, width=1000, quote=quote, words=words_on_slope(0.012)
+    )
+    assert len(picture.rects) > 4
+    assert all(rect.height <= 0.035 for rect in picture.rects)
+
+
+async def test_a_passage_that_the_scan_does_not_hold_is_not_marked(tmp_path: Path) -> None:
+    picture = await PageRenderer().page(
+        pdf(tmp_path), 1, width=1000, quote="outra coisa", words=words_on_slope(0.0)
+    )
+    assert picture.rects == ()
