@@ -174,7 +174,8 @@ async def _listing(visit: Visit, query: Query) -> dict[str, Any]:
         counts = await store.count_by_state(conn, collection_id)
         in_trash = await store.count_trashed(conn, collection_id)
         lives = await count_lives(conn, collection_id)
-        tags = await detail.tags(conn, collection_id)
+        # The fragment, asked for again and again, leaves the form of the page as it is.
+        tags = [] if visit.wants_fragment else await detail.tags(conn, collection_id)
         found = await store.list_documents(
             conn,
             collection_id,
