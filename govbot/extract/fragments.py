@@ -104,6 +104,7 @@ class _Reader:
         self.grids = grids_of([self._ruling(r) for r in rulings_of(page)]) if self.text else []
         self.walls = [wall for grid in self.grids for wall in grid.walls()]
         self.glyphs: dict[int, _Glyph] = {}
+        self.bold: dict[bytes, bool] = {}
         self.found: list[Fragment] = []
 
     def read(self) -> list[Fragment]:
@@ -329,8 +330,10 @@ class _Reader:
         self.pdfium.FPDFText_GetFontInfo(self.handle, index, buffer, 128, flags)
         if flags.value & _FORCE_BOLD:
             return True
-        name = buffer.value.lower()
-        return any(word in name for word in _BOLD_NAMES)
+        name = buffer.value
+        if name not in self.bold:
+            self.bold[name] = any(word in name.lower() for word in _BOLD_NAMES)
+        return self.bold[name]
 
 
 def _empty_cells(grids: Sequence[Grid], found: Sequence[Fragment]) -> list[Fragment]:

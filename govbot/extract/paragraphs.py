@@ -173,7 +173,8 @@ def fitted(lines: Sequence[Line]) -> list[Line]:
     result = []
     for line in lines:
         left, right = margins[line.left, line.right]
-        result.append(replace(line, left=left, right=right))
+        same = left == line.left and right == line.right
+        result.append(line if same else replace(line, left=left, right=right))
     return result
 
 
