@@ -27,12 +27,12 @@ from tests.watching import SETTLE, Watchers, with_folders
 
 FOLDERS = ("x", "y", "z")
 COLLECTIONS = {"x": "A", "y": "A", "z": "B"}
-NAMES = ("a.txt", "b.txt", "d/a.txt", "d/e/b.txt", "f/c.txt", "c.txt.part")
-DIRECTORIES = ("d", "f", "d/e", "g")
-TEXTS = tuple(f"Artigo {n}" for n in range(6))
+NAMES = ("a.txt", "b.txt", "d/a.txt", "d/e/b.txt", "c.txt.part")
+DIRECTORIES = ("d", "d/e", "g")
+TEXTS = tuple(f"Artigo {n}" for n in range(4))
 KEPT = "fica.txt"  # no folder is ever empty: that would be a lost mount
 
-_folder = st.sampled_from(FOLDERS)
+_folder = st.sampled_from((*FOLDERS, "x", "x", "y"))
 _place = st.tuples(_folder, st.sampled_from(NAMES))
 _steps = st.one_of(
     st.tuples(st.just("write"), _place, st.sampled_from(TEXTS)),
@@ -50,6 +50,9 @@ _steps = st.one_of(
     st.tuples(st.just("killed"), _folder, st.integers(1, 25)),
     st.tuples(st.just("restart"), st.none(), st.none()),
     st.tuples(st.just("settle"), st.none(), st.none()),
+    st.tuples(st.just("settle"), st.none(), st.none()),
+    st.tuples(st.just("write"), _place, st.sampled_from(TEXTS)),
+    st.tuples(st.just("copy"), _place, _place),
 )  # fmt: skip
 
 
@@ -222,7 +225,7 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
-@given(steps=st.lists(_steps, min_size=5, max_size=40))
+@given(steps=st.lists(_steps, min_size=20, max_size=50))
 async def test_after_any_history_database_and_folders_are_equal(
     parts: Parts, cast: Cast, tmp_path: Path, hurry: None, steps: list[tuple[str, Any, Any]]
 ) -> None:
