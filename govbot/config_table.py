@@ -225,7 +225,12 @@ class Ingest(Section):
     extract_memory_mb: int = Field(
         2048, ge=256, le=1_048_576, description="Memory to read one document, in MB."
     )
-    workers: int = Field(1, ge=1, le=64, description="Documents processed at the same time.")
+    workers: int = Field(
+        1,
+        ge=1,
+        le=64,
+        description="Documents processed at the same time, and one more that somebody waits for.",
+    )
     chunk_words: int = Field(180, ge=20, le=2000, description="Words in a chunk, at most.")
     chunk_windows: int = Field(
         2,
