@@ -9,7 +9,7 @@ from psycopg.errors import UniqueViolation
 from govbot.db.pool import Connection
 from govbot.documents.rows import DOCUMENT, document_of
 from govbot.documents.types import Document, Source
-from govbot.errors import Conflict, NotFound
+from govbot.errors import Conflict
 from govbot.ids import DocumentId, UserId, VersionId, new_id
 
 
@@ -49,38 +49,6 @@ async def document_at(
     )
     row = await cursor.fetchone()
     return document_of(row) if row else None
-
-
-async def folder_documents(conn: Connection, collection_key: int) -> list[Document]:
-    """What came from the watched folder into a collection, trash excluded."""
-    cursor = await conn.execute(
-        DOCUMENT
-        + """
-        WHERE d.collection_key = %(collection_key)s AND d.source = 'folder'
-          AND d.trashed_at IS NULL
-        """,
-        {"collection_key": collection_key},
-    )
-    return [document_of(row) for row in await cursor.fetchall()]
-
-
-async def move_document(
-    conn: Connection, document_id: DocumentId, *, path: str, filename: str
-) -> None:
-    """The same document under another name. Raises Conflict when the path is taken."""
-    try:
-        cursor = await conn.execute(
-            """
-            UPDATE documents SET path = %(path)s, filename = %(filename)s
-            WHERE id = %(id)s
-            RETURNING id
-            """,
-            {"id": document_id, "path": path, "filename": filename},
-        )
-    except UniqueViolation as error:
-        raise Conflict("A document with this name already exists in the collection.") from error
-    if await cursor.fetchone() is None:
-        raise NotFound
 
 
 async def add_document(
