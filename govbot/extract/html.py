@@ -38,11 +38,11 @@ _MAIN_SHARE = 0.3  # of the text of the page, for <main> to be believed
 @guarded("HTML")
 def extract_html(path: Path, limits: Limits, on_page: OnPage) -> Extracted:
     """The text of a page as one page. Raises BadDocument E-VAZIO, E-TAMANHO, E-CORROMPIDO."""
-    text, charset = _decoded(path.read_bytes())
+    text, charset, declared = _decoded(path.read_bytes())
     root = _parsed(text, limits)
     title = " ".join((root.findtext(".//title") or "").split())
     pages = assembled([_blocks(root)], limits, on_page)
-    return finished(pages, {"charset": charset, "title": title[:500]}, title, guessed=True)
+    return finished(pages, {"charset": charset, "title": title[:500]}, title, guessed=not declared)
 
 
 def blocks_of_html(text: str, limits: Limits) -> list[Block]:
@@ -73,17 +73,19 @@ def _parsed(text: str, limits: Limits) -> etree._Element:
     return root
 
 
-def _decoded(data: bytes) -> tuple[str, str]:
+def _decoded(data: bytes) -> tuple[str, str, bool]:
+    """The text, its character set, and whether that is certain: declared, or UTF-8."""
     match = _CHARSET.search(data[:4096]) or _XML_CHARSET.match(data[:1024].lstrip())
     named = match[1].decode("ascii") if match else ""
     if named and not data.startswith((b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf")):
         # Browsers read Latin-1 as Windows-1252 (WHATWG Encoding Standard); so do we.
         named = "cp1252" if named.lower() in {"iso-8859-1", "latin1", "windows-1252"} else named
         try:
-            return data.decode(named), named.lower()
+            return data.decode(named), named.lower(), True
         except (LookupError, ValueError):
             pass
-    return decode(data)
+    text, charset = decode(data)
+    return text, charset, charset == "utf-8"
 
 
 def _blocks(root: etree._Element) -> list[Block]:

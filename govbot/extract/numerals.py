@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from functools import lru_cache
 
 _LITERAL = re.compile(r'"([^"]*)"|\\(.)|_.|\*.|\[\$([^\]-]*)(?:-[^\]]*)?\]|\[[^\]]*\]')
 _CURRENCIES = ("R$", "US$", "€", "£", "$")
 _MAX_PLACES = 10
+_MAX_CODE = 500
 _MASK_CHARACTERS = set("0#./-() ")
 
 
@@ -54,27 +57,51 @@ def _moment(value: datetime | date | time | timedelta, code: str) -> str:
 
 
 def _number(value: float, code: str) -> str:
+    if code == "General" and isinstance(value, int):
+        return str(value)
     try:
         number = Decimal(repr(value))
     except InvalidOperation:
         return str(value)
     if not number.is_finite() or abs(number) >= Decimal(10) ** 30:
         return str(value)
-    section = _section(code, negative=number < 0)
-    currency = _currency(section)
-    bare = _LITERAL.sub(lambda match: match[1] or match[2] or "", section)
-    masked = _masked(number, bare)
+    form = _form(code, number < 0)
+    masked = _masked(number, form.bare)
     if masked:
         return masked
-    digits = "".join(char for char in _LITERAL.sub("", section) if char in "0#?.,%Ee/")
-    if "E" in digits or "e" in digits or "/" in digits or not set(digits) & set("0#?"):
+    if form.general:
         return _general(number)
-    percent = "%" in digits
-    places = min(len(re.sub(r"[^0#?]", "", digits.partition(".")[2])), _MAX_PLACES)
-    width = len(re.sub(r"[^0]", "", digits.partition(".")[0]))
-    text = _grouped(number * 100 if percent else number, places, "," in digits, width)
-    text += "%" if percent else ""
-    return f"{currency} {text}" if currency else text
+    text = _grouped(number * 100 if form.percent else number, form)
+    text += "%" if form.percent else ""
+    return f"{form.currency} {text}" if form.currency else text
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """What a number format says, read once."""
+
+    bare: str  # with its literals as they are shown
+    currency: str
+    general: bool
+    percent: bool
+    thousands: bool
+    places: int
+    width: int
+
+
+@lru_cache(maxsize=512)
+def _form(code: str, negative: bool) -> _Form:
+    section = _section(code[:_MAX_CODE], negative=negative)
+    digits = "".join(char for char in _LITERAL.sub("", section) if char in "0#?.,%Ee/")
+    return _Form(
+        bare=_LITERAL.sub(lambda match: match[1] or match[2] or "", section),
+        currency=_currency(section),
+        general=bool(set(digits) & set("Ee/")) or not set(digits) & set("0#?"),
+        percent="%" in digits,
+        thousands="," in digits,
+        places=min(len(re.sub(r"[^0#?]", "", digits.partition(".")[2])), _MAX_PLACES),
+        width=len(re.sub(r"[^0]", "", digits.partition(".")[0])),
+    )
 
 
 def _section(code: str, *, negative: bool) -> str:
@@ -111,11 +138,11 @@ def _masked(number: Decimal, code: str) -> str:
     return "".join(digits) + "".join(reversed(made)).strip()
 
 
-def _grouped(number: Decimal, places: int, thousands: bool, width: int) -> str:
-    rounded = number.quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_UP)
+def _grouped(number: Decimal, form: _Form) -> str:
+    rounded = number.quantize(Decimal(1).scaleb(-form.places), rounding=ROUND_HALF_UP)
     whole, _, fraction = f"{abs(rounded):f}".partition(".")
-    whole = whole.zfill(width)
-    if thousands:
+    whole = whole.zfill(form.width)
+    if form.thousands:
         whole = f"{int(whole):,}".replace(",", ".")
     sign = "-" if rounded < 0 else ""
     return f"{sign}{whole},{fraction}" if fraction else f"{sign}{whole}"

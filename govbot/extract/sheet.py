@@ -7,6 +7,7 @@ while it streams, are read from the XML beside it.
 from __future__ import annotations
 
 import io
+import os
 import re
 import zipfile
 from collections.abc import Iterator
@@ -54,6 +55,9 @@ def extract_xlsx(path: Path, limits: Limits, on_page: OnPage) -> Extracted:
 def _opened(package: io.BytesIO, *, values: bool = True) -> Any:
     import warnings
 
+    # The package is checked for entities already, and the slow parser that openpyxl would take
+    # against them doubles the time.
+    os.environ.setdefault("OPENPYXL_DEFUSEDXML", "False")
     import openpyxl
 
     package.seek(0)

@@ -92,7 +92,10 @@ async def test_one_bad_file_harms_no_other(scene: Office, signed_in: SignIn) -> 
     assert dict(outcomes) == {
         "boa.txt": "Recebido. Está sendo lido.",
         "vazia.txt": "O arquivo está vazio.",
-        "foto.png": "Imagens ainda não podem ser lidas. Envie o documento em PDF, DOCX ou ODT.",
+        "foto.png": (
+            "Imagens não podem ser lidas. "
+            "Coloque-as em um PDF: o texto das páginas dele é reconhecido."
+        ),
         "outra.txt": "Recebido. Está sendo lido.",
     }
     assert "E-VAZIO" in answer.text
