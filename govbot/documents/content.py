@@ -78,13 +78,14 @@ async def replace_chunks(
     reading: Reading,
     chunks: Sequence[ChunkText],
     vectors: Vectors | None,
+    name: str = "",
 ) -> bool:
     """Makes this version the one that is searched, in the caller's transaction, as the system.
 
-    Whoever reads sees the version before or this one, never half. False when it is not wanted any
-    more: the document is in the trash, or a newer version is served, or it was cancelled. Raises
-    Withdrawn when that happens while it is written, and Unavailable when the active embedding
-    model is not the one of `vectors`.
+    Words of `title` and `name` find every chunk. Whoever reads sees the version before or this one,
+    never half. False when it is not wanted any more: the document is in the trash, or a newer
+    version is served, or it was cancelled. Raises Unavailable when the active embedding model is
+    not the one of `vectors`.
     """
     if vectors is not None and len(vectors.halves) != len(chunks):
         raise ValueError(f"{len(vectors.halves)} vectors for {len(chunks)} chunks")

@@ -10,7 +10,6 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import PurePath
 from typing import Protocol
 
 from pgvector import HalfVector
@@ -21,6 +20,7 @@ from govbot.db.access import DATABASE_FULL, as_system
 from govbot.db.pool import Connection, Pool
 from govbot.documents import progress, store
 from govbot.documents.content import Vectors, replace_chunks, store_reading
+from govbot.documents.description import set_recognised
 from govbot.documents.embedding_models import ensure_model
 from govbot.documents.files import FileStore
 from govbot.documents.progress import Withdrawn
@@ -29,8 +29,9 @@ from govbot.errors import BadDocument, GovBotError, NotFound, Unavailable
 from govbot.extract import PICTURED, Extracted, Page
 from govbot.extract.sandbox import extract
 from govbot.ids import VersionId
-from govbot.ingest.chunk import chunk_pages
+from govbot.ingest.chunk import Chunk, chunk_pages
 from govbot.ingest.measure import Measure
+from govbot.ingest.norm import Norm, identify, name_beside, title_with
 from govbot.ingest.recognised import (
     WordKeeper,
     engine_of,
@@ -151,26 +152,17 @@ async def _process(app: App, document: Document, version: Version) -> None:
     async with Reporter(app.pool, version) as report:
         extracted = _storable(await _extract(app, version, report))
         clock.lap("extract")
-        title = " ".join(extracted.title.split())[:MAX_TITLE]
-        title = title or PurePath(document.filename).stem
+        norm = await asyncio.to_thread(identify, extracted.pages, document.filename)
+        title = title_with(norm, " ".join(extracted.title.split()), document.filename)[:MAX_TITLE]
         if not any(page.text.strip() for page in extracted.pages):
             raise BadDocument("The document has no text.", code="E-VAZIO")
         if version.review != Review.APPROVED:
             async with as_system(app.pool) as conn:
                 if await store_reading(conn, version, title=title, reading=extracted):
+                    await _describe(conn, document, norm)
                     return
         measure = await measure_of(app.embedder)
-        chunks = await asyncio.to_thread(
-            chunk_pages,
-            extracted.pages,
-            max_words=app.settings.ingest.chunk_words,
-            overlap_words=app.settings.ingest.chunk_overlap_words,
-            title=title,
-            measure=measure,
-            windows=app.settings.ingest.chunk_windows,
-        )
-        if not chunks:
-            raise BadDocument("The document has no text.", code="E-VAZIO")
+        chunks = await asyncio.to_thread(_chunks, app.settings, extracted, title, measure)
         passages = [Passage(title, chunk.heading, chunk.text) for chunk in chunks]
         total = len(extracted.pages)
         report.set(State.EMBEDDING, 0, total)
@@ -190,7 +182,10 @@ async def _process(app: App, document: Document, version: Version) -> None:
             reading=extracted,
             chunks=chunks,
             vectors=vectors,
+            name=name_beside(norm, title),
         )
+        if stored:
+            await _describe(conn, document, norm)
     clock.lap("store")
     if not stored:
         return
@@ -205,6 +200,25 @@ async def _process(app: App, document: Document, version: Version) -> None:
             **{f"{stage}_s": round(seconds, 3) for stage, seconds in clock.laps.items()},
         },
     )
+
+
+def _chunks(settings: Settings, extracted: Extracted, title: str, measure: Measure) -> list[Chunk]:
+    chunks = chunk_pages(
+        extracted.pages,
+        max_words=settings.ingest.chunk_words,
+        overlap_words=settings.ingest.chunk_overlap_words,
+        title=title,
+        measure=measure,
+        windows=settings.ingest.chunk_windows,
+    )
+    if not chunks:
+        raise BadDocument("The document has no text.", code="E-VAZIO")
+    return chunks
+
+
+async def _describe(conn: Connection, document: Document, norm: Norm | None) -> None:
+    if norm is not None:
+        await set_recognised(conn, document.id, norm)
 
 
 async def _extract(app: App, version: Version, report: Reporter) -> Extracted:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import date
 
 import pytest
 from pgvector import HalfVector
@@ -51,6 +52,25 @@ async def test_a_processed_file_is_ready_with_pages_chunks_stems_and_vectors(
     assert document.version.pages == await count(parts, "version_pages") == 1
     assert document.version.finished_at is not None
     await assert_consistent(parts)
+
+
+async def test_the_norm_that_it_is_is_recognised(parts: Parts, received: Received) -> None:
+    await parts.work()
+    document = await document_of(parts, received)
+    assert (document.kind, document.norm_number, document.year) == ("lei", "1", 2020)
+    assert document.signed_on == date(2020, 1, 1)
+
+
+async def test_a_norm_is_found_by_a_number_that_its_title_does_not_hold(
+    parts: Parts, received: Received, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "RESOLUÇÃO Nº 27/2020\n" + "\n".join(f"Art. {n}º {'palavra ' * 150}" for n in (1, 2))
+    extracted(monkeypatch, text, title="Regulamento")
+    await parts.work()
+    assert (await document_of(parts, received)).title == "Regulamento"
+    async with as_system(parts.pool) as conn:
+        cursor = await conn.execute("SELECT tsv @@ '27 & 2020'::tsquery AS found FROM chunks")
+        assert [row["found"] for row in await cursor.fetchall()] == [True, True]
 
 
 async def test_the_text_of_a_chunk_is_the_text_of_its_place(
@@ -327,12 +347,12 @@ async def test_a_missing_original_is_reported_as_such(parts: Parts, received: Re
     assert caught.value.error_code == "E-ORIGINAL"
 
 
-def extracted(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+def extracted(monkeypatch: pytest.MonkeyPatch, text: str, title: str = "") -> None:
     """Replaces the sandbox by one that reads this text."""
 
     async def read(*_: object, **__: object) -> Extracted:
         page = Page(1, text, (Block("paragraph", text),))
-        return Extracted((page,), "", {}, ())
+        return Extracted((page,), title, {}, ())
 
     monkeypatch.setattr(pipeline, "extract", read)
 
