@@ -192,6 +192,7 @@ class Import:
         from govbot import tasks
         from govbot.jobs.worker import worker_lives
 
+        await self._warn_when_paused()
         worker: asyncio.Task[None] | None = None
         try:
             with output.progress("ready", total=self._total) as bar:
@@ -208,6 +209,14 @@ class Import:
             if worker is not None:
                 worker.cancel()
                 await asyncio.wait([worker])
+
+    async def _warn_when_paused(self) -> None:
+        from govbot.db.access import as_system
+        from govbot.jobs import control
+
+        async with as_system(self._app.pool) as conn:
+            if self._waiting and await control.paused(conn):
+                output.warn("the queue is paused: nothing is processed before `govbot jobs resume`")
 
     async def _refresh(self, version_ids: list[VersionId]) -> None:
         """Writes down the fate of those that are at their end."""
