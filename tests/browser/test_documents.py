@@ -61,7 +61,7 @@ async def test_a_file_is_sent_and_followed_until_it_is_ready(
     await expect(page.locator("#progress-status")).to_have_text(
         "Todos os documentos estão prontos."
     )
-    await row.get_by_role("link").first.click()
+    await row.get_by_role("link", name="Abrir o texto").click()
     await expect(page.get_by_text("O protocolo funciona")).to_be_visible()
 
 
@@ -77,7 +77,7 @@ async def test_files_are_dropped_and_a_bad_one_harms_no_other(
     await page.evaluate(DROP, ["[data-drop]", dropped])
     outcomes = page.get_by_role("form", name="Enviar documentos").get_by_role("listitem")
     await expect(outcomes.filter(has_text="boa.txt")).to_contain_text("Recebido.")
-    await expect(outcomes.filter(has_text="foto.png")).to_contain_text("Imagens ainda não podem")
+    await expect(outcomes.filter(has_text="foto.png")).to_contain_text("Imagens não podem")
     await expect(outcomes.filter(has_text="vazia.txt")).to_contain_text("O arquivo está vazio.")
     await expect(page.locator("[data-upload-status]")).to_have_text("3 de 3 arquivos enviados.")
     assert "boa.txt" in [document.filename for document in await scene.documents()]

@@ -247,17 +247,3 @@ async def test_all_that_failed_is_tried_again_at_once(scene: Office, signed_in: 
     assert answer.status_code == 303
     states = {each.version.state for each in await scene.documents() if "pdf" in each.path}
     assert "failed" not in states
-
-
-async def test_a_duplicate_leads_to_the_document_that_is_there(
-    scene: Office, signed_in: SignIn
-) -> None:
-    await scene.put("nova.txt", b"Art. 1. O protocolo funciona.\n")
-    answer = await (await signed_in("writer")).post(
-        "/documentos/enviar",
-        data={"colecao": str(scene.laws)},
-        files={"arquivos": ("outra.txt", b"Art. 1. O protocolo funciona.\n")},
-    )
-    document = await scene.document("nova.txt")
-    assert "Este conteúdo já está na coleção" in answer.text
-    assert f'href="/documentos/{document.id}"' in answer.text

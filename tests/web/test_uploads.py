@@ -112,7 +112,7 @@ async def test_the_same_content_again_is_answered_with_a_link(
     answer = await send(client, scene, files(copia_txt=NOTE), headers=HTMX)
     document = await scene.document("nota.txt")
     assert "Este conteúdo já está na coleção:" in answer.text
-    assert f'href="/documentos/{document.version.id}/pagina/1"' in answer.text
+    assert f'href="/documentos/{document.id}"' in answer.text
     assert len(await scene.documents()) == 3
 
 
