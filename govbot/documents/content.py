@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -82,10 +83,10 @@ async def replace_chunks(
 ) -> bool:
     """Makes this version the one that is searched, in the caller's transaction, as the system.
 
-    Words of `title` and `name` find every chunk. Whoever reads sees the version before or this one,
-    never half. False when it is not wanted any more: the document is in the trash, or a newer
-    version is served, or it was cancelled. Raises Unavailable when the active embedding model is
-    not the one of `vectors`.
+    The words of the title find every chunk, and those of `name` where it lacks them. Whoever reads
+    sees the version before or this one, never half. False when it is not wanted any more: the
+    document is in the trash, or a newer version is served, or it was cancelled. Raises Unavailable
+    when the active embedding model is not the one of `vectors`.
     """
     if vectors is not None and len(vectors.halves) != len(chunks):
         raise ValueError(f"{len(vectors.halves)} vectors for {len(chunks)} chunks")
@@ -100,9 +101,10 @@ async def replace_chunks(
         await _require_active(conn, vectors.model_id)
     await _replace_pages(conn, version, reading.pages)
     await conn.execute("SELECT govbot_unindex_document(%(key)s)", {"key": version.document_key})
+    searched = _with_name(served_title, name)
     ids: list[int] = []
     for start in range(0, len(chunks), BATCH):
-        ids += await _insert_chunks(conn, version, served_title, chunks[start : start + BATCH])
+        ids += await _insert_chunks(conn, version, searched, chunks[start : start + BATCH])
     if vectors is not None:
         await insert_vectors(
             conn,
@@ -185,6 +187,12 @@ async def insert_vectors(
                 "vectors": list(vectors[start : start + BATCH]),
             },
         )
+
+
+def _with_name(title: str, name: str) -> str:
+    """The title, and the name unless the title holds all of it: words that count twice mislead."""
+    held, wanted = (set(re.findall(r"\w+", t.replace(".", "").casefold())) for t in (title, name))
+    return title if wanted <= held else f"{title} {name}"
 
 
 async def _wanted(conn: Connection, version: Version) -> bool:

@@ -163,13 +163,6 @@ def title_with(norm: Norm | None, title: str, filename: str) -> str:
     return f"{norm.title} – {' '.join(words)}" if words else norm.title
 
 
-def name_beside(norm: Norm | None, title: str) -> str:
-    """The short name to index where the title does not hold the number already: twice is worse."""
-    if norm is None or norm.number.replace(".", "") in title.replace(".", ""):
-        return ""
-    return norm.short_name
-
-
 def identify(pages: Sequence[Page], filename: str) -> Norm | None:
     """The norm that this document is; None when its first lines do not say it."""
     lines = list(_head(pages))

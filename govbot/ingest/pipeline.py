@@ -31,7 +31,7 @@ from govbot.extract.sandbox import extract
 from govbot.ids import VersionId
 from govbot.ingest.chunk import Chunk, chunk_pages
 from govbot.ingest.measure import Measure
-from govbot.ingest.norm import Norm, identify, name_beside, title_with
+from govbot.ingest.norm import Norm, identify, title_with
 from govbot.ingest.recognised import (
     WordKeeper,
     engine_of,
@@ -182,7 +182,7 @@ async def _process(app: App, document: Document, version: Version) -> None:
             reading=extracted,
             chunks=chunks,
             vectors=vectors,
-            name=name_beside(norm, title),
+            name=norm.short_name if norm else "",
         )
         if stored:
             await _describe(conn, document, norm)

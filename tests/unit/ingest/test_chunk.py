@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from govbot.extract import Block, Page, page_of
 from govbot.ingest.chunk import Chunk, chunk_pages
+from govbot.ingest.measure import Measure, embedded_windows
 
 FILLER = "palavra " * 40
 
@@ -122,6 +124,64 @@ def test_numbered_items_of_a_notice_are_named() -> None:
     assert headings == ["2 - DOS CARGOS › item 2.1", "2 - DOS CARGOS › item 2.3"]
 
 
+def test_clauses_of_a_contract_are_named() -> None:
+    contract = (
+        f"CLÁUSULA PRIMEIRA – DO OBJETO\n1.1. {FILLER}{FILLER}\n1.2. {FILLER}{FILLER}\n"
+        f"CLÁUSULA DÉCIMA SEGUNDA – DA RESCISÃO\nO contrato se rescinde. {FILLER}"
+    )
+    assert [chunk.heading for chunk in cut(contract)] == [
+        "Cláusula Primeira – Do objeto › item 1.1",
+        "Cláusula Primeira – Do objeto › item 1.2",
+        "Cláusula Décima Segunda – Da rescisão",
+    ]
+
+
+def test_what_a_norm_considers_is_named_and_ends_with_the_resolution() -> None:
+    law = (
+        f"O CONSELHO, no uso de suas atribuições,\nCONSIDERANDO {FILLER}\nCONSIDERANDO {FILLER}\n"
+        f"CONSIDERANDO {FILLER}\nRESOLVE:\nArt. 1º {FILLER}"
+    )
+    headings = [chunk.heading for chunk in cut(law)]
+    assert "Considerandos" in headings
+    assert headings[-1] == "Art. 1º"
+
+
+def test_annexes_leave_the_articles() -> None:
+    law = f"Art. 1º {FILLER}\nANEXO II\nTABELA DE CARGOS\nO cargo tem vinte vagas. {FILLER}"
+    assert cut(law)[-1].heading == "Anexo II – Tabela de cargos"
+
+
+def by_letters(texts: Sequence[str]) -> list[int]:
+    return [sum(-(-len(word) // 3) for word in text.split()) for text in texts]
+
+
+def test_a_chunk_fits_with_its_title_and_path() -> None:
+    law = "CAPÍTULO I\nDO PRAZO\n" + "\n".join(f"§ {n}º {FILLER}" for n in range(1, 9))
+    measure = Measure(by_letters, 150)
+    pages = [page_of(1, [Block("paragraph", line) for line in law.split("\n")])]
+    chunks = chunk_pages(pages, max_words=500, overlap_words=20, title="Lei", measure=measure)
+    assert [chunk.text[:4] for chunk in chunks[1:]] == [f"§ {n}º" for n in range(2, 9)]
+    for chunk in chunks:
+        assert len(embedded_windows("Lei", chunk.heading, chunk.text, measure)) == 1
+
+
+def test_with_two_windows_a_chunk_holds_twice_as_much() -> None:
+    pages = [page_of(1, [Block("paragraph", FILLER.strip() + ".")] * 8)]
+    sizes = [
+        len(
+            chunk_pages(
+                pages,
+                max_words=500,
+                overlap_words=0,
+                measure=Measure(by_letters, 250),
+                windows=windows,
+            )
+        )
+        for windows in (1, 2)
+    ]
+    assert sizes == [4, 2]
+
+
 def test_a_table_of_contents_does_not_change_the_path() -> None:
     contents = "CAPÍTULO I\nDas férias ... 7\nCAPÍTULO II\nDo prazo ... 9\n"
     assert cut(contents + f"Art. 1º {FILLER}")[-1].heading == "Art. 1º"
@@ -230,6 +290,47 @@ def test_chunks_cover_the_text_and_say_where_they_stand(
     for number, text in by_number.items():
         missed = {index for index, char in enumerate(text) if char.isalnum()} - covered[number]
         assert not missed
+
+
+NORM_LINES = st.lists(
+    st.builds(
+        lambda mark, number, words: f"{mark.format(number)} {words}".strip(),
+        st.sampled_from(
+            ["Art. {}º", "§ {}º", "CAPÍTULO {}", "{}.1 ", "{}.2.3 ", "I -", "a)", "ANEXO {}",
+             "CLÁUSULA {}ª", "CONSIDERANDO que", "RESOLVE:", "“Art. {}º", ""]
+        ),
+        st.integers(1, 30),
+        st.sampled_from(["", "Fica criado o cargo;", "x" * 300, "O prazo é de dez dias. " * 20,
+                         "palavra, " * 60, ". " * 40]),
+    ),
+    min_size=1,
+    max_size=40,
+)  # fmt: skip
+
+
+@settings(max_examples=100, deadline=None)
+@given(NORM_LINES, st.integers(40, 300), st.integers(10, 200), st.integers(1, 3))
+def test_chunks_of_a_norm_fit_the_embedder_and_lose_nothing(
+    lines: list[str], room: int, max_words: int, windows: int
+) -> None:
+    page = page_of(1, [Block("paragraph", line) for line in lines])
+    measure = Measure(by_letters, room)
+    chunks = chunk_pages(
+        [page],
+        max_words=max_words,
+        overlap_words=max_words // 4,
+        title="Lei nº 1, de 2 de maio de 2020",
+        measure=measure,
+        windows=windows,
+    )
+    covered: set[int] = set()
+    for chunk in chunks:
+        assert chunk.text == page.text[chunk.start : chunk.end]
+        assert len(chunk.text.split()) <= max_words
+        context = measure.context("Lei nº 1, de 2 de maio de 2020", chunk.heading)
+        assert measure.tokens(chunk.text) <= windows * (room - measure.tokens(context))
+        covered.update(range(chunk.start, chunk.end))
+    assert {i for i, char in enumerate(page.text) if char.isalnum()} <= covered
 
 
 @settings(max_examples=50, deadline=None)

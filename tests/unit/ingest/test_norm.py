@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from govbot.extract import Block, page_of
-from govbot.ingest.norm import NAMES, Norm, identify, name_beside, title_with
+from govbot.ingest.norm import NAMES, Norm, identify, title_with
 from govbot.ingest.preamble import MAX_SUMMARY
 
 ARTICLE = "Art. 1º Fica instituído o programa."
@@ -233,13 +233,6 @@ def test_a_title_that_says_nothing_gives_way_to_the_norm(
 def test_without_a_norm_the_title_or_the_file_s_name_stays() -> None:
     assert title_with(None, "LEI_5_2020", "x.txt") == "LEI_5_2020"
     assert title_with(None, "", "relatorio.final.txt") == "relatorio.final"
-
-
-def test_the_short_name_is_indexed_where_the_title_lacks_the_number() -> None:
-    norm = known("LEI Nº 14.133, DE 1º DE ABRIL DE 2021", ARTICLE)
-    assert name_beside(norm, "Lei de Licitações") == "Lei 14.133/2021"
-    assert name_beside(norm, "LEI Nº 14133") == ""
-    assert name_beside(None, "Relatório") == ""
 
 
 LINES = st.lists(
