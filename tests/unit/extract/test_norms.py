@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from govbot.extract.norms import ARTICLE, INCISO, ITEM, PARAGRAPH, division, starts_unit
+from govbot.extract.norms import ARTICLE, ENACTS, INCISO, ITEM, PARAGRAPH, division, starts_unit
 
 
 @pytest.mark.parametrize(
@@ -102,3 +102,24 @@ def test_units_start_blocks(line: str) -> None:
 )
 def test_references_start_nothing(line: str) -> None:
     assert not starts_unit(line)
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("CLÁUSULA PRIMEIRA – DO OBJETO", (7, "Cláusula Primeira", "DO OBJETO")),
+        ("CLÁUSULA DÉCIMA SEGUNDA", (7, "Cláusula Décima Segunda", "")),
+        ("Cláusula 3ª - Do preço", (7, "Cláusula 3ª", "Do preço")),
+        ("LIVRO TERCEIRO", (2, "Livro Terceiro", "")),
+        ("Cláusula primeira deste contrato prevê multa", None),
+        ("CLÁUSULA SEGUNDA, nos termos do edital", None),
+    ],
+)
+def test_clauses_of_contracts_are_divisions(line: str, found: tuple[int, str, str] | None) -> None:
+    assert division(line) == found
+
+
+@pytest.mark.parametrize("line", ["RESOLVE:", "D E C R E T A:", "R E S O L V E", "Resolvem:"])
+def test_the_word_that_ends_the_reasons(line: str) -> None:
+    assert ENACTS.match(line)
+    assert not ENACTS.match(f"{line} aprovar o regimento")
