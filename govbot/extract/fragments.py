@@ -165,6 +165,9 @@ class _Reader:
             return
         last = self._glyph(end - 1) if len(boxes) > 1 else first
         size = max(first.size, last.size)
+        if any(after.x0 < before.x1 - 2.0 * size for before, after in pairwise(boxes)):
+            self._by_glyph(start, end, stamped=True)
+            return
         spaced = "  " in self.text[start:end]
         walled = bool(self.walls) and _is_walled(boxes, first.base - size / 3, self.walls)
         if walled and self._overprints(start, end):
@@ -245,8 +248,11 @@ class _Reader:
                 self._add(visible[begin], visible[place - 1] + 1, boxes[begin:place], special)
                 begin = place
 
-    def _by_glyph(self, start: int, end: int) -> None:
-        """Splits a line at its gaps, looking at every character."""
+    def _by_glyph(self, start: int, end: int, *, stamped: bool = False) -> None:
+        """Splits a line at its gaps, looking at every character.
+
+        With `stamped`, also where a line printed over it (a footer of SEI) begins and ends.
+        """
         begin, last, right = start, None, 0.0
         rights: list[float] = []
         lefts: list[float] = []
@@ -256,6 +262,7 @@ class _Reader:
             glyph = self._glyph(index)
             if last is not None and (
                 _breaks(last, right, glyph, self._right(index))
+                or (stamped and _is_other_layer(last, glyph))
                 or (self.walls and self._is_parted(last, glyph, slack=1.0))
             ):
                 self._add_run(begin, index, lefts, rights)
@@ -347,6 +354,10 @@ def _empty_cells(grids: Sequence[Grid], found: Sequence[Fragment]) -> list[Fragm
         if cell.table in used and cell not in filled and not grid.is_space(cell)
     ]
     return [Fragment("", 0.0, 0.0, 0.0, 0.0, 1.0, False, True, cell) for cell in empty]
+
+
+def _is_other_layer(last: _Glyph, glyph: _Glyph) -> bool:
+    return abs(last.base - glyph.base) > 0.5 and abs(last.size - glyph.size) > 0.03 * glyph.size
 
 
 def _is_walled(

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import re
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
+from govbot.extract.columns import gutter_of
 from govbot.extract.fragments import Fragment
 from govbot.extract.norms import starts_unit
+from govbot.extract.signatures import CELL_GAP, are_signatures
 from govbot.extract.tables import FIELDS, Cell, rows_of
 
 CELL_MARK = " | "
 
-_CELL_GAP = 1.5  # ems between two fragments of a row that may be two cells
-_MIN_COLUMN_ROWS = 5
 _LONG_CELL = 400  # characters of the usual cell of what is no table
 _OUTER = 3  # rows at the ends of a page where a footer may stand beside text
-_WIDEST = 14_400.0  # points: the widest page there may be; text can be placed beyond it
+# The mark of an item that hangs in the margin, beyond those that begin a unit of a norm.
+_HANGING = re.compile(r"(?:[a-z]|[ivxIVX]{1,6}|\d{1,2}|[A-Z])[.)]|[•·▪●○◦‣■□➢✓–—o-]")
 _TABLE = "\x00"  # stands for a table among the fragments of a page
 
 
@@ -147,7 +149,7 @@ def _regions(fragments: list[Fragment], depth: int) -> list[list[Fragment]]:
     """Groups to be read one after another: bands between full-width lines, columns within them."""
     if not fragments:
         return []
-    gutter = _gutter(fragments) if depth < 3 else None
+    gutter = gutter_of(fragments) if depth < 3 else None
     if gutter is None:
         return [fragments]
     regions: list[list[Fragment]] = []
@@ -180,74 +182,6 @@ def _columns(band: list[Fragment], gutter: float, depth: int) -> list[list[Fragm
     return _regions(left, depth + 1) + _regions(right, depth + 1)
 
 
-def _gutter(fragments: list[Fragment]) -> float | None:
-    """The middle of the empty vertical strip between two columns of prose, if there is one.
-
-    Columns of a table also leave such strips; they differ in that their cells are short.
-    """
-    if len(fragments) < 2 * _MIN_COLUMN_ROWS:
-        return None
-    left, right = min(f.x0 for f in fragments), max(f.x1 for f in fragments)
-    width = right - left
-    if width > _WIDEST:
-        return None
-    size = statistics.median(f.size for f in fragments)
-    allowed = 0.3 * len(fragments)
-    best: tuple[float, float] | None = None
-    position = left + 0.22 * width
-    run_start: float | None = None
-    cover = _coverage(fragments, left, right)
-    while position <= right - 0.22 * width:
-        free = cover[int(position - left)] <= allowed
-        if free and run_start is None:
-            run_start = position
-        if run_start is not None and (not free or position + 1 > right - 0.22 * width):
-            if best is None or position - run_start > best[1] - best[0]:
-                best = (run_start, position)
-            run_start = None
-        position += 1
-    if best is None or best[1] - best[0] < 0.6 * size:
-        return None
-    middle = _quietest(cover, left, best)
-    return middle if _is_prose(fragments, middle, left, right) else None
-
-
-def _coverage(fragments: list[Fragment], left: float, right: float) -> list[int]:
-    """How many fragments stand over each point of the width."""
-    steps = [0] * (int(right - left) + 3)
-    for fragment in fragments:
-        steps[int(fragment.x0 - left)] += 1
-        steps[int(fragment.x1 - left) + 1] -= 1
-    total = 0
-    for index, step in enumerate(steps):
-        total += step
-        steps[index] = total
-    return steps
-
-
-def _quietest(cover: list[int], left: float, span: tuple[float, float]) -> float:
-    indexes = range(int(span[0] - left), int(span[1] - left) + 1)
-    lowest = min(cover[index] for index in indexes)
-    quiet = [index for index in indexes if cover[index] == lowest]
-    return left + quiet[len(quiet) // 2]
-
-
-def _is_prose(fragments: list[Fragment], gutter: float, left: float, right: float) -> bool:
-    sides = (
-        ([f for f in fragments if f.x1 <= gutter], gutter - left),
-        ([f for f in fragments if f.x0 >= gutter], right - gutter),
-    )
-    for side, width in sides:
-        if len({round(f.top) for f in side}) < _MIN_COLUMN_ROWS:
-            return False
-        if statistics.median(len(f.text.split()) for f in side) < 3:
-            return False
-        narrow = statistics.median(f.x1 - f.x0 for f in side) < 0.55 * width
-        if narrow and (gutter - left > 0.8 * (right - left) or _gutter(side) is None):
-            return False  # neither lines of a column nor several columns
-    return True
-
-
 def _lines(
     fragments: list[Fragment], left: float | None = None, right: float | None = None
 ) -> list[Line]:
@@ -257,10 +191,18 @@ def _lines(
     right = max((f.x1 for f in fragments), default=0.0) if right is None else right
     gaps = [_gaps(row) for row in rows]
     lines: list[Line] = []
+    signed: set[int] = set()
     parent = 0  # the row that the last line began with
     for index, row in enumerate(rows):
+        if index in signed:
+            continue
+        if are_signatures(rows, index):
+            signed.add(index + 1)
+            for name, office in zip(row, rows[index + 1], strict=True):
+                lines += [_line([name], left, right), _line([office], left, right)]
+            continue
         shared = _cell_gaps(row, index, gaps)
-        if not shared and lines and lines[-1].cells and _wraps(rows, index):
+        if not shared and lines and lines[-1].cells and _wraps(rows, index, right):
             cell_gaps = _cell_gaps(rows[parent], parent, gaps)
             lines[-1] = _with_more(lines[-1], rows[parent], row, cell_gaps)
             continue
@@ -268,7 +210,17 @@ def _lines(
         outer = index < _OUTER or index >= len(rows) - _OUTER
         for part in _by_size(row) if outer and not shared else [row]:
             lines.append(_line(part, left, right, shared))
-    return lines
+    return _without_lone(lines)
+
+
+def _without_lone(lines: list[Line]) -> list[Line]:
+    """A row with no other near it is no table: "Processo nº 1" and "SEI nº 2" on one line."""
+    result = list(lines)
+    for index, line in enumerate(lines):
+        near = [*lines[max(0, index - 3) : index], *lines[index + 1 : index + 4]]
+        if line.cells and not any(other.cells for other in near):
+            result[index] = replace(line, text=re.sub(r"\s+", " ", " ".join(line.cells)), cells=())
+    return result
 
 
 def _cell_gaps(
@@ -277,23 +229,44 @@ def _cell_gaps(
     """The gaps of a row that part cells: some stand over or under gaps of rows beside it."""
     near = [*gaps[max(0, index - 2) : index], *gaps[index + 1 : index + 3]]
     shared = [gap for gap in gaps[index] if any(_aligned(gap, other) for other in near)]
-    if len(shared) == 1 and starts_unit(row[0].text + " A") and row[0].x1 <= shared[0][0]:
-        return []  # the number of an item that hangs in the margin
+    if len(shared) == 1 and row[0].x1 <= shared[0][0]:
+        mark = row[0].text
+        if _HANGING.fullmatch(mark) or starts_unit(mark + " A"):
+            return []  # the mark of an item that hangs in the margin
     widths = [end - start for start, end in gaps[index]]
-    if len(widths) >= 2 and max(widths) - min(widths) < 1.5:
+    if len(widths) >= 2 and max(widths) - min(widths) < 1.5 and max(widths) < 4.0 * row[0].size:
         return []  # a justified line: only there all gaps are of one width
     return shared
 
 
-def _wraps(rows: Sequence[list[Fragment]], index: int) -> bool:
-    """Whether a row only goes on with cells of the one above: it stands closer than rows do."""
+def _wraps(rows: Sequence[list[Fragment]], index: int, right: float) -> bool:
+    """Whether a row only goes on with cells of the one above: it stands closer than rows do.
+
+    Where the space below is rather that after the table, the first word of each must be one that
+    would not have fitted on the line above it.
+    """
     row, above = rows[index], rows[index - 1]
     step = row[0].bottom - above[0].bottom
     before = above[0].bottom - rows[index - 2][0].bottom if index > 1 else 0.0
     after = rows[index + 1][0].bottom - row[0].bottom if index + 1 < len(rows) else 0.0
     if step > 1.5 * row[0].size or max(before, after) < 1.2 * step or 0 < after < 0.9 * step:
         return False
-    return all(any(abs(f.x0 - other.x0) < 4.0 for other in above) for f in row)
+    ends = [*(other.x0 - CELL_GAP * other.size for other in above[1:]), right]
+    if before > 1.2 * step or after < 3.5 * step:
+        ends = [0.0] * len(above)
+    return all(
+        any(
+            abs(f.x0 - other.x0) < 4.0 and other.x1 + _first_word(f) > end
+            for other, end in zip(above, ends, strict=True)
+        )
+        for f in row
+    )
+
+
+def _first_word(fragment: Fragment) -> float:
+    """About the width of the first word and of the space before it."""
+    word = fragment.text.split(" ", 1)[0]
+    return (len(word) + 1) * (fragment.x1 - fragment.x0) / max(len(fragment.text), 1)
 
 
 def _with_more(
@@ -342,7 +315,7 @@ def _same_row(row: list[Fragment], fragment: Fragment) -> bool:
 
 
 def _gaps(row: list[Fragment]) -> list[tuple[float, float]]:
-    return [(a.x1, b.x0) for a, b in pairwise(row) if b.x0 - a.x1 > _CELL_GAP * max(a.size, b.size)]
+    return [(a.x1, b.x0) for a, b in pairwise(row) if b.x0 - a.x1 > CELL_GAP * max(a.size, b.size)]
 
 
 def _aligned(gap: tuple[float, float], others: list[tuple[float, float]]) -> bool:

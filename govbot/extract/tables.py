@@ -125,7 +125,8 @@ def _merged(rulings: Sequence[Ruling]) -> list[Ruling]:
 def _grid(group: Sequence[Ruling], number: int) -> Grid | None:
     upright = [ruling for ruling in group if ruling.vertical]
     level = [ruling for ruling in group if not ruling.vertical]
-    xs, ys = _places(upright), _places(level)
+    xs = _places(upright)
+    ys = _closed(_places(level), upright, xs)
     if not (3 <= len(xs) <= _MAX_LINES and 3 <= len(ys) <= _MAX_LINES):
         return None
     rows, columns = len(ys) - 1, len(xs) - 1
@@ -145,6 +146,20 @@ def _grid(group: Sequence[Ruling], number: int) -> Grid | None:
     if len({cell.column for cell in names}) < 2 or len({cell.row for cell in names}) < 2:
         return None
     return Grid(tuple(xs), tuple(ys), tuple(tuple(row) for row in cells))
+
+
+def _closed(ys: list[float], upright: Sequence[Ruling], xs: Sequence[float]) -> list[float]:
+    """The places of level borders, with the ends of a table that a page break left open."""
+    if len(ys) < 2 or len(xs) < 3:
+        return ys
+    top, bottom = min(r.start for r in upright), max(r.end for r in upright)
+    before = [top] if _goes_on(upright, xs, top, ys[0]) else []
+    return [*before, *ys, *([bottom] if _goes_on(upright, xs, ys[-1], bottom) else [])]
+
+
+def _goes_on(upright: Sequence[Ruling], xs: Sequence[float], start: float, end: float) -> bool:
+    """Whether all vertical borders go on from one height to another, a row at least."""
+    return end - start > _NARROW and all(_drawn(upright, x, start, end) for x in xs)
 
 
 def _places(rulings: Iterable[Ruling]) -> list[float]:

@@ -133,6 +133,65 @@ def test_a_wrapped_cell_without_borders_joins_its_row(make_pdf: MakePdf) -> None
     ]
 
 
+def test_a_list_in_two_columns_keeps_its_lines(make_pdf: MakePdf) -> None:
+    def draw(canvas: Canvas) -> None:
+        lines(canvas, ["17ª edição", "18ª edição", "19ª edição", "20ª edição"], 60, 700)
+        lines(canvas, ["27ª edição", "28ª edição", "29ª edição"], 260, 700)
+        lines(canvas, ["Texto que vem depois da lista."], 60, 500)
+
+    text = read(make_pdf(draw)).pages[0].text
+    assert "19ª edição | 29ª edição\n20ª edição\n" in text
+
+
+def test_a_footer_printed_into_a_line_is_taken_out_of_it(make_pdf: MakePdf) -> None:
+    text = "Apoio financeiro para missão de estudo no país ou no exterior"
+
+    def draw(canvas: Canvas) -> None:
+        canvas.setFont("Helvetica", 9.2)
+        x = 15.0
+        for word in text.split():
+            for letter in word:  # as browsers print
+                canvas.drawString(x, 60, letter)
+                x += canvas.stringWidth(letter, "Helvetica", 9.2)
+            x += 2.6
+        canvas.setFont("Helvetica", 10)
+        canvas.drawString(130, 58, "Resolução 6 (22503343) SEI 10910005.001839/2023-19 / pg. 2")
+
+    found = read(make_pdf(draw)).pages[0].text.split("\n")
+    assert found[0] == text
+    assert found[1].startswith("Resolução 6 (22503343)")
+
+
+def test_names_over_offices_are_no_table(make_pdf: MakePdf) -> None:
+    def draw(canvas: Canvas) -> None:
+        lines(
+            canvas,
+            ["Texto do edital que ocupa a largura toda da página, antes de tudo. " * 2],
+            20,
+            700,
+        )
+        lines(canvas, ["Maria da Silva e Souza", "Coordenadora"], 60, 640)
+        lines(canvas, ["João P. de Lima", "Diretor"], 400, 640)
+
+    assert read(make_pdf(draw)).pages[0].text.split("\n")[1:] == [
+        "Maria da Silva e Souza",
+        "Coordenadora",
+        "João P. de Lima",
+        "Diretor",
+    ]
+
+
+def test_one_line_with_a_gap_is_no_table(make_pdf: MakePdf) -> None:
+    def draw(canvas: Canvas) -> None:
+        lines(canvas, ["Referência: Processo nº 109/2023"], 60, 80)
+        lines(canvas, ["SEI nº 22503343"], 380, 80)
+        lines(canvas, ["a)"], 60, 60)
+        lines(canvas, ["texto da alínea que segue"], 380, 60)
+
+    (first, *_) = read(make_pdf(draw)).pages[0].blocks
+    assert first.kind == "paragraph"
+
+
 def test_a_clause_with_its_text_is_one_paragraph(make_pdf: MakePdf) -> None:
     texts = [
         "Cláusula Quarta – A retribuição financeira será paga mensalmente mediante frequência a",

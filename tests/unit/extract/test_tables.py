@@ -139,17 +139,26 @@ def test_a_footer_printed_over_a_table_is_not_cut_by_it(make_pdf: MakePdf) -> No
     assert "Resolução assinada eletronicamente" in text.split("\n")
 
 
-def test_items_that_hang_in_the_margin_are_no_table(make_pdf: MakePdf) -> None:
+@pytest.mark.parametrize("mark", ["{})", "{}.", "•", "–"])
+def test_items_that_hang_in_the_margin_are_no_table(make_pdf: MakePdf, mark: str) -> None:
     def draw(canvas: Canvas) -> None:
         for number in range(4):
-            lines(canvas, [f"{'abcd'[number]})"], 60, 700 - 14 * number)
+            lines(canvas, [mark.format("abcd"[number])], 60, 700 - 14 * number)
             lines(
                 canvas, ["alínea com um texto que segue depois do recuo;"], 100, 700 - 14 * number
             )
 
     found = read(make_pdf(draw)).pages[0]
     assert rows(make_pdf(draw)) == []
-    assert found.text.startswith("a) alínea")
+    assert found.text.startswith(mark.format("a") + " alínea")
+
+
+def test_a_table_that_a_page_break_left_without_its_first_border_keeps_its_first_row() -> None:
+    rulings = [r for r in box([0, 50, 100], [0, 20, 40, 60]) if r.vertical or r.at not in (0, 60)]
+    (grid,) = grids_of(rulings)
+    assert grid.ys == (0, 20, 40, 60)
+    assert grid.cell_at(75, 10) == Cell(0, 0, 1)
+    assert grid.cell_at(75, 50) == Cell(0, 2, 1)
 
 
 def test_a_page_with_borders_around_whole_sections_is_read_as_text(make_pdf: MakePdf) -> None:
