@@ -15,8 +15,19 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any
 
+from govbot.extract.gaps import (
+    GAP,
+    Box,
+    Glyph,
+    breaks,
+    is_even,
+    is_other_layer,
+    is_tall,
+    is_walled,
+    parts,
+)
 from govbot.extract.pdf_info import fields_of
 from govbot.extract.rulings import Ruling, rulings_of
 from govbot.extract.tables import FIELDS, Cell, Grid, grids_of
@@ -27,10 +38,9 @@ _FORCE_BOLD = 1 << 18
 _BOLD_NAMES = (b"bold", b"black", b"heavy", b"negrito", b"demi")
 # A line ends at CR or LF, and without either where PDFium put the halves of a word together.
 _SEGMENT = re.compile(r"[^\r\n\x02\ufffe]+[\x02\ufffe]?|[\x02\ufffe]")
+_WORD = re.compile(r"\S+")
 _SPECIAL = re.compile(r"[^\x20-\x7e\xa1-\xac\xae-\u02ff\u2010-\u201f\u2022\u2026\u20ac]")
 _SPACES = "\t\xa0\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
-_GAP = 0.9  # ems between two cells or columns
-_WIDE = 0.62  # ems per character beyond which a line may hide a gap
 
 
 def _plain() -> dict[int, str]:
@@ -64,22 +74,6 @@ class Fragment:
     cell: Cell | None = None
 
 
-class _Box(NamedTuple):
-    x0: float
-    x1: float
-    top: float
-    bottom: float
-
-
-class _Glyph(NamedTuple):
-    """Where one character starts and how large it is."""
-
-    x: float
-    base: float
-    size: float
-    upright: bool
-
-
 def fragments_of(page: Any) -> list[Fragment]:
     """All visible runs of a pypdfium2 page in the order of its content."""
     text_page = page.get_textpage()
@@ -103,7 +97,7 @@ class _Reader:
         self.text = self._text()
         self.grids = grids_of([self._ruling(r) for r in rulings_of(page)]) if self.text else []
         self.walls = [wall for grid in self.grids for wall in grid.walls()]
-        self.glyphs: dict[int, _Glyph] = {}
+        self.glyphs: dict[int, Glyph] = {}
         self.bold: dict[bytes, bool] = {}
         self.found: list[Fragment] = []
 
@@ -158,7 +152,7 @@ class _Reader:
 
     def _segment(self, start: int, end: int, special: bool) -> None:
         """Adds the fragments of one line of PDFium's text."""
-        boxes = self._boxes(start, end)
+        boxes, words = self._boxes(start, end)
         first = self._glyph(start)
         if not boxes or not first.upright:
             self._by_glyph(start, end)
@@ -169,37 +163,50 @@ class _Reader:
             self._by_glyph(start, end, stamped=True)
             return
         spaced = "  " in self.text[start:end]
-        walled = bool(self.walls) and _is_walled(boxes, first.base - size / 3, self.walls)
+        walled = bool(self.walls) and is_walled(boxes, first.base - size / 3, self.walls)
         if walled and self._overprints(start, end):
             self._add(start, end, boxes, special, celled=False)
             return
-        if last.upright and not (spaced or walled) and _is_even(boxes, end - start, size):
+        if last.upright and not (spaced or walled) and is_even(boxes, end - start, size):
             self._add(start, end, boxes, special)
             return
-        visible = [i for i in range(start, end) if not self.text[i].isspace()]
-        if len(visible) == len(boxes) and last.upright and not (walled or _is_tall(boxes, size)):
-            self._by_box(visible, boxes, size, special)
+        if words and last.upright and not (walled or is_tall(boxes, size)):
+            self._by_word(words, boxes, size, special)
         else:
             self._by_glyph(start, end)
 
-    def _boxes(self, start: int, end: int) -> list[_Box]:
-        """The boxes of the text objects of a line, as shown."""
-        count = self.pdfium.FPDFText_CountRects(self.handle, start, end - start)
-        get, handle = self.pdfium.FPDFText_GetRect, self.handle
-        left, top, right, bottom = self.numbers
-        boxes = []
-        x, _, _, y = self.page_box
-        for index in range(count):
-            get(handle, index, left, top, right, bottom)
-            if not self.turns:
-                boxes.append(_Box(left.value - x, right.value - x, y - top.value, y - bottom.value))
-                continue
-            x0, y0 = self._shown(left.value, top.value)
-            x1, y1 = self._shown(right.value, bottom.value)
-            boxes.append(_Box(min(x0, x1), max(x0, x1), min(y0, y1), max(y0, y1)))
-        return boxes
+    def _boxes(self, start: int, end: int) -> tuple[list[Box], list[tuple[int, int]]]:
+        """The boxes of the text objects of a line, as shown.
 
-    def _glyph(self, index: int) -> _Glyph:
+        Where each letter is an object, the boxes of the words, and where those begin and end.
+        """
+        count = self.pdfium.FPDFText_CountRects(self.handle, start, end - start)
+        words = [m.span() for m in _WORD.finditer(self.text, start, end)] if count > 1 else []
+        if count != sum(after - before for before, after in words):
+            return [self._box(index) for index in range(count)], []
+        boxes, index = [], 0
+        for before, after in words:
+            box = self._box(index)
+            index += after - before
+            if after - before > 1:
+                last = self._box(index - 1)
+                top, bottom = min(box.top, last.top), max(box.bottom, last.bottom)
+                box = Box(min(box.x0, last.x0), max(box.x1, last.x1), top, bottom)
+            boxes.append(box)
+        return boxes, words
+
+    def _box(self, index: int) -> Box:
+        """One of the boxes that PDFium counted last."""
+        left, top, right, bottom = self.numbers
+        self.pdfium.FPDFText_GetRect(self.handle, index, left, top, right, bottom)
+        if not self.turns:
+            x, _, _, y = self.page_box
+            return Box(left.value - x, right.value - x, y - top.value, y - bottom.value)
+        x0, y0 = self._shown(left.value, top.value)
+        x1, y1 = self._shown(right.value, bottom.value)
+        return Box(min(x0, x1), max(x0, x1), min(y0, y1), max(y0, y1))
+
+    def _glyph(self, index: int) -> Glyph:
         known = self.glyphs.get(index)
         if known is not None:
             return known
@@ -216,7 +223,7 @@ class _Reader:
             size *= abs(matrix.d) or 1.0
             upright = True
         across, along = self._shown(x.value, y.value)
-        glyph = _Glyph(across, along, min(max(size, 1.0), 400.0), upright)
+        glyph = Glyph(across, along, min(max(size, 1.0), 400.0), upright)
         self.glyphs[index] = glyph
         return glyph
 
@@ -238,14 +245,14 @@ class _Reader:
             return right - x, y - bottom
         return top - y, right - x
 
-    def _by_box(
-        self, visible: Sequence[int], boxes: Sequence[_Box], size: float, special: bool
+    def _by_word(
+        self, words: Sequence[tuple[int, int]], boxes: Sequence[Box], size: float, special: bool
     ) -> None:
-        """Splits a line, each of whose characters has a box of its own, at its gaps."""
+        """Splits a line, each of whose words has a box, at its gaps."""
         begin = 0
         for place in range(1, len(boxes) + 1):
-            if place == len(boxes) or _parts(boxes[place - 1], boxes[place], _GAP * size):
-                self._add(visible[begin], visible[place - 1] + 1, boxes[begin:place], special)
+            if place == len(boxes) or parts(boxes[place - 1], boxes[place], GAP * size):
+                self._add(words[begin][0], words[place - 1][1], boxes[begin:place], special)
                 begin = place
 
     def _by_glyph(self, start: int, end: int, *, stamped: bool = False) -> None:
@@ -261,8 +268,8 @@ class _Reader:
                 continue
             glyph = self._glyph(index)
             if last is not None and (
-                _breaks(last, right, glyph, self._right(index))
-                or (stamped and _is_other_layer(last, glyph))
+                breaks(last, right, glyph, self._right(index))
+                or (stamped and is_other_layer(last, glyph))
                 or (self.walls and self._is_parted(last, glyph, slack=1.0))
             ):
                 self._add_run(begin, index, lefts, rights)
@@ -275,7 +282,7 @@ class _Reader:
 
     def _overprints(self, start: int, end: int) -> bool:
         """Whether a border runs through a word: a stamp or a footer printed over the table."""
-        last: _Glyph | None = None
+        last: Glyph | None = None
         for index in range(start, end):
             if self.text[index].isspace():
                 last = None
@@ -287,17 +294,17 @@ class _Reader:
             last = glyph
         return False
 
-    def _is_parted(self, last: _Glyph, glyph: _Glyph, slack: float) -> bool:
+    def _is_parted(self, last: Glyph, glyph: Glyph, slack: float) -> bool:
         """Whether a border of a table stands between two glyphs."""
         y = glyph.base - glyph.size / 3
         return any(last.x < x <= glyph.x + slack and y0 < y < y1 for x, y0, y1 in self.walls)
 
     def _add_run(self, start: int, end: int, lefts: list[float], rights: list[float]) -> None:
-        box = _Box(min(lefts), max(rights), 0.0, 0.0)
+        box = Box(min(lefts), max(rights), 0.0, 0.0)
         self._add(start, end, [box], special=True)
 
     def _add(
-        self, start: int, end: int, boxes: Sequence[_Box], special: bool, *, celled: bool = True
+        self, start: int, end: int, boxes: Sequence[Box], special: bool, *, celled: bool = True
     ) -> None:
         raw = self.text[start:end]
         if special:
@@ -354,47 +361,3 @@ def _empty_cells(grids: Sequence[Grid], found: Sequence[Fragment]) -> list[Fragm
         if cell.table in used and cell not in filled and not grid.is_space(cell)
     ]
     return [Fragment("", 0.0, 0.0, 0.0, 0.0, 1.0, False, True, cell) for cell in empty]
-
-
-def _is_other_layer(last: _Glyph, glyph: _Glyph) -> bool:
-    return abs(last.base - glyph.base) > 0.5 and abs(last.size - glyph.size) > 0.03 * glyph.size
-
-
-def _is_walled(
-    boxes: Sequence[_Box], y: float, walls: Sequence[tuple[float, float, float]]
-) -> bool:
-    """Whether a border of a table stands within the line."""
-    x0, x1 = boxes[0].x0, boxes[-1].x1
-    return any(x0 + 2.0 < x < x1 - 2.0 and top < y < bottom for x, top, bottom in walls)
-
-
-def _is_even(boxes: Sequence[_Box], characters: int, size: float) -> bool:
-    """Whether the boxes of a line follow one another, on one baseline, without wide gaps."""
-    if len(boxes) > 1:
-        # A box may end with the width of a space.
-        if any(_parts(before, after, 0.65 * size) for before, after in pairwise(boxes)):
-            return False
-        if _is_tall(boxes, size):
-            return False
-    return boxes[-1].x1 - boxes[0].x0 < max(_WIDE * characters, 3.0) * size
-
-
-def _is_tall(boxes: Sequence[_Box], size: float) -> bool:
-    """Whether the boxes take more height than one line does."""
-    top, bottom = min(box.top for box in boxes), max(box.bottom for box in boxes)
-    return bottom - top > 1.6 * size
-
-
-def _parts(before: _Box, after: _Box, gap: float) -> bool:
-    return after.x0 - before.x1 > gap or after.x1 < before.x0 - 0.4 * gap
-
-
-def _breaks(last: _Glyph, right: float, glyph: _Glyph, glyph_right: float) -> bool:
-    """Whether a glyph belongs to another cell, column or line than the one before it."""
-    em = max(last.size, glyph.size)
-    if not (last.upright and glyph.upright):
-        far = math.hypot(glyph.x - last.x, glyph.base - last.base) > 2.5 * em
-        return last.upright != glyph.upright or far
-    if abs(glyph.base - last.base) > 0.6 * em:
-        return True
-    return glyph.x - right > _GAP * em or glyph_right < last.x - 0.3 * em

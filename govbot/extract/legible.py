@@ -11,6 +11,7 @@ _WORD = re.compile(
     r"[(\[{\"'“‘«§•*–-]*[A-Za-zÀ-ÖØ-öø-ÿ]+(?:[-'’/.&][A-Za-zÀ-ÖØ-öø-ÿ]+)*[)\]}\"'”’»,.;:!?%ºª°*]*"
 )
 _NUMBER = re.compile(r"[(\[R$§n–-]*\d[\d.,:/%ºª°$§A-Za-z-]*[)\]\"”,.;:!?%]*")
+_LETTER_OR_DIGIT = re.compile(r"[^\W_]")
 _VOWEL = re.compile(r"[aeiouyáéíóúàâêôãõü]", re.IGNORECASE)
 _RUNES = re.compile(r"[\ufffd\ue000-\uf8ff\x00-\x08]")
 _MIN_TOKENS = 8
@@ -37,14 +38,15 @@ def is_legible(text: str) -> bool:
         return True
     if len(_RUNES.findall(text)) > 0.1 * len(text):
         return False
-    leaders = [token for token in tokens if not any(char.isalnum() for char in token)]
-    tokens = [token for token in tokens if any(char.isalnum() for char in token)]
+    leaders = len(tokens)
+    tokens = [token for token in tokens if _LETTER_OR_DIGIT.search(token)]
     if not tokens:
-        return len(leaders) < 40
+        return leaders < 40
     words = [token for token in tokens if _WORD.fullmatch(token)]
-    good = len(words) + sum(1 for token in tokens if _NUMBER.fullmatch(token))
-    if good < 0.6 * len(tokens):
-        return False
+    if len(words) < 0.6 * len(tokens):  # only then are the numbers needed
+        good = len(words) + sum(1 for token in tokens if _NUMBER.fullmatch(token))
+        if good < 0.6 * len(tokens):
+            return False
     long = [word for word in words if len(word) >= 4 and not word.isupper()]
     voiced = sum(1 for word in long if _VOWEL.search(word))
     if len(long) >= _MIN_TOKENS and voiced < 0.75 * len(long):
@@ -55,9 +57,10 @@ def is_legible(text: str) -> bool:
 def _is_language(text: str) -> bool:
     """Whether the letters are about as frequent as in a language of these lands."""
     folded = unicodedata.normalize("NFKD", text[:20_000].lower())
-    counts = Counter(char for char in folded if char in _LETTERS)
-    if counts.total() < _MIN_LETTERS:
+    found = Counter(folded)
+    counts = [found[letter] for letter in _LETTERS]
+    if sum(counts) < _MIN_LETTERS:
         return True
-    product = sum(counts[letter] * share for letter, share in _LETTERS.items())
-    lengths = math.hypot(*counts.values()) * math.hypot(*_LETTERS.values())
+    product = sum(count * share for count, share in zip(counts, _LETTERS.values(), strict=True))
+    lengths = math.hypot(*counts) * math.hypot(*_LETTERS.values())
     return product >= _ALIKE * lengths

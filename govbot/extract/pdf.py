@@ -202,7 +202,10 @@ def _assemble(raw: list[_Raw], labels: list[str]) -> tuple[Page, ...]:
 
 def _blocks(page: _Raw, body: list[Line], marks: set[int], style: Style) -> list[Block]:
     furniture = [Block("furniture", page.lines[index].text) for index in sorted(marks)]
-    if not is_legible(" ".join(line.text for line in body)):
+    text = " ".join(line.text for line in body)
+    # A page that is not pictured was legible with its furniture; little of that changes nothing.
+    little = 5 * sum(len(block.text) for block in furniture) < len(text)
+    if not (little and not page.pictured) and not is_legible(text):
         return furniture
     return blocks_of(body, style) + furniture
 
