@@ -92,19 +92,24 @@ def _open(path: Path) -> Any:
                 "The document is protected by a password. Remove the password and send it again.",
                 code="E-SENHA",
             ) from error
-        raise BadDocument("The file is damaged: it cannot be opened as a PDF.") from error
+        raise _damaged() from error
+
+
+def _damaged() -> BadDocument:
+    return BadDocument("The file is damaged: it cannot be opened as a PDF.")
 
 
 def _read(document: Any, limits: Limits, on_page: OnPage) -> list[_Raw]:
     import pypdfium2
 
     raw: list[_Raw] = []
-    total, done, characters = len(document), 0, 0
+    total, done, characters, lost = len(document), 0, 0, 0
     for index in range(total):
         try:
             page = document[index]
         except pypdfium2.PdfiumError:
             raw.append(_Raw([], 595.0, 842.0, pictured=True))
+            lost += 1
             continue
         lines = lines_of(fragments_of(page))
         characters += sum(len(line.text) for line in lines)
@@ -116,6 +121,8 @@ def _read(document: Any, limits: Limits, on_page: OnPage) -> list[_Raw]:
         if not pictured:
             done += 1
             on_page(done, total)
+    if lost == total:  # a broken tree of pages, not a scan
+        raise _damaged()
     return raw
 
 

@@ -250,6 +250,8 @@ def _died(status: int) -> BadDocument:
         return _too_slow()
     if status == -signal.SIGKILL:  # ours come with a timeout; this one is the kernel's, for memory
         return _too_hungry()
+    if status == -signal.SIGABRT:  # so PDFium ends where it gets no memory; its faults trap
+        return _too_hungry()
     return BadDocument("The file is damaged: the program that reads it stopped unexpectedly.")
 
 

@@ -29,6 +29,10 @@ def crash(path: Path, limits: Limits, on_page: OnPage) -> Extracted:
     raise AssertionError
 
 
+def abort(path: Path, limits: Limits, on_page: OnPage) -> Extracted:
+    os.abort()
+
+
 def sleep(path: Path, limits: Limits, on_page: OnPage) -> Extracted:
     on_page(0, 1)
     Path(path).open().close()

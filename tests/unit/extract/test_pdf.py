@@ -12,6 +12,7 @@ from reportlab.pdfgen.canvas import Canvas
 from govbot.errors import BadDocument
 from govbot.extract import Limits
 from tests.unit.extract.conftest import lines, picture, read
+from tests.unit.extract.pdf_parts import assembled
 
 MakePdf = Callable[..., Path]
 WIDE = "Esta linha de texto corrido ocupa a largura inteira da página do documento de teste"
@@ -246,3 +247,13 @@ def test_progress_reaches_the_last_page(make_pdf: MakePdf) -> None:
     path = make_pdf(*[lambda c: lines(c, [WIDE], 60, 700)] * 3)
     extract_pdf(path, Limits(), lambda done, total: seen.append((done, total)))
     assert seen == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_a_file_none_of_whose_pages_opens_is_damaged_and_no_scan(tmp_path: Path) -> None:
+    path = tmp_path / "tree.pdf"
+    path.write_bytes(
+        assembled([b"<</Type/Catalog/Pages 2 0 R>>", b"<</Type/Pages/Kids[9 0 R]/Count 1>>"])
+    )
+    with pytest.raises(BadDocument) as error:
+        read(path)
+    assert error.value.error_code == "E-CORROMPIDO"

@@ -72,6 +72,7 @@ async def test_everything_an_extractor_found_comes_back(bad) -> None:  # type: i
     ("name", "limits", "code"),
     [
         ("crash", Limits(), "E-CORROMPIDO"),
+        ("abort", Limits(), "E-MEMORIA"),
         ("unexpected", Limits(), "E-CORROMPIDO"),
         ("sleep", Limits(timeout_s=1), "E-TEMPO"),
         ("spin", Limits(timeout_s=1), "E-TEMPO"),
