@@ -159,13 +159,13 @@ class _Reader:
             return
         last = self._glyph(end - 1) if len(boxes) > 1 else first
         size = max(first.size, last.size)
-        if any(after.x0 < before.x1 - 2.0 * size for before, after in pairwise(boxes)):
-            self._by_glyph(start, end, stamped=True)
-            return
         spaced = "  " in self.text[start:end]
         walled = bool(self.walls) and is_walled(boxes, first.base - size / 3, self.walls)
         if walled and self._overprints(start, end):
             self._add(start, end, boxes, special, celled=False)
+            return
+        if any(after.x0 < before.x1 - 2.0 * size for before, after in pairwise(boxes)):
+            self._by_glyph(start, end, stamped=True)
             return
         if last.upright and not (spaced or walled) and is_even(boxes, end - start, size):
             self._add(start, end, boxes, special)
