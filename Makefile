@@ -1,9 +1,12 @@
 # make run is all a new machine needs. Words in capitals are for the command line:
 #   TORCH_INDEX=...  where torch comes from    CMAKE_ARGS=...  how llama.cpp is compiled
 #   T="tests/unit"   which tests               UPGRADE=1       newer versions for make lock
+#   WORKERS=1        how many run at a time
 SHELL := /bin/bash
 BIN := .venv/bin
 T ?=
+# Each worker has a database server and models of its own: about 1.5 GB.
+WORKERS ?= $(shell n=$$(nproc); echo $$((n < 4 ? n : 4)))
 
 .PHONY: help run setup setup-test test lint format bench lock docs clean
 
@@ -27,7 +30,7 @@ setup-test: setup
 	@packaging/setup/install-tests.sh
 
 test: setup-test
-	$(BIN)/python -m pytest $(T)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(T)
 
 lint: setup-test
 	$(BIN)/ruff check .
