@@ -153,12 +153,32 @@ async def test_nobody_reads_a_document_outside_a_block(pool: Pool, owner_pool: P
             INSERT INTO documents (id, collection_key, path, filename, source)
             SELECT %(document)s, c.key, 'lei.pdf', 'lei.pdf', 'upload' FROM c
             """,
-            {"collection": new_id(), "document": new_id()},
+            {"collection": new_id(), "document": (document := new_id())},
         )
-        assert await value(conn, "SELECT count(*) FROM documents") == 1
-    for outside in (pool, owner_pool):
-        async with outside.connection() as conn:
-            assert await value(conn, "SELECT count(*) FROM documents") == 0
+        await conn.execute(
+            """
+            INSERT INTO document_versions
+                (id, document_id, document_key, collection_key, number, sha256, size_bytes, mime)
+            SELECT %(version)s, d.id, d.key, d.collection_key, 1, repeat('0', 64), 1, 'text/plain'
+            FROM documents d WHERE d.id = %(document)s
+            """,
+            {"version": (version := new_id()), "document": document},
+        )
+        await conn.execute(
+            """
+            INSERT INTO version_pages (version_id, document_key, collection_key, number, text)
+            SELECT v.id, v.document_key, v.collection_key, 1, 'Art. 1º'
+            FROM document_versions v WHERE v.id = %(version)s
+            """,
+            {"version": version},
+        )
+        assert await value(conn, "SELECT count(*) FROM version_pages") == 1
+    async with pool.connection() as conn:
+        assert await value(conn, "SELECT count(*) FROM documents") == 0
+        assert await value(conn, "SELECT count(*) FROM version_pages") == 0
+    # The owner, under whom the decisions are taken, sees what documents there are and no text.
+    async with owner_pool.connection() as conn:
+        assert await value(conn, "SELECT count(*) FROM version_pages") == 0
 
 
 async def test_a_change_that_a_policy_forbids_is_denied(pool: Pool) -> None:

@@ -14,7 +14,8 @@ from tests.troupe import Troupe
 CONTENT = (
     "collections", "grants", "documents", "document_versions", "version_pages", "chunks",
     "postings", "term_stats", "collection_stats", "chunk_vectors", "conversations", "messages",
-    "citations", "suggested_questions", "audit_log", "page_words", "watched_folders", "folder_files",
+    "citations", "suggested_questions", "audit_log", "page_words", "watched_folders",
+    "folder_files", "watched_collections",
 )  # fmt: skip
 OF_DOCUMENTS = (
     "collections", "documents", "document_versions", "version_pages", "chunks", "postings",

@@ -162,7 +162,7 @@ def test_collections_are_created_granted_listed_and_deleted(govbot: Govbot, fold
     assert govbot("group", "add", "Jurídico").returncode == 0
     assert govbot("collection", "grant", "Leis", "read", "--group", "Jurídico").returncode == 0
     listed = govbot("collection", "list").stdout
-    assert "Leis\t0\tread: group Jurídico" in listed
+    assert "Leis\t0\tno\tread: group Jurídico" in listed
     assert govbot("collection", "revoke", "Leis", "--group", "Jurídico").returncode == 0
     assert "Jurídico" not in govbot("collection", "list").stdout
     assert govbot("ingest", folder / "lei.txt", "-c", "Leis").returncode == 0

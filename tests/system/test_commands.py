@@ -112,17 +112,17 @@ def test_ingesting_gives_one_object_for_each_file(house: Installation) -> None:
     bad = house.write("corte.pdf", "%PDF-1.7\nisto acaba aqui")
     done = house.govbot("ingest", good, bad, "--collection", "Reservada", "--wait", "--json")
     first, second = (json.loads(line) for line in done.stdout.splitlines())
-    keys = {"path", "document_id", "state", "pages", "chunks", "error_code", "error"}
-    assert set(first) == set(second) == keys
-    assert (first["path"], first["state"], first["error_code"]) == (str(good), "ready", None)
+    assert set(first) == set(second)
+    assert {"file", "document", "state", "pages", "passages", "error_code", "error"} <= set(first)
+    assert (first["file"], first["state"], first["error_code"]) == (str(good), "ready", "")
     assert first["pages"] == 1
-    assert first["chunks"] >= 1
+    assert first["passages"] >= 1
     assert second["state"] == "failed"
     assert second["error_code"].startswith("E-")
     assert second["error"].endswith(".")
     assert done.returncode == 1
     again = house.lines("ingest", good, "--collection", "Reservada", "--wait")
-    assert again == [first]
+    assert again == [{**first, "duplicate": "yes"}]
 
 
 def test_searching_gives_document_file_page_score_and_text(house: Installation) -> None:

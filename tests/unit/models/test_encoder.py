@@ -24,7 +24,7 @@ def test_without_onednn_the_work_is_done_again_and_goes_on(
 
     encoder = encoders.TorchEncoder(model, "cpu", 1)
     expected = encoder.encode(["lei"], query=True)
-    real, failures = encoder._model.encode, []
+    real, failures = encoder._questions.encode, []
 
     def fail_with_onednn(*args: object, **kwargs: object) -> object:
         if torch.backends.mkldnn.enabled:
@@ -32,7 +32,7 @@ def test_without_onednn_the_work_is_done_again_and_goes_on(
             raise RuntimeError("could not create a primitive descriptor")
         return real(*args, **kwargs)
 
-    monkeypatch.setattr(encoder._model, "encode", fail_with_onednn)
+    monkeypatch.setattr(encoder._questions, "encode", fail_with_onednn)
     try:
         assert encoder.encode(["lei"], query=True)[0] == pytest.approx(expected[0], abs=1e-5)
         encoder.encode(["lei"], query=True)
