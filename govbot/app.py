@@ -15,6 +15,7 @@ from govbot.db import schema
 from govbot.db.access import OPERATOR, as_system
 from govbot.db.database import open_database
 from govbot.db.pool import Pool, open_pool
+from govbot.sealing import Sealer, open_sealer
 
 if TYPE_CHECKING:
     from govbot.chat.live import Answers
@@ -38,6 +39,7 @@ class App:
     files: FileStore
     embedder: Embedder
     generator: Generator
+    sealer: Sealer
 
     @property
     def answers(self) -> Answers:
@@ -70,6 +72,7 @@ async def open_app(
     from govbot.models.embedder import open_embedder
 
     async with AsyncExitStack() as stack:
+        sealer = open_sealer(settings.security.key.get_secret_value(), settings.data_dir)
         pool, dsn = await _open_database(stack, settings, migrate, on_progress)
         files = FileStore(settings.data_dir / "files")
         files.prepare()
@@ -78,7 +81,7 @@ async def open_app(
         generator = open_generator(settings.generation)
         stack.push_async_callback(generator.aclose)
         queue = await stack.enter_async_context(open_queue(dsn))
-        app = App(settings, pool, queue, files, embedder, generator)
+        app = App(settings, pool, queue, files, embedder, generator, sealer)
         app._answers = Answers(app)
         stack.push_async_callback(app._answers.close)
         yield app

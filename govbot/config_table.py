@@ -111,6 +111,18 @@ class Auth(Section):
     )
 
 
+class Security(Section):
+    """Keys of the installation."""
+
+    key: SecretStr = Field(
+        SecretStr(""),
+        json_schema_extra=SECRET,
+        description="Keys that seal secrets in the database, newest first, parted by spaces or "
+        "lines. Empty: kept in secret.key of data_dir, made at the first start.",
+    )
+    key_file: str = Field("", json_schema_extra=PATH, description="File to read key from.")
+
+
 class Embedder(Section):
     """The model that turns text into vectors."""
 
@@ -357,6 +369,7 @@ class Settings(Section):
     web: Web = Web()
     database: Database = Database()
     auth: Auth = Auth()
+    security: Security = Security()
     embedder: Embedder = Embedder()
     retrieval: Retrieval = Retrieval()
     generation: Generation = Generation()

@@ -6,6 +6,7 @@ import math
 import re
 import unicodedata
 from collections import Counter
+from collections.abc import Sequence
 
 _WORD = re.compile(
     r"[(\[{\"'“‘«§•*–-]*[A-Za-zÀ-ÖØ-öø-ÿ]+(?:[-'’/.&][A-Za-zÀ-ÖØ-öø-ÿ]+)*[)\]}\"'”’»,.;:!?%ºª°*]*"
@@ -51,12 +52,15 @@ def is_legible(text: str) -> bool:
     voiced = sum(1 for word in long if _VOWEL.search(word))
     if len(long) >= _MIN_TOKENS and voiced < 0.75 * len(long):
         return False
-    return _is_language(" ".join(words))
+    return _is_language(words)
 
 
-def _is_language(text: str) -> bool:
+def _is_language(words: Sequence[str]) -> bool:
     """Whether the letters are about as frequent as in a language of these lands."""
-    folded = unicodedata.normalize("NFKD", text[:20_000].lower())
+    # Two words repeated for pages say nothing of how frequent letters are.
+    if sum(map(len, set(words))) < _MIN_LETTERS:
+        return True
+    folded = unicodedata.normalize("NFKD", " ".join(words)[:20_000].lower())
     found = Counter(folded)
     counts = [found[letter] for letter in _LETTERS]
     if sum(counts) < _MIN_LETTERS:

@@ -84,7 +84,7 @@ async def test_time_to_the_first_token_while_documents_are_ingested(
     await working.work()
     reader = await _reader(working.pool, collection)
     if kind == "llama":
-        model = write_tiny_gguf(tmp_path / "tiny.gguf")
+        model = write_tiny_gguf(tmp_path / "tiny.gguf", context=16384)
         environ = {
             "GOVBOT_GENERATION__MODEL_PATH": str(model),
             "GOVBOT_GENERATION__MAX_TOKENS": "16",

@@ -15,7 +15,8 @@ CONTENT = (
     "collections", "grants", "documents", "document_versions", "version_pages", "chunks",
     "postings", "term_stats", "collection_stats", "chunk_vectors", "conversations", "messages",
     "citations", "suggested_questions", "audit_log", "page_words", "watched_folders",
-    "folder_files", "watched_collections",
+    "folder_files", "watched_collections", "users", "groups", "memberships", "sessions", "totp",
+    "recovery_codes", "secrets", "sign_in_failures",
 )  # fmt: skip
 OF_DOCUMENTS = (
     "collections", "documents", "document_versions", "version_pages", "chunks", "postings",

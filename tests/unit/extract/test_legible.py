@@ -39,3 +39,8 @@ def test_exchanged_letters_are_not() -> None:
         table = str.maketrans(letters + letters.upper(), other + other.upper())
         taken += is_legible(TEXT.translate(table))
     assert taken <= 5
+
+
+def test_a_few_words_repeated_for_pages_are_legible() -> None:
+    assert is_legible("Parágrafo longo. " * 2_000)
+    assert is_legible("Xerox quartzo jazz. " * 2_000)

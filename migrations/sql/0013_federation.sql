@@ -1,0 +1,1 @@
+-- Sign-in through directories and identity providers.

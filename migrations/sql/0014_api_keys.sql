@@ -1,0 +1,1 @@
+-- Keys of programs, and limits of rate that all nodes share.

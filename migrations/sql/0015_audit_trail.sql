@@ -1,0 +1,1 @@
+-- Checkpoints, forwarding and retention of the audit log; conversations under supervision.

@@ -1,0 +1,1 @@
+-- Personal data found in documents; retention of conversations; erasure of a person's data.
