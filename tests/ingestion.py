@@ -77,9 +77,10 @@ class Parts:
     def with_settings(self, settings: Settings) -> Parts:
         return replace(self, settings=settings)
 
-    async def work(self) -> None:
+    async def work(self, *, concurrency: int = 1) -> None:
         """Works off the queue until nothing is left to do now."""
-        await Worker(self.queue, tasks(self)).run_until_empty()  # type: ignore[arg-type]
+        worker = Worker(self.queue, tasks(self), concurrency=concurrency)  # type: ignore[arg-type]
+        await worker.run_until_empty()
 
 
 @dataclass(frozen=True)

@@ -49,16 +49,27 @@ async def working(parts: Parts, embedder: Embedder) -> Parts:
     return parts
 
 
+# Short documents with one and with two workers; and ones of about the length that the documents
+# of a public archive have on average.
+@pytest.mark.parametrize(
+    ("count", "articles", "workers"),
+    [(DOCUMENTS, ARTICLES, 1), (DOCUMENTS, ARTICLES, 2), (DOCUMENTS // 4, ARTICLES * 4, 1)],
+)
 async def test_cost_of_ingestion_beside_the_embedder_alone(
-    working: Parts, embedder: Embedder, tmp_path: Path
+    working: Parts,
+    embedder: Embedder,
+    tmp_path: Path,
+    count: int,
+    articles: int,
+    workers: int,
 ) -> None:
     collection = await _collection(working)
     started = time.perf_counter()
-    await _receive(working, collection, tmp_path, DOCUMENTS)
+    await _receive(working, collection, tmp_path, count, articles=articles)
     received = time.perf_counter() - started
 
     started = time.perf_counter()
-    await working.work()
+    await working.work(concurrency=workers)
     whole = time.perf_counter() - started
     documents = await _texts(working)
     started = time.perf_counter()
@@ -68,16 +79,17 @@ async def test_cost_of_ingestion_beside_the_embedder_alone(
     alone = time.perf_counter() - started
 
     passages = sum(map(len, documents))
-    print(f"\n{DOCUMENTS} documents (PDF, DOCX, ODT, HTML, text), {passages} passages; seconds")
-    print(f"taken in (stored, queued)\t{received:.2f}\t{DOCUMENTS / received:.0f} files/s")
+    print(f"\n{count} documents (PDF, DOCX, ODT, HTML, text), {passages} passages,", end=" ")
+    print(f"workers {workers}; seconds")
+    print(f"taken in (stored, queued)\t{received:.2f}\t{count / received:.0f} files/s")
     print(f"read, cut, embedded, stored\t{whole:.2f}\t{passages / whole:.1f} passages/s")
     print(f"the embedder alone\t{alone:.2f}\t{passages / alone:.1f} passages/s")
     print(f"ratio\t{whole / alone:.3f}")
 
 
-@pytest.mark.parametrize("kind", ["extractive", "llama"])
+@pytest.mark.parametrize(("kind", "questions"), [("extractive", QUESTIONS), ("llama", 20)])
 async def test_time_to_the_first_token_while_documents_are_ingested(
-    working: Parts, embedder: Embedder, tmp_path: Path, kind: str
+    working: Parts, embedder: Embedder, tmp_path: Path, kind: str, questions: int
 ) -> None:
     collection = await _collection(working)
     await _receive(working, collection, tmp_path, 3)
@@ -96,17 +108,17 @@ async def test_time_to_the_first_token_while_documents_are_ingested(
         generator = ExtractiveGenerator()
     desk = Desk(working.settings, working.pool, embedder, generator)  # type: ignore[arg-type]
     await _first_tokens(desk, reader, 5)
-    idle = await _first_tokens(desk, reader, QUESTIONS)
+    idle = await _first_tokens(desk, reader, questions)
 
     await _receive(working, collection, tmp_path, DOCUMENTS, first=100)
     work = asyncio.create_task(working.work())
     await asyncio.sleep(1)
-    busy = await _first_tokens(desk, reader, QUESTIONS)
+    busy = await _first_tokens(desk, reader, questions)
     under_way = not work.done()
     await work
     await generator.aclose()
 
-    print(f"\n{QUESTIONS} questions, {kind}; ms to the first token\tp50\tp95")
+    print(f"\n{questions} questions, {kind}; ms to the first token\tp50\tp95")
     print(f"idle\t{percentile(idle, 50)}\t{percentile(idle, 95)}")
     print(f"while documents are ingested\t{percentile(busy, 50)}\t{percentile(busy, 95)}")
     print(f"ratio\t{percentile(busy, 50) / percentile(idle, 50):.2f}", end="\t")
@@ -139,24 +151,30 @@ async def _reader(pool: Pool, collection: CollectionId) -> Actor:
 
 
 async def _receive(
-    parts: Parts, collection: CollectionId, folder: Path, count: int, *, first: int = 0
+    parts: Parts,
+    collection: CollectionId,
+    folder: Path,
+    count: int,
+    *,
+    first: int = 0,
+    articles: int = ARTICLES,
 ) -> None:
     kinds = (".pdf", ".docx", ".odt", ".html", ".txt", ".pdf")
     for number in range(first, first + count):
         path = folder / f"portaria {number}{kinds[number % len(kinds)]}"
-        WRITERS[path.suffix](path, _paragraphs(number))
+        WRITERS[path.suffix](path, _paragraphs(number, articles))
         await receive(
             parts, None, collection_id=collection, filename=path.name, path=path, source="cli"
         )
 
 
-def _paragraphs(number: int) -> list[str]:
+def _paragraphs(number: int, articles: int) -> list[str]:
     return [
         f"PORTARIA Nº {number}, DE 2 DE MAIO DE 2024",
         *(
             f"Art. {n} O setor {number} publicará o edital {n} com antecedência de {n % 60} dias, "
             "ouvida a comissão de licitação e observado o limite de despesa do exercício."
-            for n in range(1, ARTICLES)
+            for n in range(1, articles)
         ),
     ]
 
