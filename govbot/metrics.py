@@ -82,6 +82,12 @@ sign_ins_total = Counter(
     ["outcome"],
     registry=registry,
 )
+limited_total = Counter(
+    "govbot_limited_total",
+    "Requests refused because there were too many, by what was limited.",
+    ["limit"],
+    registry=registry,
+)
 http_requests_total = Counter(
     "govbot_http_requests_total",
     "HTTP requests by method, route pattern and status.",
@@ -143,6 +149,11 @@ def set_jobs(counts: Mapping[str, int], *, paused: bool = False) -> None:
 def observe_sign_in(outcome: str) -> None:
     """An attempt to sign in: ok, failed or limited."""
     sign_ins_total.labels(outcome).inc()
+
+
+def observe_limited(limit: str) -> None:
+    """A request was refused; `limit` is the word before the colon of the bucket's key."""
+    limited_total.labels(limit).inc()
 
 
 def observe_request(method: str, route: str, status: int, seconds: float) -> None:

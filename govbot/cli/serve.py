@@ -199,7 +199,7 @@ async def _welcome(app: App, ready: asyncio.Event, on_ready: Callable[[], None])
 
 
 async def _housekeeping(app: App) -> None:
-    from govbot.auth import sessions
+    from govbot.auth import limits, sessions
     from govbot.db.access import as_system
     from govbot.documents import disposal
     from govbot.errors import GovBotError
@@ -211,6 +211,7 @@ async def _housekeeping(app: App) -> None:
         try:
             async with as_system(app.pool) as conn:
                 await sessions.delete_expired(conn)
+                await limits.forget(conn)
             await upkeep.sweep(app)
             await requeue_unread(app)
             days = app.settings.documents.trash_days
