@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, get_args, get_origin
+from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
@@ -339,12 +341,36 @@ def _check_together(settings: Settings) -> None:
             "database.owner_url",
             "needs [database] url, the connection of the application role",
         ),
+        *_federation_demands(settings),
     )
     for broken, key, sentence in demands:
         if broken:
             section, _, name = key.partition(".")
             raise BadConfig(f"{settings.origin(key)}: [{section}] {name} {sentence}")
     _check_folders(settings)
+
+
+def _federation_demands(settings: Settings) -> tuple[tuple[bool, str, str], ...]:
+    """A password that is empty would be taken for no password at all by many directories."""
+    ldap, oidc, proxy = settings.ldap, settings.oidc, settings.proxy
+    secret, issuer = ldap.bind_password.get_secret_value(), urlsplit(oidc.issuer)
+    here = issuer.hostname in ("localhost", "127.0.0.1", "::1")
+    user_filter = ldap.user_filter
+    on = bool(oidc.issuer)
+    return (
+        (bool(ldap.servers) and not ldap.base_dn, "ldap.servers", "needs base_dn"),
+        (bool(ldap.bind_dn) and not secret, "ldap.bind_dn", "needs bind_password"),
+        (
+            bool(user_filter) and not re.fullmatch(r"\(.*\{username\}.*\)", user_filter),
+            "ldap.user_filter",
+            "must stand in parentheses and hold {username}",
+        ),
+        (on and not oidc.client_id, "oidc.issuer", "needs client_id"),
+        (on and not settings.web.base_url, "oidc.issuer", "needs [web] base_url"),
+        (on and issuer.scheme != "https" and not here, "oidc.issuer", "must begin with https://"),
+        (on and "openid" not in oidc.scopes, "oidc.scopes", 'must hold "openid"'),
+        (bool(proxy.user_header) and not proxy.trusted, "proxy.user_header", "needs trusted"),
+    )
 
 
 def _check_folders(settings: Settings) -> None:

@@ -155,7 +155,10 @@ def _words(value: object) -> str:
     if isinstance(value, (tuple, list)):
         return ", ".join(_words(item) for item in value)
     if isinstance(value, dict):
-        return f"{value['path']} -> {value['collection']}"
+        kept = [_words(inner) for inner in value.values() if inner not in (None, "", (), [])]
+        return (
+            " ".join(kept) if "path" not in value else f"{value['path']} -> {value['collection']}"
+        )
     return "" if value is None else str(value)
 
 
