@@ -26,6 +26,9 @@ async def status_of(
 
 
 def everyone(**statuses: int) -> dict[str, int]:
-    """The expected status for each of PEOPLE; `others` stands for those not named."""
+    """The expected status for each of PEOPLE; `others` stands for those not named.
+
+    Nobody signed in means 401, unless `nobody` says otherwise. The rows of all routes: table.py.
+    """
     others = statuses.pop("others")
-    return {name: 401 if name == "nobody" else statuses.get(name, others) for name in PEOPLE}
+    return {"nobody": 401} | dict.fromkeys(PEOPLE[1:], others) | statuses

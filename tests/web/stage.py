@@ -1,0 +1,164 @@
+"""The office with one of everything that an address can name, for the table of routes (table.py).
+
+A route with an id of a new kind needs an object here: make it in `make_stage`, put its id into
+`ids` under a name of its own, and say in `PLACES` which one fills the place in the address.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+from govbot.auth import groups
+from govbot.chat import store as chats
+from govbot.db.access import as_actor, as_system
+from govbot.db.pool import Pool
+from govbot.documents import collections, lifecycle, store
+from govbot.documents.folders import Configured, configure
+from govbot.documents.types import Level, Principal
+from govbot.ingest.receive import receive
+from govbot.jobs.queue import Queue
+from tests.web.office import Office, make_office
+from tests.web.scene import ENCODED
+
+NOTE = b"Art. 1 O protocolo funciona das oito as dezessete horas.\n"
+FOLDER = "/srv/normas"
+# What stands in the place of a parameter of an address: the name of an id, or the text itself.
+PLACES = {
+    "conversation_id": "conversation",
+    "answer_id": "answer",
+    "version_id": "law_version",
+    "document_id": "law",
+    "collection_id": "laws",
+    "user_id": "visitor",
+    "group_id": "group",
+    "number": "1",
+    "digest": "000000000000",
+    "name": "css/base.css",
+}
+_PLACE = re.compile(r"\{(\w+):(\w+)\}")
+
+
+@dataclass
+class Stage:
+    """The office and the ids of what is in it, by name."""
+
+    office: Office
+    ids: dict[str, str]
+
+    def address(self, path: str, use: Mapping[str, str]) -> str:
+        """The path of a route with its places filled from PLACES, or from `use` before."""
+
+        def fill(match: re.Match[str]) -> str:
+            name = use.get(match[1]) or PLACES[match[1]]
+            return self.ids.get(name, name)
+
+        return _PLACE.sub(fill, path)
+
+    def filled(self, data: Mapping[str, str]) -> dict[str, str]:
+        """Form fields: a value "@law" stands for the id of that name."""
+        return {
+            name: self.ids[value[1:]] if value.startswith("@") and value[1:] in self.ids else value
+            for name, value in data.items()
+        }
+
+
+def without_ids(path: str) -> str:
+    """The path of a route with ids that nothing has."""
+    return _PLACE.sub(lambda match: str(uuid4()) if match[2] == "uuid" else PLACES[match[1]], path)
+
+
+async def make_stage(pool: Pool, queue: Queue, folder: Path) -> Stage:
+    """Everything below belongs to the collection "Legislação", the conversation to `reader`."""
+    office = await make_office(pool, queue, folder)
+    ids = {"laws": str(office.laws), **await _documents(office)}
+    ids |= await _shelves_and_people(office)
+    ids |= await _conversation(office)
+    return Stage(office, ids)
+
+
+async def _documents(office: Office) -> dict[str, str]:
+    """A law and a memo that are ready, and documents that failed, wait, are drafts or trashed."""
+    await office.put("ruim.pdf", b"%PDF-1.7 broken")
+    await office.put("lixo.txt", NOTE + b"lixo")
+    await _drafts(office, "minuta.txt", "parecer.txt")
+    await office.put("nova.txt", NOTE + b"nova")
+    names = {
+        "law": "lei-12.pdf",
+        "memo": "memorando.txt",
+        "broken": "ruim.pdf",
+        "waiting": "nova.txt",
+        "trashed": "lixo.txt",
+        "draft": "minuta.txt",
+        "submitted": "parecer.txt",
+    }
+    found = {key: await office.document(name) for key, name in names.items()}
+    curator = office.actors["curator"]
+    async with as_actor(office.app.pool, curator, write=True) as conn:
+        await store.trash_document(conn, curator, found["trashed"].id)
+    async with as_system(office.app.pool) as conn:
+        await lifecycle.submit(conn, office.actors["writer"], found["submitted"].version.id)
+    ids = {key: str(document.id) for key, document in found.items()}
+    return ids | {f"{key}_version": str(each.version.id) for key, each in found.items()}
+
+
+async def _drafts(office: Office, *names: str) -> None:
+    """The writer's files, read and waiting for somebody to approve them."""
+
+    async def stream(name: str) -> AsyncIterator[bytes]:
+        yield NOTE + name.encode()
+
+    async with as_system(office.app.pool) as conn:
+        await collections.set_review(conn, None, office.laws, True)
+    for name in names:
+        await receive(
+            office.desk, office.actors["writer"], collection_id=office.laws, filename=name,
+            source="upload", stream=stream(name),
+        )  # fmt: skip
+    await office.desk.work()
+    async with as_system(office.app.pool) as conn:
+        await collections.set_review(conn, None, office.laws, False)
+
+
+async def _shelves_and_people(office: Office) -> dict[str, str]:
+    """A collection, a person and a group that may be deleted, and a folder that is watched."""
+    visitor = uuid4()
+    async with as_system(office.app.pool) as conn:
+        await conn.execute(
+            "INSERT INTO users (id, username, name, role, password_hash)"
+            " VALUES (%(id)s, 'visitor', 'Visitor Souza', 'user', %(hash)s)",
+            {"id": visitor, "hash": ENCODED},
+        )
+        spare = await collections.create_collection(conn, None, name="Vazia")
+        for name, level in (("reader", Level.READ), ("writer", Level.WRITE)):
+            principal = Principal.user(office.actors[name].id)
+            await collections.set_grant(conn, None, spare, principal, level)
+        curator = Principal.user(office.actors["curator"].id)
+        await collections.set_grant(conn, None, spare, curator, Level.MANAGE)
+        group = await groups.create_group(conn, "Finanças")
+        await groups.add_member(conn, group, office.actors["reader"].id)
+        await configure(conn, [Configured(FOLDER, "Legislação", "none")])
+    return {
+        "visitor": str(visitor),
+        "spare": str(spare),
+        "group": str(group),
+        **{name: str(actor.id) for name, actor in office.actors.items()},
+    }
+
+
+async def _conversation(office: Office) -> dict[str, str]:
+    """A question of the reader that is answered."""
+    reader, answers = office.actors["reader"], office.app.answers
+    async with as_actor(office.app.pool, reader, write=True) as conn:
+        conversation = await chats.create_conversation(conn, reader)
+    started = await answers.start(reader, conversation, "Em quantos períodos?")
+    await asyncio.wait_for(answers.finish(reader, started.answer_id), 10)
+    return {
+        "conversation": str(conversation),
+        "question": str(started.question_id),
+        "answer": str(started.answer_id),
+    }

@@ -1,0 +1,205 @@
+"""The table cast x route x expected status: every route of the site, once or more often.
+
+HOW TO ADD A ROUTE: put one `Row` into the tuple of its area, with the key "METHOD /path" exactly
+as in web/site.py and what each of PEOPLE gets. `everyone(others=404, reader=200, curator=200)`
+gives 401 to who is not signed in; name `nobody` to say otherwise. `data` is the form (a value
+"@law" is the id of that name), `use` names other objects than the usual ones for the places of the
+address, `query` follows the address, `files` sends a file. Objects and their names: stage.py.
+Each person meets the rows in the order of the table, in an office of their own: what destroys
+something goes last or uses an object of its own. Other tests walk over this table too: unknown ids,
+tokens against forged requests, response headers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from tests.web.matrix import everyone
+from tests.web.scene import PASSWORD
+from tests.web.stage import FOLDER, NOTE
+
+
+@dataclass(frozen=True)
+class Row:
+    """What each person gets for one request."""
+
+    route: str
+    expected: Mapping[str, int]
+    data: Mapping[str, str] = field(default_factory=dict)
+    use: Mapping[str, str] = field(default_factory=dict)
+    query: str = ""
+    files: Mapping[str, tuple[str, bytes]] = field(default_factory=dict)
+
+    @property
+    def method(self) -> str:
+        return self.route.partition(" ")[0]
+
+    @property
+    def path(self) -> str:
+        return self.route.partition(" ")[2]
+
+
+DOCUMENT = "/documentos/{document_id:uuid}"
+VERSION = "/documentos/{version_id:uuid}"
+COLLECTION = "/colecoes/{collection_id:uuid}"
+CONVERSATION = "/conversas/{conversation_id:uuid}"
+ANSWER = CONVERSATION + "/respostas/{answer_id:uuid}"
+PERSON = "/admin/usuarios/{user_id:uuid}"
+GROUP = "/admin/grupos/{group_id:uuid}"
+
+ALL = everyone(nobody=200, others=200)
+INSIDE = everyone(others=200)  # everybody who is signed in
+MINE = everyone(others=404, reader=200)  # of the reader's own conversation
+MINE_DONE = everyone(others=404, reader=303)
+READS = everyone(others=404, reader=200, writer=200, curator=200, admin=200)
+WRITES = everyone(others=404, reader=403, writer=303, curator=303, admin=303)
+WRITE_FORM = everyone(others=404, reader=403, writer=200, curator=200, admin=200)
+MANAGES = everyone(others=404, reader=403, writer=403, curator=303, admin=303)
+MANAGE_FORM = everyone(others=404, reader=403, writer=403, curator=200, admin=200)
+# What is not published exists only for those who write in the collection.
+DRAFT_WRITES = everyone(others=404, writer=303, curator=303, admin=303)
+DRAFT_MANAGES = everyone(others=404, writer=403, curator=303, admin=303)
+DRAFT_FORM = everyone(others=404, writer=403, curator=200, admin=200)
+NOT_IN_TRASH = everyone(others=404, reader=403, writer=403, curator=409, admin=409)
+ADMIN = everyone(others=403, admin=200)
+ADMIN_DONE = everyone(others=403, admin=303)
+CURATOR = everyone(others=403, curator=200, admin=200)
+CURATOR_DONE = everyone(others=403, curator=303, admin=303)
+AUDIT = everyone(others=403, auditor=200, admin=200)
+
+SIGN_IN = {"username": "reader", "password": "wrong"}
+NEW_PASSWORD = {"current": PASSWORD, "password": "a", "again": "b"}
+FACTS = {"title": "Lei das férias", "kind": "lei", "number": "12", "year": "2021"}
+SPARE = {"collection_id": "spare"}
+GRANTEE = {"kind": "user", "id": "@reader"}
+
+OPEN = (
+    Row("GET /static/{digest:str}/{name:path}", ALL),
+    Row("GET /healthz", ALL),
+    Row("GET /readyz", ALL),
+    Row("GET /metrics", everyone(nobody=403, others=403, admin=200)),
+    Row("GET /entrar", everyone(nobody=200, others=303)),
+    Row("POST /entrar", everyone(nobody=401, others=401), SIGN_IN),
+    Row("POST /preferencias", everyone(nobody=303, others=303), {"theme": "dark"}),
+)
+ACCOUNT = (
+    Row("GET /conta", INSIDE),
+    Row("GET /conta/senha", INSIDE),
+    Row("POST /conta/senha", everyone(others=422), NEW_PASSWORD),
+)
+CHAT = (
+    Row("GET /", INSIDE),
+    Row("GET /conversas", INSIDE),
+    Row("POST /conversas", everyone(others=303), {"question": "Quantos dias?"}),
+    Row(f"GET {CONVERSATION}", MINE),
+    Row(f"POST {CONVERSATION}/perguntas", MINE_DONE, {"question": "Quantos dias?"}),
+    Row(f"GET {CONVERSATION}/titulo", MINE),
+    Row(f"POST {CONVERSATION}/titulo", MINE_DONE, {"title": "Férias"}),
+    Row(f"GET {CONVERSATION}/excluir", MINE),
+    Row(f"GET {ANSWER}/eventos", MINE),
+    Row(f"POST {ANSWER}/parar", MINE_DONE),
+    Row(f"POST {ANSWER}/refazer", MINE_DONE),
+    Row(f"POST {CONVERSATION}/excluir", MINE_DONE),
+)
+VIEWER = (
+    Row(f"GET {VERSION}/pagina/{{number:int}}", READS),
+    Row(f"GET {VERSION}/pagina/{{number:int}}/imagem", READS),
+    Row(f"GET {VERSION}/arquivo", READS),
+)
+DOCUMENTS = (
+    Row("GET /documentos", INSIDE),
+    Row("GET /documentos", READS, query="colecao=@laws"),
+    Row("GET /documentos/enviar", INSIDE),
+    Row(
+        "POST /documentos/enviar",
+        everyone(others=404, reader=403, writer=200, curator=200, admin=200),
+        {"colecao": "@laws"},
+        files={"arquivos": ("nota.txt", NOTE)},
+    ),
+    Row("POST /documentos/repetir-falhas", everyone(others=303)),
+    Row(f"GET {DOCUMENT}", READS),
+    Row(f"GET {DOCUMENT}/trechos", READS),
+    Row(f"POST {DOCUMENT}/repetir", WRITES, use={"document_id": "broken"}),
+    Row(f"POST {DOCUMENT}/cancelar", WRITES, use={"document_id": "waiting"}),
+    Row(f"GET {DOCUMENT}/excluir", WRITE_FORM, use={"document_id": "memo"}),
+    Row(f"POST {DOCUMENT}/excluir", WRITES, use={"document_id": "memo"}),
+    Row(f"POST {DOCUMENT}/restaurar", DRAFT_WRITES, use={"document_id": "trashed"}),
+)
+LIFECYCLE = (
+    Row(f"GET {DOCUMENT}/dados", WRITE_FORM),
+    Row(f"POST {DOCUMENT}/dados", WRITES, FACTS),
+    Row(f"GET {DOCUMENT}/vigencia", WRITE_FORM),
+    Row(f"POST {DOCUMENT}/vigencia", WRITES, {"from": "2020-01-01"}),
+    Row(f"GET {DOCUMENT}/revogar", WRITE_FORM),
+    Row(f"POST {DOCUMENT}/revogar", WRITES, {"on": "2020-01-01"}),
+    Row(f"GET {DOCUMENT}/restabelecer", WRITE_FORM),
+    Row(f"POST {DOCUMENT}/restabelecer", WRITES),
+    Row(f"GET {DOCUMENT}/guarda", MANAGE_FORM),
+    Row(f"POST {DOCUMENT}/guarda", MANAGES, {"reason": "Processo"}),
+    Row(f"GET {DOCUMENT}/excluir-definitivamente", NOT_IN_TRASH),
+    Row(f"POST {DOCUMENT}/excluir-definitivamente", NOT_IN_TRASH),
+)
+REVIEWS = (
+    Row("GET /revisoes", INSIDE),
+    Row(f"POST {VERSION}/revisao", DRAFT_WRITES, use={"version_id": "draft_version"}),
+    Row(f"GET {VERSION}/devolver", DRAFT_FORM, use={"version_id": "submitted_version"}),
+    Row(
+        f"POST {VERSION}/devolver", DRAFT_MANAGES, {"note": "Falta o anexo."},
+        use={"version_id": "submitted_version"},
+    ),
+    Row(f"POST {VERSION}/aprovar", DRAFT_MANAGES, use={"version_id": "draft_version"}),
+)  # fmt: skip
+COLLECTIONS = (
+    Row("GET /colecoes", INSIDE),
+    Row("GET /colecoes/nova", CURATOR),
+    Row("POST /colecoes", CURATOR_DONE, {"name": "Nova"}),
+    Row(f"GET {COLLECTION}", READS),
+    Row(f"POST {COLLECTION}", MANAGES, {"name": "Leis"}),
+    Row(f"POST {COLLECTION}/revisao", MANAGES),
+    Row(f"POST {COLLECTION}/acessos", MANAGES, {"who": "auditor", "level": "read"}, SPARE),
+    Row(f"POST {COLLECTION}/acessos/retirar", MANAGES, GRANTEE, SPARE),
+    Row(f"GET {COLLECTION}/excluir", MANAGE_FORM, use=SPARE),
+    Row(f"POST {COLLECTION}/excluir", MANAGES, {"name": "Vazia"}, SPARE),
+)  # fmt: skip
+ACCOUNTS = (
+    Row("GET /admin/usuarios", ADMIN),
+    Row("GET /admin/usuarios/novo", ADMIN),
+    Row("POST /admin/usuarios", ADMIN, {"username": "ana", "name": "Ana", "role": "user"}),
+    Row(f"GET {PERSON}", ADMIN),
+    Row(f"POST {PERSON}/papel", ADMIN_DONE, {"role": "auditor"}),
+    Row(f"POST {PERSON}/situacao", ADMIN_DONE, {"disabled": "false"}),
+    Row(f"POST {PERSON}/senha", ADMIN),
+    Row("GET /admin/grupos", ADMIN),
+    Row("POST /admin/grupos", ADMIN_DONE, {"name": "Obras"}),
+    Row(f"GET {GROUP}", ADMIN),
+    Row(f"POST {GROUP}/membros", ADMIN_DONE, {"who": "writer"}),
+    Row(
+        f"POST {GROUP}/membros/{{user_id:uuid}}/retirar", ADMIN_DONE, use={"user_id": "reader"}
+    ),
+    Row(f"GET {GROUP}/excluir", ADMIN),
+    Row(f"POST {GROUP}/excluir", ADMIN_DONE),
+)  # fmt: skip
+UPKEEP = (
+    Row("GET /admin/fila", CURATOR),
+    Row("POST /admin/fila/pausar", ADMIN_DONE),
+    Row("POST /admin/fila/retomar", ADMIN_DONE),
+    Row("POST /admin/fila/repetir", CURATOR_DONE),
+    Row(
+        "POST /admin/fila/{version_id:uuid}/cancelar", CURATOR_DONE,
+        use={"version_id": "waiting_version"},
+    ),
+    Row("GET /admin/pastas", ADMIN),
+    Row("POST /admin/pastas/olhar", ADMIN_DONE, {"path": FOLDER}),
+    Row("GET /admin/auditoria", AUDIT),
+    Row("POST /admin/auditoria/verificar", AUDIT),
+    Row("GET /admin/auditoria/csv", AUDIT),
+)  # fmt: skip
+LAST = (
+    Row("POST /sair", everyone(others=303)),  # "/entrar" is where it leads
+)
+
+TABLE: tuple[Row, ...] = (
+    *OPEN, *ACCOUNT, *VIEWER, *DOCUMENTS, *LIFECYCLE, *REVIEWS, *COLLECTIONS, *ACCOUNTS, *UPKEEP,
+    *CHAT, *LAST,
+)  # fmt: skip
