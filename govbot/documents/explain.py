@@ -16,7 +16,7 @@ from govbot.db.access import OPERATOR, Actor, Role
 from govbot.db.pool import Connection
 from govbot.documents.rights import system_rights
 from govbot.documents.store import get_document
-from govbot.documents.types import LEVELS, Document, Level
+from govbot.documents.types import LEVELS, Document, Level, Secrecy
 from govbot.documents.verdict import Account, Holding, Standing, Verdict, judge
 from govbot.errors import Denied, GovBotError, NotFound
 from govbot.ids import CollectionId, DocumentId, UserId
@@ -152,6 +152,14 @@ async def person_of(conn: Connection, user_id: UserId) -> Person:
     if row is None:
         raise NotFound("There is no such account.")
     return Person(**{**row, "role": Role(row["role"])})
+
+
+async def own_clearance(conn: Connection, asker: Actor | None) -> int:
+    """The highest secrecy of what the asker may see; the system and the operator see all."""
+    if asker is None or asker is OPERATOR:
+        return max(Secrecy)
+    async with system_rights(conn):
+        return (await person_of(conn, asker.id)).clearance
 
 
 async def holdings_of(

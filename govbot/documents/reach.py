@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from govbot import audit
-from govbot.db.access import OPERATOR, Actor
+from govbot.db.access import Actor
 from govbot.db.pool import Connection
 from govbot.documents.explain import (
     Contradiction,
@@ -16,6 +16,7 @@ from govbot.documents.explain import (
     asks_about_all,
     explanation,
     holdings_of,
+    own_clearance,
     person_of,
     seen_by,
 )
@@ -27,7 +28,6 @@ from govbot.errors import Denied
 from govbot.ids import CollectionId, UserId
 
 MOST = 200
-TOP = 4  # the highest secrecy
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ async def reach(conn: Connection, asker: Actor | None, user_id: UserId) -> Reach
         raise Denied
     async with system_rights(conn):
         person = await person_of(conn, user_id)
-        limit = await _secrecy_limit(conn, asker)
+    limit = await own_clearance(conn, asker)
     shelves = await _collections(conn, person, limit, own=own)
     found = await _special(conn, person)
     explained = [await explanation(conn, user_id, document) for document in found[:MOST]]
@@ -94,13 +94,6 @@ async def reach(conn: Connection, asker: Actor | None, user_id: UserId) -> Reach
         details={"collections": len(shelves), "documents": len(documents)},
     )
     return Reach(person, tuple(shelves), documents, len(found) > MOST)
-
-
-async def _secrecy_limit(conn: Connection, asker: Actor | None) -> int:
-    """The highest secrecy of what the asker sees: counts must not tell of more."""
-    if asker is None or asker is OPERATOR:
-        return TOP
-    return (await person_of(conn, asker.id)).clearance
 
 
 async def _collections(conn: Connection, person: Person, limit: int, *, own: bool) -> list[Shelf]:

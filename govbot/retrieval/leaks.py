@@ -12,9 +12,16 @@ from dataclasses import dataclass
 
 from govbot import audit
 from govbot.config import Settings
-from govbot.db.access import OPERATOR, Actor, as_actor
+from govbot.db.access import Actor, as_actor
 from govbot.db.pool import Connection, Pool
-from govbot.documents.explain import Explanation, Person, asks_about_all, explanation, person_of
+from govbot.documents.explain import (
+    Explanation,
+    Person,
+    asks_about_all,
+    explanation,
+    own_clearance,
+    person_of,
+)
 from govbot.documents.rights import system_rights
 from govbot.documents.store import get_document
 from govbot.errors import Denied
@@ -117,8 +124,7 @@ async def leak_test(
 async def _person(conn: Connection, asker: Actor, user_id: UserId) -> Person:
     async with system_rights(conn):
         person = await person_of(conn, user_id)
-        own = None if asker is OPERATOR else await person_of(conn, asker.id)
-    if own is not None and own.clearance < person.clearance:
+    if await own_clearance(conn, asker) < person.clearance:
         raise Denied(
             "The clearance of %(name)s is above yours: somebody whose clearance reaches it runs "
             "this test, or the operator at the server.",

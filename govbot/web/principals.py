@@ -5,12 +5,15 @@ A group is written with "@" before its name, which no user name begins with.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import cast
+from uuid import UUID
 
 from govbot.auth import groups, users
 from govbot.auth.groups import Connection
 from govbot.auth.users import User
-from govbot.documents.types import Principal
+from govbot.documents.types import Effect, Level, Principal
 from govbot.errors import Invalid
 from govbot.ids import GroupId
 from govbot.web.i18n import _
@@ -26,6 +29,15 @@ class Choice:
     value: str
     label: str
     group: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Who gets which level, or is denied it."""
+
+    principal: Principal
+    level: Level
+    effect: Effect
 
 
 async def people(conn: Connection, *, without: frozenset[str] = frozenset()) -> list[Choice]:
@@ -79,3 +91,32 @@ async def principal(conn: Connection, text: str) -> Principal:
         if len(named) == 1:
             return Principal.group(GroupId(named[0].id))
         raise
+
+
+async def chosen(conn: Connection, fields: Mapping[str, str]) -> Chosen:
+    """What the form of a new grant, or of a changed one, says. Raises Invalid."""
+    level, effect = fields.get("level", ""), fields.get("effect", "allow")
+    if level not in list(Level) or effect not in ("allow", "deny"):
+        raise Invalid(_("Choose what they may do."), code="E-LEVEL")
+    who = fields.get("who", "").strip()[:300]
+    found = _listed(fields) or await principal(conn, who)
+    return Chosen(found, Level(level), cast("Effect", effect))
+
+
+def row(fields: Mapping[str, str]) -> tuple[Principal, Effect]:
+    """The row of a list of grants that a form is about. Raises Invalid."""
+    found, effect = _listed(fields), fields.get("effect", "allow")
+    if found is None or effect not in ("allow", "deny"):
+        raise Invalid
+    return found, cast("Effect", effect)
+
+
+def _listed(fields: Mapping[str, str]) -> Principal | None:
+    """The person or group of a row of the list; None when the form names nobody by id."""
+    kind, value = fields.get("kind", ""), fields.get("id", "")
+    if kind not in ("user", "group"):
+        return None
+    try:
+        return Principal("user" if kind == "user" else "group", UUID(value))
+    except ValueError as error:
+        raise Invalid from error
