@@ -18,6 +18,7 @@ from govbot.db.pool import Pool, open_pool
 from govbot.sealing import Sealer, open_sealer
 
 if TYPE_CHECKING:
+    from govbot.auth.sign_in import PasswordDirectory
     from govbot.chat.live import Answers
     from govbot.documents.files import FileStore
     from govbot.generate import Generator
@@ -40,6 +41,8 @@ class App:
     embedder: Embedder
     generator: Generator
     sealer: Sealer
+    # Where passwords are asked beside our own, such as LDAP.
+    directory: PasswordDirectory | None = None
 
     @property
     def answers(self) -> Answers:

@@ -7,6 +7,7 @@ first is refused.
 from __future__ import annotations
 
 import secrets
+import unicodedata
 from functools import cache
 
 from argon2 import PasswordHasher
@@ -51,15 +52,29 @@ COMMON = frozenset(
 )
 
 
+def normalised(password: str) -> str:
+    """The password as every keyboard should give it: RFC 8265, OpaqueString (NFC, plain spaces).
+
+    Lone surrogates, which no keyboard gives, are replaced so that they can be encoded.
+    """
+    plain = "".join(" " if unicodedata.category(c) == "Zs" else c for c in password)
+    return unicodedata.normalize("NFC", plain).encode("utf-8", "replace").decode("utf-8")
+
+
 def hash_password(password: str) -> str:
     """An encoded argon2id hash: about 0.05 s and 64 MiB, so call it outside the event loop."""
-    return _hasher().hash(password)
+    return _hasher().hash(normalised(password))
 
 
 def verify_password(encoded: str | None, password: str) -> bool:
-    """True when `password` fits. With no hash (unknown account) it does the same work."""
+    """True when `password` fits. With no hash (unknown account) it does the same work.
+
+    One longer than MAX_LENGTH never fits: nothing is cut off.
+    """
+    plain = normalised(password)
+    possible = encoded is not None and len(plain) <= MAX_LENGTH
     try:
-        return _hasher().verify(encoded or _decoy(), password) and encoded is not None
+        return _hasher().verify(encoded or _decoy(), plain if possible else "") and possible
     except (VerificationError, InvalidHashError):
         return False
 

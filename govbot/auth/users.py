@@ -16,11 +16,12 @@ from psycopg.rows import DictRow
 from govbot import audit
 from govbot.auth import passwords
 from govbot.db.access import Actor, Role
-from govbot.errors import Conflict, Invalid, NotFound
+from govbot.errors import Conflict, Denied, Invalid, NotFound
 from govbot.ids import UserId, new_id
 
 Connection = AsyncConnection[DictRow]
 
+MAX_CLEARANCE = 4
 USERNAME = re.compile(r"[a-z0-9][a-z0-9._@-]{1,63}")
 
 
@@ -34,6 +35,7 @@ class User:
     role: Role
     language: str
     must_change_password: bool
+    clearance: int
     created_at: datetime
     disabled_at: datetime | None
     groups: tuple[str, ...]
@@ -95,9 +97,10 @@ async def set_password(
     password: str,
     *,
     must_change: bool = False,
+    keep: UUID | None = None,
     by: Actor | None = None,
 ) -> None:
-    """Replace the password and end every session of the account.
+    """Replace the password and end every session of the account, but the one to `keep`.
 
     `must_change`: the owner has to choose another one after the next sign-in.
     """
@@ -108,7 +111,10 @@ async def set_password(
         " WHERE id = %(id)s RETURNING id",
         {"id": user_id, "hash": encoded, "must_change": must_change},
     )
-    await conn.execute("DELETE FROM sessions WHERE user_id = %(id)s", {"id": user_id})
+    await conn.execute(
+        "DELETE FROM sessions WHERE user_id = %(id)s AND id IS DISTINCT FROM %(keep)s::uuid",
+        {"id": user_id, "keep": keep},
+    )
     await audit.record(conn, actor=by, action="user.password-changed", resource=f"user:{user_id}")
 
 
@@ -131,19 +137,48 @@ async def set_disabled(
 async def set_role(
     conn: Connection, user_id: UserId, role: Role, *, by: Actor | None = None
 ) -> None:
-    """Change the role; acts on the very next request of that account."""
+    """Change the role and end the account's sessions: new powers begin with a new sign-in."""
     user = await get(conn, user_id)
     await _touch(
         conn,
         "UPDATE users SET role = %(role)s WHERE id = %(id)s RETURNING id",
         {"id": user_id, "role": role.value},
     )
+    await conn.execute("DELETE FROM sessions WHERE user_id = %(id)s", {"id": user_id})
     await audit.record(
         conn,
         actor=by,
         action="user.role-changed",
         resource=f"user:{user_id}",
         details={"before": user.role.value, "after": role.value},
+    )
+
+
+async def set_clearance(
+    conn: Connection, user_id: UserId, clearance: int, *, by: Actor | None = None
+) -> None:
+    """How secret a document the account may see, 0 to 4; acts on its very next request.
+
+    Raises NotFound, Invalid, Denied E-CLEARANCE for who would raise their own.
+    """
+    if not 0 <= clearance <= MAX_CLEARANCE:
+        raise Invalid("A clearance is a number from 0 to 4.", code="E-CLEARANCE")
+    user = await get(conn, user_id)
+    if by is not None and by.id == user_id and clearance > user.clearance:
+        raise Denied("Nobody raises their own clearance.", code="E-CLEARANCE")
+    if clearance == user.clearance:
+        return
+    await _touch(
+        conn,
+        "UPDATE users SET clearance = %(clearance)s WHERE id = %(id)s RETURNING id",
+        {"id": user_id, "clearance": clearance},
+    )
+    await audit.record(
+        conn,
+        actor=by,
+        action="user.clearance-changed",
+        resource=f"user:{user_id}",
+        details={"username": user.username, "before": user.clearance, "after": clearance},
     )
 
 
@@ -200,7 +235,7 @@ async def _select(
     cursor = await conn.execute(
         """
         SELECT u.id, u.username, u.name, u.role, u.language, u.must_change_password,
-               u.created_at, u.disabled_at,
+               u.clearance, u.created_at, u.disabled_at,
                ARRAY(SELECT g.name FROM memberships m JOIN groups g ON g.id = m.group_id
                      WHERE m.user_id = u.id ORDER BY g.name) AS groups
         FROM users u

@@ -10,9 +10,11 @@ from litestar.datastructures import Cookie
 from litestar.params import FromQuery
 
 from govbot.auth import passwords, sessions, users
-from govbot.auth.sessions import TooManyAttempts, WrongCredentials
+from govbot.auth.sessions import Step
+from govbot.auth.sign_in import Origin, TooManyAttempts, WrongCredentials, confirm
+from govbot.auth.sign_in import sign_in as check_and_open
 from govbot.db.access import as_system
-from govbot.errors import GovBotError, Invalid
+from govbot.errors import GovBotError, Invalid, NotSignedIn
 from govbot.web.i18n import LANGUAGES, _
 from govbot.web.visit import (
     LANGUAGE_COOKIE,
@@ -43,12 +45,11 @@ async def sign_in(visit: CurrentVisit) -> Response[Any]:
     follow, username = local_path(form.get("follow")), form.get("username", "")[:200]
     settings = visit.app.settings
     try:
-        signed_in = await sessions.sign_in(
+        signed_in = await check_and_open(
             visit.app.pool,
             username=username,
             password=form.get("password", ""),
-            ip=visit.ip,
-            user_agent=visit.request.headers.get("user-agent", ""),
+            origin=Origin(visit.ip, visit.request.headers.get("user-agent", "")),
             settings=settings.auth,
         )
     except (WrongCredentials, TooManyAttempts) as error:
@@ -59,7 +60,7 @@ async def sign_in(visit: CurrentVisit) -> Response[Any]:
             username=username,
             problem=visit.language.sentence(error),
         )
-    where = "/conta/senha" if signed_in.must_change_password else follow
+    where = "/conta/senha" if signed_in.step is Step.PASSWORD else follow
     response = visit.redirect(where)
     response.set_cookie(_session_cookie(settings, signed_in.token))
     return response
@@ -90,13 +91,12 @@ async def password_form(visit: CurrentVisit) -> Response[str]:
 
 
 async def change_password(visit: CurrentVisit) -> Response[Any]:
-    """Replaces the password, ends all sessions of the account and opens a new one here."""
+    """Replaces the password, ends the other sessions and gives this one a new token."""
     form = await visit.form()
     try:
-        await _replace_password(
+        signed_in = await _replace_password(
             visit, form.get("current", ""), form.get("password", ""), form.get("again", "")
         )
-        signed_in = await _sign_in_as(visit, form.get("password", ""))
     except (Invalid, TooManyAttempts) as error:
         return _password_page(visit, error)
     response = visit.redirect("/conta?senha=nova")
@@ -126,8 +126,13 @@ async def preferences(visit: CurrentVisit) -> Response[Any]:
     return response
 
 
-async def _replace_password(visit: Visit, current: str, password: str, again: str) -> None:
+async def _replace_password(
+    visit: Visit, current: str, password: str, again: str
+) -> sessions.SignedIn:
     """Raises Invalid when the current one is wrong, the new ones differ or are too easy."""
+    session = visit.session
+    if session is None:
+        raise NotSignedIn
     if password != again:
         raise Invalid(_("The new passwords are not the same."), code="E-PASSWORD-AGAIN")
     passwords.check_strength(
@@ -136,23 +141,18 @@ async def _replace_password(visit: Visit, current: str, password: str, again: st
         username=visit.actor.name,
     )
     try:
-        # Signing in is the one check of a password, so guesses here count as guesses there.
-        await _sign_in_as(visit, current)
+        await confirm(
+            visit.app.pool,
+            visit.actor,
+            current,
+            origin=Origin(visit.ip, visit.request.headers.get("user-agent", "")),
+            settings=visit.app.settings.auth,
+        )
     except WrongCredentials as error:
         raise Invalid(_("The current password is wrong."), code="E-CREDENTIALS") from error
     async with as_system(visit.app.pool) as conn:
-        await users.set_password(conn, visit.actor.id, password, by=visit.actor)
-
-
-async def _sign_in_as(visit: Visit, password: str) -> sessions.SignedIn:
-    return await sessions.sign_in(
-        visit.app.pool,
-        username=visit.actor.name,
-        password=password,
-        ip=visit.ip,
-        user_agent=visit.request.headers.get("user-agent", ""),
-        settings=visit.app.settings.auth,
-    )
+        await users.set_password(conn, visit.actor.id, password, keep=session.id, by=visit.actor)
+        return await sessions.rotate(conn, session)
 
 
 def _password_page(visit: Visit, problem: GovBotError | None) -> Response[str]:

@@ -1,0 +1,222 @@
+"""Signing in by password: ours or a directory's, judged alike for every account.
+
+Unknown, disabled, outside and wrong: one answer after the same work, so that nobody learns from
+words or time which accounts there are.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from dataclasses import dataclass
+from typing import Protocol
+from uuid import UUID
+
+from psycopg.rows import DictRow
+
+from govbot import audit, metrics
+from govbot.auth import attempts, passwords, sessions
+from govbot.auth.attempts import Attempt, Pool, TooManyAttempts
+from govbot.auth.sessions import Method, SessionSettings, SignedIn, WrongCredentials
+from govbot.auth.users import USERNAME
+from govbot.db.access import Actor, Role, as_system
+from govbot.ids import UserId
+
+__all__ = [
+    "Origin",
+    "PasswordDirectory",
+    "TooManyAttempts",
+    "WrongCredentials",
+    "confirm",
+    "sign_in",
+]
+
+
+class SignInSettings(SessionSettings, Protocol):
+    """The part of the settings that signing in needs."""
+
+    @property
+    def sign_in_attempts(self) -> int: ...
+    @property
+    def sign_in_window_minutes(self) -> int: ...
+
+
+class PasswordDirectory(Protocol):
+    """A directory outside that judges passwords, such as LDAP."""
+
+    async def check(self, username: str, password: str) -> UserId | None:
+        """The account of the person, created or brought up to date, when the password is theirs.
+
+        None for an unknown name and for a wrong password, after the same work. Raises Unavailable
+        when the directory does not answer.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A browser from which an account was signed in before (a sealed cookie says so)."""
+
+    id: str
+    user_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where an attempt comes from."""
+
+    ip: str
+    user_agent: str = ""
+    device: Device | None = None
+
+    def knows(self, user_id: UUID | None) -> str:
+        """The id of the device when this account was signed in from it before, else empty."""
+        known = self.device is not None and self.device.user_id == user_id
+        return self.device.id if known and self.device else ""
+
+
+async def sign_in(
+    pool: Pool,
+    *,
+    username: str,
+    password: str,
+    origin: Origin,
+    settings: SignInSettings,
+    directory: PasswordDirectory | None = None,
+) -> SignedIn:
+    """Open a session. Raises WrongCredentials or TooManyAttempts.
+
+    Takes the pool and not a connection: a refused attempt must be counted and audited even
+    though the request fails.
+    """
+    username = username.strip().casefold()
+    row = await _account(pool, username)
+    attempt = await _take(pool, username, row, origin, settings)
+    user_id = await _judge(row, username, password, directory)
+    method = Method.PASSWORD if row is not None and row["source"] == "local" else Method.LDAP
+    try:
+        if user_id is None:
+            raise WrongCredentials
+        return await _open(pool, user_id, method, password, attempt, origin, settings)
+    except WrongCredentials:
+        metrics.observe_sign_in("failed")
+        await record_failure(pool, username, origin.ip, "credentials")
+        raise
+
+
+async def confirm(
+    pool: Pool,
+    actor: Actor,
+    password: str,
+    *,
+    origin: Origin,
+    settings: SignInSettings,
+    directory: PasswordDirectory | None = None,
+) -> None:
+    """Ask who is signed in for the password again; guesses here count as guesses there.
+
+    Raises WrongCredentials or TooManyAttempts.
+    """
+    row = await _account(pool, actor.name)
+    attempt = await _take(pool, actor.name, row, origin, settings)
+    if await _judge(row, actor.name, password, directory) != actor.id:
+        await record_failure(pool, actor.name, origin.ip, "confirmation")
+        raise WrongCredentials
+    async with as_system(pool) as conn:
+        await attempts.forgive(conn, attempt)
+
+
+async def record_failure(pool: Pool, username: str, ip: str, reason: str) -> None:
+    """Write a refused attempt down. What waits keep away is not judged and not written down."""
+    async with as_system(pool) as conn:
+        await audit.record(
+            conn,
+            actor=None,
+            action="sign-in.failed",
+            details={"username": username[:64], "reason": reason},
+            ip=ip,
+        )
+
+
+async def _account(pool: Pool, username: str) -> DictRow | None:
+    known = username if USERNAME.fullmatch(username) else ""
+    async with as_system(pool) as conn:
+        cursor = await conn.execute(
+            "SELECT id, username, source, password_hash, disabled_at IS NOT NULL AS disabled"
+            " FROM users WHERE username = %(username)s",
+            {"username": known},
+        )
+        return await cursor.fetchone()
+
+
+async def _take(
+    pool: Pool, username: str, row: DictRow | None, origin: Origin, settings: SignInSettings
+) -> Attempt:
+    free = settings.sign_in_attempts
+    device = origin.knows(row["id"]) if row else ""
+    own = attempts.device_door(device, free) if device else attempts.account_door(username, free)
+    try:
+        return await attempts.take(
+            pool,
+            [own, attempts.address_door(origin.ip, free)],
+            window_minutes=settings.sign_in_window_minutes,
+        )
+    except TooManyAttempts:
+        metrics.observe_sign_in("limited")
+        raise
+
+
+async def _judge(
+    row: DictRow | None, username: str, password: str, directory: PasswordDirectory | None
+) -> UserId | None:
+    """Whose password it is. Does all its work for every account, whatever is known of it."""
+    local = row is not None and row["source"] == "local"
+    encoded = row["password_hash"] if row and local and not row["disabled"] else None
+    fits = await asyncio.to_thread(passwords.verify_password, encoded, password)
+    if fits and row is not None:
+        return UserId(row["id"])
+    if directory is None or len(password) > passwords.MAX_LENGTH:
+        return None
+    if row is not None and row["source"] != "ldap":
+        # A local password is none of the directory's business, but the time it takes would tell.
+        await directory.check(f"x{secrets.token_hex(8)}", secrets.token_hex(8))
+        return None
+    return await directory.check(username, password)
+
+
+async def _open(
+    pool: Pool,
+    user_id: UserId,
+    method: Method,
+    password: str,
+    attempt: Attempt,
+    origin: Origin,
+    settings: SignInSettings,
+) -> SignedIn:
+    async with as_system(pool) as conn:
+        cursor = await conn.execute(
+            "SELECT username, role, password_hash FROM users WHERE id = %(id)s", {"id": user_id}
+        )
+        row = await cursor.fetchone()
+        if row is None:
+            raise WrongCredentials
+        if method is Method.PASSWORD:
+            await _renew_hash(conn, user_id, row["password_hash"], password)
+        actor = Actor(user_id, row["username"], Role(row["role"]), origin.ip)
+        await attempts.forgive(conn, attempt)
+        return await sessions.open_session(
+            conn, actor, method=method, user_agent=origin.user_agent, settings=settings
+        )
+
+
+async def _renew_hash(
+    conn: sessions.Connection, user_id: UserId, encoded: str | None, password: str
+) -> None:
+    """Store a hash with today's parameters when the stored one is weaker."""
+    if encoded is None or not passwords.needs_rehash(encoded):
+        return
+    stronger = await asyncio.to_thread(passwords.hash_password, password)
+    await conn.execute(
+        "UPDATE users SET password_hash = %(hash)s WHERE id = %(id)s",
+        {"hash": stronger, "id": user_id},
+    )
