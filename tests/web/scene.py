@@ -14,6 +14,7 @@ from reportlab.lib.pagesizes import A4
 from reportlab.pdfgen.canvas import Canvas
 
 from govbot.auth import passwords
+from govbot.auth.sign_in import PasswordDirectory
 from govbot.chat import store as chats
 from govbot.chat.store import Citation, Message
 from govbot.chat.suggestions import set_suggested
@@ -31,9 +32,11 @@ from govbot.ids import (
     VersionId,
     new_id,
 )
+from govbot.sealing import Sealer, new_key
 
 PASSWORD = "jabuti-verde-cinco-telhas"
 ENCODED = passwords.hash_password(PASSWORD)
+KEY = new_key()
 CAST = {
     "admin": Role.ADMIN,
     "curator": Role.CURATOR,
@@ -181,6 +184,8 @@ class SmallApp:
     pool: Pool
     files: FileStore
     answers: ScriptedAnswers
+    sealer: Sealer = field(default_factory=lambda: Sealer([KEY]), kw_only=True)
+    directory: PasswordDirectory | None = field(default=None, kw_only=True)
 
 
 @dataclass
@@ -219,6 +224,8 @@ class Scene:
 async def make_scene(pool: Pool, folder: Path, **settings: Any) -> Scene:
     files = FileStore(folder / "files")
     files.prepare()
+    # Tests of the second factor turn it on.
+    settings = {"auth": {"second_factor": "off"}, **settings}
     app = SmallApp(
         Settings(data_dir=folder, organisation="Prefeitura de Aurora", **settings),
         pool,
