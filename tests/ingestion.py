@@ -15,9 +15,9 @@ from govbot.config import Settings, load_settings
 from govbot.db.access import Actor, Role, as_system
 from govbot.db.dsns import Dsns
 from govbot.db.pool import Connection, Pool
-from govbot.documents import collections, store
+from govbot.documents import collections, grants, store
 from govbot.documents.files import FileStore
-from govbot.documents.types import Document, Level, Principal
+from govbot.documents.types import Document, Level, Principal, Target
 from govbot.ids import CollectionId, UserId, new_id
 from govbot.ingest.receive import Received, receive
 from govbot.jobs.queue import Queue, open_queue
@@ -135,7 +135,7 @@ async def cast(pool: Pool) -> Cast:
             (b, "stranger", Level.READ),
         ):
             principal = Principal.user(people[name].id)
-            await collections.set_grant(conn, None, collection, principal, level)
+            await grants.set_grant(conn, None, Target.collection(collection), principal, level)
     return Cast(**people, a=a, b=b)
 
 
@@ -200,9 +200,11 @@ async def count(parts: Parts, table: str) -> int:
 INCONSISTENT = {
     "stems counted": """
         SELECT coalesce(s.lexeme, x.lexeme) FROM term_stats s
-        FULL JOIN (SELECT t.lexeme, c.collection_key, count(*) AS n
-                   FROM chunks c, unnest(c.tsv) t GROUP BY 1, 2) x
+        FULL JOIN (SELECT t.lexeme, c.collection_key, d.secrecy, count(*) AS n
+                   FROM chunks c JOIN documents d ON d.key = c.document_key, unnest(c.tsv) t
+                   GROUP BY 1, 2, 3) x
                ON x.lexeme = s.lexeme AND x.collection_key = s.collection_key
+              AND x.secrecy = s.secrecy
         WHERE s.chunks IS DISTINCT FROM x.n
     """,
     "postings": """
@@ -214,8 +216,9 @@ INCONSISTENT = {
     """,
     "collection counted": """
         SELECT s.collection_key FROM collection_stats s
-        FULL JOIN (SELECT c.collection_key, count(*) AS n, sum(c.length) AS length
-                   FROM chunks c GROUP BY 1) x ON x.collection_key = s.collection_key
+        FULL JOIN (SELECT c.collection_key, d.secrecy, count(*) AS n, sum(c.length) AS length
+                   FROM chunks c JOIN documents d ON d.key = c.document_key GROUP BY 1, 2) x
+               ON x.collection_key = s.collection_key AND x.secrecy = s.secrecy
         WHERE coalesce(s.chunks, 0) <> coalesce(x.n, 0)
            OR coalesce(s.length, 0) <> coalesce(x.length, 0)
     """,

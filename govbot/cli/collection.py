@@ -91,15 +91,16 @@ async def _add(name: str, description: str, as_json: bool) -> None:
 async def _list(as_json: bool) -> None:
     from govbot.app import open_store
     from govbot.db.access import as_system
-    from govbot.documents import collections
+    from govbot.documents import collections, grants
+    from govbot.documents.types import Target
 
     async with open_store(current_settings()) as pool, as_system(pool) as conn:
         found = [
-            (collection, await collections.list_grants(conn, collection.id))
+            (collection, await grants.list_grants(conn, Target.collection(collection.id)))
             for collection in await collections.list_collections(conn)
         ]
     if as_json:
-        output.print_json([{"collection": c, "grants": grants} for c, grants in found])
+        output.print_json([{"collection": c, "grants": given} for c, given in found])
         return
     output.print_table(
         ["name", "documents", "review", "access"],
@@ -110,10 +111,10 @@ async def _list(as_json: bool) -> None:
                 c.needs_review,
                 ", ".join(
                     f"{'not ' if g.effect == 'deny' else ''}{g.level}: {g.principal.kind} {g.name}"
-                    for g in grants
+                    for g in given
                 ),
             ]
-            for c, grants in found
+            for c, given in found
         ],
     )
 
@@ -121,8 +122,8 @@ async def _list(as_json: bool) -> None:
 async def _grant(name: str, level: str, user: str | None, group: str | None, deny: bool) -> None:
     from govbot.app import open_store
     from govbot.db.access import OPERATOR, as_system
-    from govbot.documents import collections
-    from govbot.documents.types import Level
+    from govbot.documents import grants
+    from govbot.documents.types import Level, Target
     from govbot.errors import Invalid
 
     if level not in list(Level):
@@ -131,21 +132,28 @@ async def _grant(name: str, level: str, user: str | None, group: str | None, den
         collection = await _named(conn, name)
         principal = await _principal(conn, user, group)
         effect: Effect = "deny" if deny else "allow"
-        await collections.set_grant(
-            conn, OPERATOR, collection.id, principal, Level(level), effect=effect
+        await grants.set_grant(
+            conn,
+            OPERATOR,
+            Target.collection(collection.id),
+            principal,
+            Level(level),
+            effect=effect,
         )
 
 
 async def _revoke(name: str, user: str | None, group: str | None, deny: bool) -> None:
     from govbot.app import open_store
     from govbot.db.access import OPERATOR, as_system
-    from govbot.documents import collections
+    from govbot.documents import grants
+    from govbot.documents.types import Target
 
     async with open_store(current_settings()) as pool, as_system(pool) as conn:
         collection = await _named(conn, name)
         principal = await _principal(conn, user, group)
         effect: Effect = "deny" if deny else "allow"
-        await collections.remove_grant(conn, OPERATOR, collection.id, principal, effect=effect)
+        target = Target.collection(collection.id)
+        await grants.remove_grant(conn, OPERATOR, target, principal, effect=effect)
 
 
 async def _review(name: str, state: str) -> None:

@@ -17,8 +17,8 @@ from govbot.auth import groups, passwords, users
 from govbot.chat import suggestions
 from govbot.db.access import Role, as_system
 from govbot.db.pool import Connection
-from govbot.documents import collections
-from govbot.documents.types import Level, Principal
+from govbot.documents import collections, grants
+from govbot.documents.types import Level, Principal, Target
 from govbot.errors import Conflict, NotFound
 from govbot.ids import CollectionId
 from govbot.ingest.receive import App, receive
@@ -129,13 +129,13 @@ async def _collection(
         raise Conflict("Another process is loading the demo.") from error
     for name in entry["readers"]:
         group = await groups.by_name(conn, name)
-        await collections.set_grant(
-            conn, None, collection_id, Principal.group(group.id), Level.READ
+        await grants.set_grant(
+            conn, None, Target.collection(collection_id), Principal.group(group.id), Level.READ
         )
     for name in entry["managers"]:
         user = await users.by_username(conn, name)
-        await collections.set_grant(
-            conn, None, collection_id, Principal.user(user.id), Level.MANAGE
+        await grants.set_grant(
+            conn, None, Target.collection(collection_id), Principal.user(user.id), Level.MANAGE
         )
     files = {d["file"] for d in content["documents"] if d["collection"] == entry["name"]}
     questions = [q["question"] for q in content["questions"] if q["file"] in files]

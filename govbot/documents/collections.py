@@ -1,17 +1,17 @@
-"""Collections and the grants on them: who may read, write and manage."""
+"""Collections of documents: made, changed, deleted."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from psycopg.errors import CheckViolation, ForeignKeyViolation, UniqueViolation
+from psycopg.errors import CheckViolation, UniqueViolation
 
 from govbot import audit
 from govbot.db.access import Actor
 from govbot.db.pool import Connection
 from govbot.documents.locks import lock_collection, lock_content
 from govbot.documents.rights import account_of, manages, system_rights
-from govbot.documents.types import LEVELS, Collection, Effect, Grant, Level, Principal
+from govbot.documents.types import LEVELS, Collection
 from govbot.errors import Conflict, Denied, Invalid, NotFound
 from govbot.ids import CollectionId, UserId, new_id
 
@@ -182,83 +182,6 @@ async def delete_collection(
     return orphans
 
 
-async def list_grants(conn: Connection, collection_id: CollectionId) -> list[Grant]:
-    """The grants of a collection that the actor manages; empty for others."""
-    cursor = await conn.execute(
-        """
-        SELECT g.id, g.user_id, g.group_id, coalesce(u.name, p.name) AS name, g.level, g.effect,
-               g.created_at
-        FROM grants g
-        JOIN collections c ON c.key = g.collection_key
-        LEFT JOIN users u ON u.id = g.user_id
-        LEFT JOIN groups p ON p.id = g.group_id
-        WHERE c.id = %(id)s
-        ORDER BY g.group_id IS NULL, lower(coalesce(u.name, p.name)), g.effect
-        """,
-        {"id": collection_id},
-    )
-    return [_grant(row) for row in await cursor.fetchall()]
-
-
-async def set_grant(
-    conn: Connection,
-    actor: Actor | None,
-    collection_id: CollectionId,
-    principal: Principal,
-    level: Level,
-    *,
-    effect: Effect = "allow",
-) -> None:
-    """Gives (or, with "deny", takes) a level; replaces the one that was there.
-
-    Raises NotFound for a collection or principal that is not there, Denied when the actor does
-    not manage the collection.
-    """
-    collection = await get_collection(conn, collection_id)
-    before = await _level_before(conn, collection.key, principal, effect)
-    try:
-        await conn.execute(
-            """
-            INSERT INTO grants (id, user_id, group_id, collection_key, level, effect)
-            VALUES (%(id)s, %(user_id)s, %(group_id)s, %(collection_key)s, %(level)s,
-                    %(effect)s)
-            ON CONFLICT (user_id, group_id, collection_key, document_key, effect)
-            DO UPDATE SET level = excluded.level
-            """,
-            _key(collection.key, principal, effect) | {"id": new_id(), "level": level},
-        )
-    except ForeignKeyViolation as error:
-        raise NotFound("There is no such user or group.") from error
-    await _record_change(conn, actor, collection, principal, effect, before, level)
-
-
-async def remove_grant(
-    conn: Connection,
-    actor: Actor | None,
-    collection_id: CollectionId,
-    principal: Principal,
-    *,
-    effect: Effect = "allow",
-) -> None:
-    """Takes a grant away. Raises NotFound when there is none, Denied for who does not manage."""
-    collection = await get_collection(conn, collection_id)
-    if not await manages(conn, collection.key):
-        raise Denied
-    before = await _level_before(conn, collection.key, principal, effect)
-    if before is None:
-        raise NotFound("There is no such grant.")
-    await conn.execute(
-        """
-        DELETE FROM grants
-        WHERE collection_key = %(collection_key)s AND effect = %(effect)s
-          AND user_id IS NOT DISTINCT FROM %(user_id)s::uuid
-          AND group_id IS NOT DISTINCT FROM %(group_id)s::uuid
-        """,
-        _key(collection.key, principal, effect),
-    )
-    await _record_change(conn, actor, collection, principal, effect, before, None)
-
-
 async def _grant_manage(conn: Connection, user_id: UserId, collection_id: CollectionId) -> None:
     await conn.execute(
         """
@@ -320,66 +243,5 @@ async def _require_no_hold(conn: Connection, collection_key: int) -> None:
         )
 
 
-async def _level_before(
-    conn: Connection, collection_key: int, principal: Principal, effect: Effect
-) -> str | None:
-    cursor = await conn.execute(
-        """
-        SELECT level FROM grants
-        WHERE collection_key = %(collection_key)s AND effect = %(effect)s
-          AND user_id IS NOT DISTINCT FROM %(user_id)s::uuid
-          AND group_id IS NOT DISTINCT FROM %(group_id)s::uuid
-        """,
-        _key(collection_key, principal, effect),
-    )
-    row = await cursor.fetchone()
-    return str(row["level"]) if row else None
-
-
-async def _record_change(
-    conn: Connection,
-    actor: Actor | None,
-    collection: Collection,
-    principal: Principal,
-    effect: Effect,
-    before: str | None,
-    after: str | None,
-) -> None:
-    await audit.record(
-        conn,
-        actor=actor,
-        action="grant.changed",
-        resource=str(collection.id),
-        details={
-            "collection": collection.name,
-            principal.kind: str(principal.id),
-            "effect": effect,
-            "before": before,
-            "after": after,
-        },
-    )
-
-
-def _key(collection_key: int, principal: Principal, effect: Effect) -> dict[str, Any]:
-    return {
-        "collection_key": collection_key,
-        "user_id": principal.id if principal.kind == "user" else None,
-        "group_id": principal.id if principal.kind == "group" else None,
-        "effect": effect,
-    }
-
-
 def _collection(row: dict[str, Any]) -> Collection:
     return Collection(**{**row, "level": LEVELS.get(row["level"])})
-
-
-def _grant(row: dict[str, Any]) -> Grant:
-    user = row["user_id"]
-    return Grant(
-        id=row["id"],
-        principal=Principal("user", user) if user else Principal("group", row["group_id"]),
-        name=row["name"],
-        level=Level(row["level"]),
-        effect=row["effect"],
-        created_at=row["created_at"],
-    )

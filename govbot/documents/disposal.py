@@ -34,11 +34,11 @@ async def delete_for_good(
     """Deletes a document of the trash: its versions, text, passages and originals.
 
     Answers made from it stay hidden for ever. `actor` is None for the system. Raises NotFound,
-    Denied for who does not manage the collection, Conflict E-NOT-IN-TRASH, Conflict E-LEGAL-HOLD.
+    Denied for who does not manage the document, Conflict E-NOT-IN-TRASH, Conflict E-LEGAL-HOLD.
     """
     async with acting(pool, actor, write=True) as conn:
         document = await get_document(conn, document_id)
-        await require_manager(conn, document.collection_key)
+        await require_manager(conn, document)
         contents = await _delete(conn, actor, document)
     await remove_originals(pool, files, contents)
 

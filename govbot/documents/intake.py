@@ -35,7 +35,7 @@ async def same_content(conn: Connection, collection_key: int, sha256: str) -> Do
 async def document_at(
     conn: Connection, collection_key: int, path: str, *, folder: str | None = None
 ) -> Document | None:
-    """The document at this path of the collection, trash excluded.
+    """The document at this path of the collection, trash excluded; the most secret of several.
 
     Each watched folder has paths of its own; what people bring in has the ones without a folder.
     """
@@ -44,6 +44,8 @@ async def document_at(
         + """
         WHERE d.collection_key = %(collection_key)s AND d.path = %(path)s AND d.trashed_at IS NULL
           AND coalesce(d.folder, '') = coalesce(%(folder)s::text, '')
+        ORDER BY d.secrecy DESC
+        LIMIT 1
         """,
         {"collection_key": collection_key, "path": path, "folder": folder},
     )

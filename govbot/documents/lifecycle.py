@@ -19,7 +19,7 @@ from govbot.documents.description import (
     set_recognised,
     writable,
 )
-from govbot.documents.rights import account_of, require_manager
+from govbot.documents.rights import MANAGED, account_of, require_manager
 from govbot.documents.rows import DOCUMENT, document_of
 from govbot.documents.store import get_document, get_version
 from govbot.documents.types import Document, Review, State, Status, Version
@@ -49,18 +49,21 @@ MAX_REASON = 500
 MAX_REVIEWS = 500
 
 
-_WAITING = """
+_WAITING = (
+    """
     WHERE d.trashed_at IS NULL
       AND (v.review = 'in_review' OR (v.review = 'draft' AND v.created_by IS NULL))
       AND v.state NOT IN ('failed', 'cancelled', 'superseded')
-      AND ((SELECT govbot_is_system())
-           OR d.collection_key IN (SELECT govbot_managed_collections()))
+      AND """
+    + MANAGED
+    + """
       AND (%(after)s::uuid IS NULL OR v.id > %(after)s::uuid)
       AND EXISTS (SELECT FROM document_versions w
                   WHERE w.document_id = d.id AND w.review IN ('draft', 'in_review'))
     ORDER BY v.id
     LIMIT %(limit)s
 """
+)
 
 
 async def submit(conn: Connection, actor: Actor | None, version_id: VersionId) -> None:
@@ -84,7 +87,7 @@ async def approve(
 
     True when it has to be processed again, as its text was read but not indexed: the caller puts
     it in the queue in the same transaction (`ingest.review.approve` does). Raises NotFound, Denied
-    for who does not manage the collection and for the service, Denied E-OWN-REVIEW for who brought
+    for who does not manage the document and for the service, Denied E-OWN-REVIEW for who brought
     the version in, Conflict E-REVIEW when it is decided already, overtaken or unread.
     """
     version, document = await _undecided(conn, version_id)
@@ -104,7 +107,7 @@ async def approve(
 async def reject(conn: Connection, actor: Actor | None, version_id: VersionId, note: str) -> None:
     """Sends a version back with a reason; what is served stays served.
 
-    Raises NotFound, Denied for who does not manage the collection, Invalid without a reason,
+    Raises NotFound, Denied for who does not manage the document, Invalid without a reason,
     Conflict E-REVIEW when it is decided already.
     """
     version, document = await _undecided(conn, version_id)
@@ -121,7 +124,7 @@ async def reject(conn: Connection, actor: Actor | None, version_id: VersionId, n
 async def reviews(
     conn: Connection, *, limit: int, after: VersionId | None = None
 ) -> list[Document]:
-    """Documents of collections that the actor manages whose newest version waits for a decision.
+    """Documents that the actor manages whose newest version waits for a decision.
 
     Those are versions that somebody submitted, and drafts that no person brought in (a folder, the
     command line). The longest waiting first; `after` is the version of the last one of the page
@@ -144,8 +147,9 @@ async def count_reviews(conn: Connection) -> int:
         WHERE d.trashed_at IS NULL
           AND (v.review = 'in_review' OR (v.review = 'draft' AND v.created_by IS NULL))
           AND v.state NOT IN ('failed', 'cancelled', 'superseded')
-          AND ((SELECT govbot_is_system())
-               OR v.collection_key IN (SELECT govbot_managed_collections()))
+          AND """  # noqa: S608 - constants
+        + MANAGED
+        + """
           AND NOT EXISTS (SELECT FROM document_versions n
                           WHERE n.document_id = v.document_id AND n.number > v.number)
         """
@@ -253,10 +257,10 @@ async def set_legal_hold(
 ) -> None:
     """Nobody can put the document in the trash or delete it while there is a reason; "" lifts it.
 
-    Raises NotFound, Denied for who does not manage the collection, Invalid E-LONG.
+    Raises NotFound, Denied for who does not manage the document, Invalid E-LONG.
     """
     document = await get_document(conn, document_id)
-    await require_manager(conn, document.collection_key)
+    await require_manager(conn, document)
     reason = bounded(reason, MAX_REASON)
     await conn.execute(
         "UPDATE documents SET legal_hold = %(reason)s WHERE id = %(id)s",
@@ -289,7 +293,7 @@ async def _undecided(conn: Connection, version_id: VersionId) -> tuple[Version, 
 async def _require_decider(conn: Connection, actor: Actor | None, version: Version) -> None:
     if account_of(actor) is None:
         raise Denied("A version is approved or rejected by a person with an account.")
-    await require_manager(conn, version.collection_key)
+    await require_manager(conn, version)
 
 
 async def _set_review(conn: Connection, version: Version, review: Review, note: str) -> State:

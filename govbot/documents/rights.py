@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import LiteralString
 
 from govbot.db.access import OPERATOR, Actor, as_actor, as_system
 from govbot.db.pool import Connection, Pool
+from govbot.documents.types import LEVELS, Document, Level, Version
 from govbot.errors import Denied
-from govbot.ids import UserId
+from govbot.ids import DocumentId, UserId
+
+# For statements that read documents as `d`: those that the actor has the level on, 2 or 3. The
+# policies have left out what the actor does not see.
+WRITABLE: LiteralString = """((SELECT govbot_is_system())
+    OR (d.collection_key IN (SELECT govbot_writable_collections())
+        AND d.key NOT IN (SELECT govbot_documents_below(2)))
+    OR d.key IN (SELECT govbot_documents_from(2)))"""
+MANAGED: LiteralString = """((SELECT govbot_is_system())
+    OR (d.collection_key IN (SELECT govbot_managed_collections())
+        AND d.key NOT IN (SELECT govbot_documents_below(3)))
+    OR d.key IN (SELECT govbot_documents_from(3)))"""
 
 
 @asynccontextmanager
@@ -59,7 +72,36 @@ async def manages(conn: Connection, collection_key: int) -> bool:
     return bool(row and row["manages"])
 
 
-async def require_manager(conn: Connection, collection_key: int) -> None:
-    """Raises Denied for who does not manage the collection."""
-    if not await manages(conn, collection_key):
-        raise Denied("This is for those who manage the collection.")
+async def document_level(conn: Connection, document: Document | Version) -> Level | None:
+    """What the actor of the transaction may do with a document; the system manages all.
+
+    None for what they may not see.
+    """
+    key = document.document_key if isinstance(document, Version) else document.key
+    cursor = await conn.execute(
+        "SELECT govbot_document_level(%(key)s, %(collection_key)s) AS level",
+        {"key": key, "collection_key": document.collection_key},
+    )
+    row = await cursor.fetchone()
+    return LEVELS.get(row["level"]) if row else None
+
+
+async def document_levels(
+    conn: Connection, document_ids: Sequence[DocumentId]
+) -> dict[DocumentId, Level]:
+    """What the actor of the transaction may do with each of these documents that they may see."""
+    cursor = await conn.execute(
+        f"""
+        SELECT d.id, CASE WHEN {MANAGED} THEN 3 WHEN {WRITABLE} THEN 2 ELSE 1 END AS level
+        FROM documents d
+        WHERE d.id = ANY (%(ids)s::uuid[])
+        """,  # noqa: S608 - constants
+        {"ids": list(document_ids)},
+    )
+    return {DocumentId(row["id"]): LEVELS[row["level"]] for row in await cursor.fetchall()}
+
+
+async def require_manager(conn: Connection, document: Document | Version) -> None:
+    """Raises Denied for who does not manage the document."""
+    if await document_level(conn, document) is not Level.MANAGE:
+        raise Denied("This is for those who manage the document.")

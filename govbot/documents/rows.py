@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any
 
-from govbot.documents.types import Document, Review, State, Status, Version
+from govbot.documents.types import Document, Review, Secrecy, State, Status, Version
 
 VERSION = """
     SELECT v.id, v.document_id, v.document_key, v.collection_key, v.number, v.sha256, v.size_bytes,
@@ -17,9 +17,9 @@ VERSION = """
 """
 DOCUMENT = """
     SELECT d.id, d.key, c.id AS collection_id, d.collection_key, c.name AS collection, d.path,
-           d.filename, d.title, d.source, d.status, d.kind, d.number AS norm_number, d.year,
-           d.signed_on, d.issuer, d.summary, d.tags, d.valid_from, d.valid_to, d.revoked_on,
-           d.revoked_by,
+           d.filename, d.title, d.source, d.status, d.secrecy, d.kind,
+           d.number AS norm_number, d.year, d.signed_on, d.issuer, d.summary, d.tags,
+           d.valid_from, d.valid_to, d.revoked_on, d.revoked_by,
            d.legal_hold, d.folder, d.created_at, d.created_by AS added_by, d.trashed_at,
            (SELECT max(r.number) FROM document_versions r
             WHERE r.document_id = d.id AND r.state = 'ready' AND r.review = 'approved'
@@ -63,6 +63,7 @@ def document_of(row: dict[str, Any]) -> Document:
     return Document(
         collection=row["collection"] or "",
         status=Status(row["status"]),
+        secrecy=Secrecy(row["secrecy"]),
         created_by=row["added_by"],
         version=version,
         **{name: row[name] for name in _DOCUMENT_FIELDS},
@@ -73,5 +74,5 @@ _OWN_COLUMNS = {
     *("id", "document_id", "document_key", "collection_key", "state", "review", "created_at"),
 }
 _VERSION_FIELDS = [f.name for f in fields(Version) if f.name not in _OWN_COLUMNS]
-_OWN_FIELDS = {"collection", "version", "status", "created_by"}
+_OWN_FIELDS = {"collection", "version", "status", "secrecy", "created_by"}
 _DOCUMENT_FIELDS = [f.name for f in fields(Document) if f.name not in _OWN_FIELDS]

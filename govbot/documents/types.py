@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from typing import Literal
 from uuid import UUID
 
@@ -58,6 +58,20 @@ class Level(StrEnum):
 
 
 LEVELS = {1: Level.READ, 2: Level.WRITE, 3: Level.MANAGE}
+
+
+class Secrecy(IntEnum):
+    """Who may see a document at all: people whose clearance is as high, administrators too.
+
+    The degrees of Lei 12.527/2011 (art. 23 and 24), with the restricted access of its art. 31
+    (personal information) before them.
+    """
+
+    PUBLIC = 0
+    RESTRICTED = 1
+    RESERVED = 2
+    SECRET = 3
+    TOP_SECRET = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +144,7 @@ class Document:
     title: str
     source: Source
     status: Status
+    secrecy: Secrecy
     kind: str
     norm_number: str
     year: int | None
@@ -186,8 +201,26 @@ class Principal:
 
 
 @dataclass(frozen=True, slots=True)
+class Target:
+    """What a grant is on."""
+
+    kind: Literal["collection", "document"]
+    id: UUID
+
+    @classmethod
+    def collection(cls, id: CollectionId) -> Target:  # noqa: A002 - the field's name
+        """All documents of a collection."""
+        return cls("collection", id)
+
+    @classmethod
+    def document(cls, id: DocumentId) -> Target:  # noqa: A002 - the field's name
+        """One document."""
+        return cls("document", id)
+
+
+@dataclass(frozen=True, slots=True)
 class Grant:
-    """A level given to (or, with "deny", taken from) a principal in a collection."""
+    """A level given to (or, with "deny", taken from) a principal on a collection or document."""
 
     id: UUID
     principal: Principal

@@ -8,7 +8,7 @@ from govbot import audit, metrics
 from govbot.db.access import Actor
 from govbot.db.pool import Connection
 from govbot.documents import progress, store
-from govbot.documents.rights import acting
+from govbot.documents.rights import WRITABLE, acting
 from govbot.errors import Denied
 from govbot.ids import CollectionId, VersionId
 from govbot.ingest.receive import App, lock_of
@@ -85,8 +85,9 @@ async def _cancel_some(conn: Connection, collection_id: CollectionId | None) -> 
             JOIN documents d ON d.key = v.document_key AND d.trashed_at IS NULL
             LEFT JOIN collections c ON c.key = v.collection_key
             WHERE v.state IN ('queued', 'extracting', 'embedding')
-              AND ((SELECT govbot_is_system())
-                   OR v.collection_key IN (SELECT govbot_writable_collections()))
+              AND """  # noqa: S608 - constants
+        + WRITABLE
+        + """
               AND (%(collection_id)s::uuid IS NULL OR c.id = %(collection_id)s::uuid)
             ORDER BY v.id
             LIMIT %(limit)s

@@ -9,7 +9,7 @@ from typing import Any
 from govbot import audit
 from govbot.db.access import Actor
 from govbot.db.pool import Connection
-from govbot.documents.rights import acting
+from govbot.documents.rights import WRITABLE, acting
 from govbot.ids import CollectionId, VersionId
 from govbot.ingest.receive import PRIORITIES, PROCESS, App, lock_of
 from govbot.jobs.queue import Job
@@ -66,8 +66,9 @@ async def _requeue_some(
             JOIN documents d ON d.key = f.document_key AND d.trashed_at IS NULL
             LEFT JOIN collections c ON c.key = f.collection_key
             WHERE f.state = 'failed' AND f.finished_at <= %(until)s
-              AND ((SELECT govbot_is_system())
-                   OR f.collection_key IN (SELECT govbot_writable_collections()))
+              AND """  # noqa: S608 - constants
+        + WRITABLE
+        + """
               AND (%(collection_id)s::uuid IS NULL OR c.id = %(collection_id)s::uuid)
               AND NOT EXISTS (SELECT FROM document_versions n
                               WHERE n.document_id = f.document_id AND n.number > f.number)

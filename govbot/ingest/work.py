@@ -1,6 +1,6 @@
 """What the queue holds, as its documents: running, waiting, failed, cancelled.
 
-Row-level security decides: an actor sees the work on documents of the collections they may write.
+Row-level security decides: an actor sees the work on documents that they may write.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from govbot.db.pool import Connection
+from govbot.documents.rights import WRITABLE
 from govbot.documents.types import Source, State
 from govbot.errors import Invalid, NotFound
 from govbot.ids import CollectionId, DocumentId, VersionId
@@ -68,7 +69,8 @@ class Waiting:
     documents: int
 
 
-_WORK = """
+_WORK = (
+    """
     WITH work AS (
         SELECT v.id AS version_id, d.id AS document_id, d.filename, d.title, c.id AS collection_id,
                coalesce(c.name, '') AS collection, v.number AS version, d.source,
@@ -90,14 +92,16 @@ _WORK = """
             LIMIT 1
         ) j ON true
         WHERE v.state NOT IN ('ready', 'superseded')
-          AND ((SELECT govbot_is_system())
-               OR v.collection_key IN (SELECT govbot_writable_collections()))
+          AND """  # noqa: S608 - constants
+    + WRITABLE
+    + """
           AND (v.state NOT IN ('failed', 'cancelled')
                OR NOT EXISTS (SELECT FROM document_versions n
                               WHERE n.document_id = v.document_id AND n.number > v.number))
           AND (%(collection_id)s::uuid IS NULL OR c.id = %(collection_id)s::uuid)
     )
 """
+)
 
 
 async def list_work(

@@ -20,6 +20,7 @@ from govbot.errors import Unavailable
 from govbot.retrieval import lexical
 
 TIMEOUT_MS = 15_000
+FEW = 1000  # passages that are looked up one by one rather than through an index of stems
 
 # Compiling a plan costs more than the whole search takes.
 LIMITS = """
@@ -42,19 +43,32 @@ asked AS MATERIALIZED (
     ORDER BY 2, 1
     LIMIT %(max_stems)s
 ),
--- Totals are kept per collection; an actor with single documents granted or refused needs a count.
-rules AS MATERIALIZED (
-    SELECT EXISTS (SELECT FROM govbot_allowed_documents())
-        OR EXISTS (SELECT FROM govbot_denied_documents()) AS by_document
+-- Passages of documents that a grant of their own opens, beside the collections.
+granted AS MATERIALIZED (
+    SELECT c.id, c.collection_key, c.length
+    FROM govbot_documents_from(1) d (key)
+    CROSS JOIN LATERAL (
+        SELECT o.id, o.collection_key, o.length FROM chunks o WHERE o.document_key = d.key OFFSET 0
+    ) c
+),
+-- The totals of collections hold what is refused to the actor one by one.
+refused AS MATERIALIZED (
+    SELECT x.lexeme, x.chunks, x.length
+    FROM govbot_refused_statistics(ARRAY(SELECT a.lexeme FROM asked a)) x
+    WHERE EXISTS (SELECT FROM govbot_documents_below(1))
 ),
 scope AS MATERIALIZED (
     SELECT k.chunks::float8 AS chunks, k.length::float8 / nullif(k.chunks, 0) AS mean_length
-    FROM (SELECT sum(s.chunks) AS chunks, sum(s.length) AS length FROM collection_stats s) k
-    WHERE NOT (SELECT r.by_document FROM rules r)
-    UNION ALL
-    SELECT k.chunks::float8, k.length::float8 / nullif(k.chunks, 0)
-    FROM (SELECT count(*) AS chunks, sum(c.length) AS length FROM chunks c) k
-    WHERE (SELECT r.by_document FROM rules r)
+    FROM (
+        SELECT sum(n.chunks) AS chunks, sum(n.length) AS length
+        FROM (
+            SELECT s.chunks, s.length FROM collection_stats s
+            UNION ALL
+            SELECT 1, g.length FROM granted g
+            UNION ALL
+            SELECT -x.chunks, -x.length FROM refused x WHERE x.lexeme IS NULL
+        ) n
+    ) k
 ),
 withheld AS MATERIALIZED (
     SELECT w.key FROM govbot_withheld_documents() w (key)
@@ -62,16 +76,35 @@ withheld AS MATERIALIZED (
 -- Naming the collections lets the indexes skip what is not readable; the policies still decide.
 readable AS MATERIALIZED (
     SELECT k.key FROM collections k
-    UNION
-    SELECT d.collection_key FROM documents d WHERE d.key IN (SELECT govbot_allowed_documents())
+),
+-- A few passages are looked up one by one; for many, going through their collections is faster.
+few AS MATERIALIZED (
+    SELECT p.lexeme, g.id AS chunk_id, p.tf, p.length
+    FROM granted g
+    CROSS JOIN LATERAL (
+        SELECT o.lexeme, o.tf, o.length FROM postings o WHERE o.chunk_id = g.id OFFSET 0
+    ) p
+    WHERE (SELECT count(*) FROM granted) <= %(few)s
+      AND p.lexeme IN (SELECT a.lexeme FROM asked a)
+),
+many AS MATERIALIZED (
+    SELECT DISTINCT g.collection_key AS key
+    FROM granted g
+    WHERE (SELECT count(*) FROM granted) > %(few)s
 ),
 counted AS MATERIALIZED (
     SELECT a.lexeme,
-           CASE WHEN (SELECT r.by_document FROM rules r)
-               THEN (SELECT count(*) FROM postings p WHERE p.lexeme = a.lexeme)
-               ELSE (SELECT coalesce(sum(t.chunks), 0)
-                     FROM term_stats t WHERE t.lexeme = a.lexeme)
-           END::float8 AS chunks
+           ((SELECT coalesce(sum(t.chunks), 0) FROM term_stats t WHERE t.lexeme = a.lexeme)
+            + (SELECT count(*) FROM few f WHERE f.lexeme = a.lexeme)
+            + (SELECT count(*)
+               FROM many m
+               CROSS JOIN LATERAL (
+                   SELECT FROM postings o
+                   WHERE o.lexeme = a.lexeme AND o.collection_key = m.key
+                   OFFSET 0
+               ) p)
+            - (SELECT coalesce(sum(x.chunks), 0) FROM refused x WHERE x.lexeme = a.lexeme)
+           )::float8 AS chunks
     FROM asked a
 ),
 terms AS MATERIALIZED (
@@ -87,18 +120,25 @@ terms AS MATERIALIZED (
 ),
 matched AS MATERIALIZED (
     SELECT p.chunk_id,
-           sum(t.idf * p.tf * (%(k1)s + 1)
+           sum(p.idf * p.tf * (%(k1)s + 1)
                / (p.tf + %(k1)s * (1 - %(b)s + %(b)s * p.length / s.mean_length))) AS bm25
-    FROM terms t
-    CROSS JOIN scope s
-    CROSS JOIN readable r
-    -- OFFSET 0 keeps the index in use before the tables have statistics.
-    CROSS JOIN LATERAL (
-        SELECT o.chunk_id, o.tf, o.length
-        FROM postings o
-        WHERE o.lexeme = t.lexeme AND o.collection_key = r.key
-          AND o.document_key NOT IN (SELECT w.key FROM withheld w)
-        OFFSET 0
+    FROM scope s
+    CROSS JOIN (
+        SELECT t.idf, o.chunk_id, o.tf, o.length
+        FROM terms t
+        CROSS JOIN (SELECT r.key FROM readable r UNION ALL SELECT m.key FROM many m) r
+        -- OFFSET 0 keeps the index in use before the tables have statistics.
+        CROSS JOIN LATERAL (
+            SELECT i.chunk_id, i.tf, i.length
+            FROM postings i
+            WHERE i.lexeme = t.lexeme AND i.collection_key = r.key
+              AND i.document_key NOT IN (SELECT w.key FROM withheld w)
+            OFFSET 0
+        ) o
+        UNION ALL
+        SELECT t.idf, f.chunk_id, f.tf, f.length
+        FROM terms t
+        JOIN few f ON f.lexeme = t.lexeme
     ) p
     GROUP BY p.chunk_id
     ORDER BY 2 DESC, 1
@@ -143,13 +183,25 @@ model AS MATERIALIZED (
 by_meaning AS MATERIALIZED (
     (
         SELECT v.chunk_id, 1 - (v.embedding <=> %(vector)s::halfvec) AS score
-        FROM readable r
-        CROSS JOIN LATERAL (
+        FROM (
             SELECT o.chunk_id, o.embedding
-            FROM chunk_vectors o
-            WHERE o.model_id = (SELECT m.id FROM model m) AND o.collection_key = r.key
-              AND o.document_key NOT IN (SELECT w.key FROM withheld w)
-            OFFSET 0
+            FROM readable r
+            CROSS JOIN LATERAL (
+                SELECT i.chunk_id, i.embedding
+                FROM chunk_vectors i
+                WHERE i.model_id = (SELECT m.id FROM model m) AND i.collection_key = r.key
+                  AND i.document_key NOT IN (SELECT w.key FROM withheld w)
+                OFFSET 0
+            ) o
+            UNION ALL
+            SELECT g.id, o.embedding
+            FROM granted g
+            CROSS JOIN LATERAL (
+                SELECT i.embedding
+                FROM chunk_vectors i
+                WHERE i.model_id = (SELECT m.id FROM model m) AND i.chunk_id = g.id
+                OFFSET 0
+            ) o
         ) v
         WHERE (SELECT s.chunks FROM scope s) <= %(exact_scan_limit)s
         ORDER BY v.embedding <=> %(vector)s::halfvec, v.chunk_id
@@ -241,6 +293,7 @@ async def search(
         "weight": dense.weight if dense else 0.0,
         "candidates": candidates,
         "exact_scan_limit": exact_scan_limit,
+        "few": FEW,
         "limit": limit,
     }
     limits = {"timeout_ms": str(TIMEOUT_MS), "as_of": as_of.isoformat()}

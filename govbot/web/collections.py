@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, cast
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from litestar import Response
-from litestar.params import FromPath
+from litestar.params import FromPath, QueryParameter
 
 from govbot.auth import roles
 from govbot.db.access import as_actor
-from govbot.documents import collections, disposal, store
-from govbot.documents.types import Collection, Effect, Level, Principal
+from govbot.documents import collections, disposal, grants, store
+from govbot.documents.holders import MOST, holders
+from govbot.documents.types import Collection, Level, Target
 from govbot.errors import Conflict, Denied, GovBotError, Invalid, NotFound
 from govbot.ids import CollectionId
-from govbot.web import principals
+from govbot.web import access_words, principals
+from govbot.web.access_words import EFFECTS, LEVELS
 from govbot.web.i18n import _
 from govbot.web.visit import CurrentVisit, Visit
 
 PATH = "/colecoes"
 MAX_NAME = 200
 MAX_DESCRIPTION = 2000
-
-LEVELS: dict[Level, tuple[str, str]] = {
-    Level.READ: (_("Reads"), _("asks about the documents and opens them")),
-    Level.WRITE: (_("Writes"), _("also sends documents and moves them to the trash")),
-    Level.MANAGE: (_("Manages"), _("also decides who has access, renames and deletes")),
-}
 
 
 async def listing(visit: CurrentVisit) -> Response[str]:
@@ -122,35 +118,53 @@ async def delete(visit: CurrentVisit, collection_id: FromPath[UUID]) -> Response
 
 
 async def grant(visit: CurrentVisit, collection_id: FromPath[UUID]) -> Response[Any]:
-    """Gives a person or a group a level, or another one than before."""
+    """Gives a person or a group a level, or another one than before, or denies one."""
     found = CollectionId(collection_id)
+    target = Target.collection(found)
     fields = await visit.form()
-    who, level = fields.get("who", "").strip()[:300], fields.get("level", "")
     try:
-        if level not in LEVELS:
-            raise Invalid(_("Choose what they may do."), code="E-LEVEL")
         async with as_actor(visit.app.pool, visit.actor, write=True) as conn:
             await _managed(visit, conn, found)
-            principal = _principal(fields) or await principals.principal(conn, who)
-            await collections.set_grant(conn, visit.actor, found, principal, Level(level))
+            chosen = await principals.chosen(conn, fields)
+            await grants.set_grant(
+                conn, visit.actor, target, chosen.principal, chosen.level, effect=chosen.effect
+            )
     except Invalid as error:
-        return await _page(visit, found, problem=error, at="who", who=who, level=level)
+        typed = {key: fields.get(key, "")[:300] for key in ("who", "level", "effect")}
+        return await _page(visit, found, problem=error, at="who", **typed)
     return await _granted(visit, found)
 
 
 async def withdraw(visit: CurrentVisit, collection_id: FromPath[UUID]) -> Response[Any]:
-    """Takes a level away from a person or a group."""
+    """Takes a level, or a denial, away from a person or a group."""
     found = CollectionId(collection_id)
-    fields = await visit.form()
-    effect = fields.get("effect", "allow")
-    principal = _principal(fields)
-    if principal is None or effect not in ("allow", "deny"):
-        raise Invalid
+    target = Target.collection(found)
+    principal, effect = principals.row(await visit.form())
     async with as_actor(visit.app.pool, visit.actor, write=True) as conn:
-        await collections.remove_grant(
-            conn, visit.actor, found, principal, effect=cast("Effect", effect)
-        )
+        await _managed(visit, conn, found)
+        await grants.remove_grant(conn, visit.actor, target, principal, effect=effect)
     return await _granted(visit, found)
+
+
+async def people(
+    visit: CurrentVisit,
+    collection_id: FromPath[UUID],
+    q: Annotated[str, QueryParameter(max_length=200)] = "",
+) -> Response[str]:
+    """Who has the collection, by which way."""
+    async with as_actor(visit.app.pool, visit.actor) as conn:
+        collection = await _managed(visit, conn, CollectionId(collection_id))
+        found = await holders(conn, collection_key=collection.key, text=q)
+    return visit.page(
+        "access/_holders.html" if visit.wants_fragment else "access/holders.html",
+        name=collection.name,
+        back=f"{PATH}/{collection.id}",
+        holders=found,
+        query=q.strip(),
+        most=MOST,
+        why="",
+        **access_words.helpers(visit),
+    )
 
 
 async def _granted(visit: Visit, collection_id: CollectionId) -> Response[Any]:
@@ -177,7 +191,8 @@ async def _page(
     async with as_actor(visit.app.pool, visit.actor) as conn:
         collection = await collections.get_collection(conn, collection_id)
         manages = collection.level is Level.MANAGE
-        grants = await collections.list_grants(conn, collection_id) if manages else []
+        target = Target.collection(collection_id)
+        given = await grants.list_grants(conn, target) if manages else []
         offered = await principals.everyone(conn) if manages else []
     template = "collections/collection.html"
     if visit.wants_fragment and at != "name":
@@ -188,9 +203,11 @@ async def _page(
         status=problem.status if problem and not visit.wants_fragment else 200,
         collection=collection,
         manages=manages,
-        grants=grants,
+        grants=given,
         offered=offered,
         levels=LEVELS,
+        effects=EFFECTS,
+        base=f"{PATH}/{collection.id}/acessos",
         problem=visit.language.sentence(problem) if problem else "",
         at=at,
         typed={"name": collection.name, "description": collection.description, **typed},
@@ -221,14 +238,3 @@ def _create_page(
         description=description,
         problem=visit.language.sentence(problem) if problem else "",
     )
-
-
-def _principal(fields: Any) -> Principal | None:
-    """The person or group of a row of the list; None when the form names nobody by id."""
-    kind, value = fields.get("kind", ""), fields.get("id", "")
-    if kind not in ("user", "group"):
-        return None
-    try:
-        return Principal(kind, UUID(value))
-    except ValueError as error:
-        raise Invalid from error

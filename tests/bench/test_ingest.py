@@ -13,8 +13,8 @@ from govbot.chat.answer import ask
 from govbot.config import load_settings
 from govbot.db.access import Actor, as_system
 from govbot.db.pool import Pool
-from govbot.documents import collections
-from govbot.documents.types import Level, Principal
+from govbot.documents import collections, grants
+from govbot.documents.types import Level, Principal, Target
 from govbot.eval.score import percentile
 from govbot.generate.extractive import ExtractiveGenerator
 from govbot.generate.router import open_generator
@@ -146,7 +146,7 @@ async def _reader(pool: Pool, collection: CollectionId) -> Actor:
     async with as_system(pool) as conn:
         reader = await add_person(conn, "leitora", Role.USER)
         principal = Principal.user(reader.id)
-        await collections.set_grant(conn, None, collection, principal, Level.READ)
+        await grants.set_grant(conn, None, Target.collection(collection), principal, Level.READ)
     return reader
 
 

@@ -9,8 +9,8 @@ import pytest
 from govbot import audit
 from govbot.db.access import OPERATOR, Actor, as_actor, as_system
 from govbot.db.pool import Pool
-from govbot.documents import collections
-from govbot.documents.types import Level, Principal
+from govbot.documents import collections, grants
+from govbot.documents.types import Level, Principal, Target
 from govbot.errors import Conflict, Denied, GovBotError, Invalid, NotFound
 from govbot.ids import CollectionId, GroupId, UserId, new_id
 from tests.ingestion import Cast, Parts, count, take
@@ -30,7 +30,7 @@ async def grant(
     pool: Pool, actor: Actor, collection: CollectionId, principal: Principal, level: Level
 ) -> None:
     async with as_actor(pool, actor, write=True) as conn:
-        await collections.set_grant(conn, actor, collection, principal, level)
+        await grants.set_grant(conn, actor, Target.collection(collection), principal, level)
 
 
 @pytest.mark.parametrize("who", ["admin", "curator"])
@@ -57,7 +57,7 @@ async def test_after_creating_the_transaction_has_the_actor_s_rights_again(
 async def test_the_operator_creates_a_collection_without_an_account(pool: Pool, cast: Cast) -> None:
     collection = await create(pool, OPERATOR)
     async with as_system(pool) as conn:
-        assert await collections.list_grants(conn, collection) == []
+        assert await grants.list_grants(conn, Target.collection(collection)) == []
     assert (await seen(pool, cast.admin))["C"] == Level.MANAGE
 
 
@@ -112,7 +112,7 @@ async def test_a_manager_grants_and_revokes_and_both_are_audited(pool: Pool, cas
     await grant(pool, cast.curator, cast.a, principal, Level.WRITE)
     assert (await seen(pool, cast.stranger))["A"] == Level.WRITE
     async with as_actor(pool, cast.curator, write=True) as conn:
-        await collections.remove_grant(conn, cast.curator, cast.a, principal)
+        await grants.remove_grant(conn, cast.curator, Target.collection(cast.a), principal)
     assert "A" not in await seen(pool, cast.stranger)
     async with as_system(pool) as conn:
         entries = (await audit.entries(conn, action="grant.changed", actor="curator"))[::-1]
@@ -138,7 +138,10 @@ async def test_a_group_gives_its_members_a_level(pool: Pool, cast: Cast) -> None
     await grant(pool, cast.curator, cast.a, Principal.group(group), Level.READ)
     assert (await seen(pool, cast.stranger))["A"] == Level.READ
     async with as_actor(pool, cast.curator) as conn:
-        names = [(g.principal.kind, g.name) for g in await collections.list_grants(conn, cast.a)]
+        names = [
+            (g.principal.kind, g.name)
+            for g in await grants.list_grants(conn, Target.collection(cast.a))
+        ]
     assert names == [
         ("group", "Jurídico"),
         ("user", "curator"),
@@ -149,10 +152,10 @@ async def test_a_group_gives_its_members_a_level(pool: Pool, cast: Cast) -> None
 
 async def test_a_denial_wins_over_a_permission(pool: Pool, cast: Cast) -> None:
     async with as_actor(pool, cast.curator, write=True) as conn:
-        await collections.set_grant(
+        await grants.set_grant(
             conn,
             cast.curator,
-            cast.a,
+            Target.collection(cast.a),
             Principal.user(cast.writer.id),
             Level.WRITE,
             effect="deny",
@@ -176,7 +179,7 @@ async def test_who_does_not_manage_a_collection_changes_nothing_in_it(
     with pytest.raises(error):
         await _rename(pool, actor, cast.a, "Novo")
     async with as_actor(pool, actor) as conn:
-        assert await collections.list_grants(conn, cast.a) == []
+        assert await grants.list_grants(conn, Target.collection(cast.a)) == []
 
 
 async def test_a_manager_of_one_collection_grants_nothing_in_another(
@@ -225,7 +228,7 @@ async def test_originals_that_another_collection_has_are_kept(parts: Parts, cast
 
 async def _remove(pool: Pool, actor: Actor, collection: CollectionId, principal: Principal) -> None:
     async with as_actor(pool, actor, write=True) as conn:
-        await collections.remove_grant(conn, actor, collection, principal)
+        await grants.remove_grant(conn, actor, Target.collection(collection), principal)
 
 
 async def _delete(

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from govbot.db.access import as_actor, as_system
-from govbot.documents import collections, store
-from govbot.documents.types import Level
+from govbot.documents import collections, grants, store
+from govbot.documents.types import Level, Target
 from govbot.errors import Unavailable
 from govbot.ingest.look import FolderTrouble, Look
 from govbot.ingest.watch import watch
@@ -655,9 +655,9 @@ async def test_sub_folders_become_collections_with_the_grants_of_the_first(
     async with as_actor(watched.pool, cast.curator) as conn:
         made = await collections.collection_by_name(conn, "A / Contratos")
         assert made is not None
-        grants = await collections.list_grants(conn, made.id)
+        given = await grants.list_grants(conn, Target.collection(made.id))
         await collections.get_collection(conn, cast.a)
-    assert {(g.name, g.level) for g in grants} == {
+    assert {(g.name, g.level) for g in given} == {
         ("curator", Level.MANAGE),
         ("writer", Level.WRITE),
         ("reader", Level.READ),

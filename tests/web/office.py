@@ -13,8 +13,8 @@ from typing import Any
 
 from govbot.db.access import Actor, Role, as_system
 from govbot.db.pool import Pool
-from govbot.documents import collections, store
-from govbot.documents.types import Document, Level, Principal
+from govbot.documents import collections, grants, store
+from govbot.documents.types import Document, Level, Principal, Target
 from govbot.ids import CollectionId, UserId, new_id
 from govbot.ingest.receive import receive
 from govbot.jobs.queue import Queue
@@ -91,7 +91,7 @@ async def make_office(pool: Pool, queue: Queue, folder: Path, **settings: Any) -
             (secret, scene.actors["stranger"], Level.READ),
         ):
             principal = Principal.user(actor.id)
-            await collections.set_grant(conn, None, collection, principal, level)
+            await grants.set_grant(conn, None, Target.collection(collection), principal, level)
     values = {name: getattr(scene, name) for name in scene.__dataclass_fields__}
     office = Office(**{**values, "app": app}, laws=shelf.id, secret=secret)
     office.actors["writer"] = writer

@@ -10,8 +10,8 @@ import pytest
 from govbot.auth import groups
 from govbot.db.access import as_system
 from govbot.db.pool import Pool
-from govbot.documents import collections
-from govbot.documents.types import Level
+from govbot.documents import collections, grants
+from govbot.documents.types import Level, Target
 from govbot.ids import CollectionId
 from govbot.jobs.queue import Queue
 from tests.web.conftest import HTMX, Client, SignIn
@@ -27,8 +27,9 @@ async def scene(pool: Pool, queue: Queue, tmp_path: Path) -> Office:
 async def levels(scene: Office, collection: CollectionId | None = None) -> dict[str, Level]:
     """Who has which level."""
     async with as_system(scene.app.pool) as conn:
-        grants = await collections.list_grants(conn, collection or scene.laws)
-    return {grant.name: grant.level for grant in grants}
+        target = Target.collection(collection or scene.laws)
+        given = await grants.list_grants(conn, target)
+    return {grant.name: grant.level for grant in given}
 
 
 async def names(scene: Office) -> set[str]:

@@ -13,8 +13,8 @@ import pytest
 
 from govbot.db.access import as_system
 from govbot.db.pool import Pool
-from govbot.documents import collections
-from govbot.documents.types import Level, Principal, State
+from govbot.documents import grants
+from govbot.documents.types import Level, Principal, State, Target
 from govbot.jobs.queue import Queue
 from govbot.web import uploads
 from tests.web.conftest import HTMX, Client, SignIn
@@ -195,7 +195,7 @@ async def test_a_large_file_never_sits_in_memory_as_a_whole(
 async def test_a_curator_without_collections_is_told_so(scene: Office, signed_in: SignIn) -> None:
     async with as_system(scene.app.pool) as conn:
         principal = Principal.user(scene.actors["curator"].id)
-        await collections.remove_grant(conn, None, scene.laws, principal)
+        await grants.remove_grant(conn, None, Target.collection(scene.laws), principal)
     page = (await (await signed_in("curator")).get("/documentos/enviar")).text
     assert "Você não pode enviar documentos a nenhuma coleção." in page
 
@@ -203,7 +203,8 @@ async def test_a_curator_without_collections_is_told_so(scene: Office, signed_in
 async def test_with_several_collections_one_is_chosen(scene: Office, signed_in: SignIn) -> None:
     async with as_system(scene.app.pool) as conn:
         principal = Principal.user(scene.actors["curator"].id)
-        await collections.set_grant(conn, None, scene.secret, principal, Level.WRITE)
+        target = Target.collection(scene.secret)
+        await grants.set_grant(conn, None, target, principal, Level.WRITE)
     client = await signed_in("curator")
     page = (await client.get(f"/documentos?colecao={scene.secret}")).text
     assert f'<option value="{scene.secret}" selected>Reservada</option>' in page
