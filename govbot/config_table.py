@@ -58,15 +58,25 @@ class Web(Section):
         "(https://govbot.example.org). Empty: taken from host and port.",
     )
     secure_cookies: bool = Field(
-        False, description="Send cookies over HTTPS only. Turn on behind a TLS proxy."
+        False,
+        description="Send cookies over HTTPS only, with the name prefix __Host-, and tell "
+        "browsers to stay with HTTPS. On by itself when base_url begins with https.",
     )
     max_upload_mb: int = Field(200, ge=1, le=10_000, description="Largest upload, in MB.")
     stream_timeout_s: int = Field(
         600, ge=10, le=86_400, description="Longest life of one answer's event stream, in seconds."
     )
     allowed_hosts: tuple[str, ...] = Field(
-        (), description="Host names the application answers to. Empty: any."
+        (),
+        description="Host names the application answers to, without port. Empty: those of "
+        "base_url and host, the name of this machine, localhost, and the address at which the "
+        "request came in. Health pages answer to every IP address.",
     )
+
+    @property
+    def secure(self) -> bool:
+        """Whether browsers reach the application over HTTPS."""
+        return self.secure_cookies or self.base_url.startswith("https://")
 
 
 class Database(Section):

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from typing import Any
 
 from litestar import Response
-from litestar.datastructures import Cookie
 from litestar.params import FromQuery
 
 from govbot.auth import passwords, sessions, users
@@ -15,21 +13,15 @@ from govbot.auth.sign_in import Origin, TooManyAttempts, WrongCredentials, confi
 from govbot.auth.sign_in import sign_in as check_and_open
 from govbot.db.access import as_system
 from govbot.errors import GovBotError, Invalid, NotSignedIn
+from govbot.web import cookies
+from govbot.web.cookies import session_cookie
 from govbot.web.i18n import LANGUAGES, _
 from govbot.web.visit import (
-    LANGUAGE_COOKIE,
-    SESSION_COOKIE,
-    THEME_COOKIE,
     THEMES,
     CurrentVisit,
     Visit,
     local_path,
 )
-
-if TYPE_CHECKING:
-    from govbot.config import Settings
-
-YEAR_S = 365 * 24 * 3600
 
 
 async def sign_in_form(visit: CurrentVisit, seguir: FromQuery[str] = "/") -> Response[Any]:
@@ -62,18 +54,18 @@ async def sign_in(visit: CurrentVisit) -> Response[Any]:
         )
     where = "/conta/senha" if signed_in.step is Step.PASSWORD else follow
     response = visit.redirect(where)
-    response.set_cookie(_session_cookie(settings, signed_in.token))
+    response.set_cookie(session_cookie(settings, signed_in.token))
     return response
 
 
 async def sign_out(visit: CurrentVisit) -> Response[Any]:
     """Ends the session here and on the server."""
-    token = visit.request.cookies.get(SESSION_COOKIE)
+    token = cookies.value_of(visit.request, cookies.SESSION, visit.app.settings)
     if token and visit.session is not None:
         async with as_system(visit.app.pool) as conn:
             await sessions.sign_out(conn, token, visit.actor)
     response = visit.redirect("/entrar")
-    response.set_cookie(_session_cookie(visit.app.settings, "", max_age=0))
+    response.set_cookie(session_cookie(visit.app.settings, "", max_age=0))
     response.headers["Clear-Site-Data"] = '"cache"'
     return response
 
@@ -100,7 +92,7 @@ async def change_password(visit: CurrentVisit) -> Response[Any]:
     except (Invalid, TooManyAttempts) as error:
         return _password_page(visit, error)
     response = visit.redirect("/conta?senha=nova")
-    response.set_cookie(_session_cookie(visit.app.settings, signed_in.token))
+    response.set_cookie(session_cookie(visit.app.settings, signed_in.token))
     return response
 
 
@@ -108,20 +100,13 @@ async def preferences(visit: CurrentVisit) -> Response[Any]:
     """Keeps the chosen language or colours in a cookie of this browser."""
     form = await visit.form()
     response = visit.done(local_path(form.get("back")))
-    for field, cookie, allowed in (
-        ("language", LANGUAGE_COOKIE, tuple(LANGUAGES)),
-        ("theme", THEME_COOKIE, THEMES),
+    for field, name, allowed in (
+        ("language", cookies.LANGUAGE, tuple(LANGUAGES)),
+        ("theme", cookies.THEME, THEMES),
     ):
         if (value := form.get(field)) in allowed:
             response.set_cookie(
-                Cookie(
-                    key=cookie,
-                    value=quote(str(value)),
-                    max_age=YEAR_S,
-                    httponly=True,
-                    samesite="lax",
-                    secure=visit.app.settings.web.secure_cookies,
-                )
+                cookies.cookie(visit.app.settings, name, str(value), max_age=cookies.YEAR_S)
             )
     return response
 
@@ -162,16 +147,4 @@ def _password_page(visit: Visit, problem: GovBotError | None) -> Response[str]:
         problem=visit.language.sentence(problem) if problem else "",
         minimum=visit.app.settings.auth.min_password_length,
         forced=visit.session is not None and visit.session.must_change_password,
-    )
-
-
-def _session_cookie(settings: Settings, token: str, *, max_age: int | None = None) -> Cookie:
-    hours = settings.auth.session_absolute_hours
-    return Cookie(
-        key=SESSION_COOKIE,
-        value=token,
-        max_age=hours * 3600 if max_age is None else max_age,
-        httponly=True,
-        samesite="lax",
-        secure=settings.web.secure_cookies,
     )

@@ -18,7 +18,8 @@ from govbot.auth.sessions import Session, session_of
 from govbot.db.access import as_actor, as_system
 from govbot.documents.lifecycle import count_reviews
 from govbot.errors import Denied, NotSignedIn
-from govbot.web.visit import SESSION_COOKIE, HttpRequest, address_of
+from govbot.web import cookies
+from govbot.web.visit import HttpRequest, address_of
 
 if TYPE_CHECKING:
     from govbot.app import App
@@ -70,8 +71,8 @@ class Gate:
             raise Denied
 
     async def _session(self, request: HttpRequest) -> Session | None:
-        token = request.cookies.get(SESSION_COOKIE)
-        if not token or len(token) > 200:
+        token = cookies.value_of(request, cookies.SESSION, self.app.settings)
+        if not token:
             return None
         async with as_system(self.app.pool) as conn:
             return await session_of(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from ipaddress import ip_address
-from typing import Any
 
 from litestar import Response
 from litestar.di import NamedDependency
@@ -15,7 +14,8 @@ from govbot.auth.sessions import session_of
 from govbot.db import schema
 from govbot.db.access import Role, as_system
 from govbot.errors import Denied, GovBotError
-from govbot.web.visit import SESSION_COOKIE, CurrentVisit, Visit
+from govbot.web import cookies
+from govbot.web.visit import CurrentVisit, Visit
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +68,7 @@ def _from_this_machine(visit: Visit) -> bool:
 
 
 async def _is_administrator(visit: Visit) -> bool:
-    token: Any = visit.request.cookies.get(SESSION_COOKIE)
+    token = cookies.value_of(visit.request, cookies.SESSION, visit.app.settings)
     if not token:
         return False
     async with as_system(visit.app.pool) as conn:

@@ -13,16 +13,13 @@ from litestar.response import Redirect
 from govbot.auth.sessions import Session
 from govbot.db.access import Actor, Role
 from govbot.errors import Invalid, NotSignedIn
-from govbot.web import i18n
+from govbot.web import cookies, i18n
 from govbot.web.i18n import _
 from govbot.web.render import Renderer
 
 if TYPE_CHECKING:
     from govbot.app import App
 
-SESSION_COOKIE = "govbot_session"
-LANGUAGE_COOKIE = "govbot_language"
-THEME_COOKIE = "govbot_theme"
 THEMES = ("auto", "light", "dark")
 
 HttpRequest = Request[Any, Any, Any]
@@ -51,7 +48,7 @@ class Visit:
         """The language to answer in."""
         return i18n.language(
             i18n.choose(
-                self.request.cookies.get(LANGUAGE_COOKIE),
+                cookies.value_of(self.request, cookies.LANGUAGE, self.app.settings),
                 self.request.headers.get("accept-language", ""),
                 self.app.settings.language,
             )
@@ -60,7 +57,7 @@ class Visit:
     @property
     def theme(self) -> str:
         """The chosen colours: auto, light or dark."""
-        chosen = self.request.cookies.get(THEME_COOKIE, "")
+        chosen = cookies.value_of(self.request, cookies.THEME, self.app.settings)
         return chosen if chosen in THEMES else "auto"
 
     @property
