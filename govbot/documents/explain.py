@@ -14,7 +14,7 @@ from datetime import date
 from govbot import audit
 from govbot.db.access import OPERATOR, Actor, Role
 from govbot.db.pool import Connection
-from govbot.documents.rights import system_rights
+from govbot.documents.rights import document_level, system_rights
 from govbot.documents.store import get_document
 from govbot.documents.types import LEVELS, Document, Level, Secrecy
 from govbot.documents.verdict import Account, Holding, Standing, Verdict, judge
@@ -36,7 +36,7 @@ class Person:
     username: str
     name: str
     role: Role
-    clearance: int
+    clearance: Secrecy
     disabled: bool
 
     @property
@@ -54,7 +54,7 @@ class Explanation:
     document: str
     collection_id: CollectionId | None
     collection: str
-    secrecy: int
+    secrecy: Secrecy
     valid_from: date | None
     valid_to: date | None
     revoked_on: date | None
@@ -94,22 +94,12 @@ async def may_ask(
     """Whether the asker, who sees the document, may know why the account does or does not."""
     if asks_about_all(asker) or (asker is not None and asker.id == user_id):
         return True
-    return await level_of(conn, document) is Level.MANAGE
+    return await document_level(conn, document) is Level.MANAGE
 
 
 def asks_about_all(asker: Actor | None) -> bool:
     """Whether the asker may ask about everybody, as far as they see the documents themselves."""
     return asker is None or asker is OPERATOR or asker.role is Role.ADMIN
-
-
-async def level_of(conn: Connection, document: Document) -> Level | None:
-    """The level of the actor of the transaction on a document; the system has none."""
-    cursor = await conn.execute(
-        "SELECT govbot_document_level(%(key)s, %(collection)s) AS level",
-        {"key": document.key, "collection": document.collection_key},
-    )
-    row = await cursor.fetchone()
-    return LEVELS.get(row["level"]) if row else None
 
 
 async def explanation(conn: Connection, user_id: UserId, document: Document) -> Explanation:
@@ -129,7 +119,7 @@ async def explanation(conn: Connection, user_id: UserId, document: Document) -> 
         document.title or document.filename,
         document.collection_id,
         document.collection,
-        standing.secrecy,
+        document.secrecy,
         document.valid_from,
         document.valid_to,
         document.revoked_on,
@@ -151,15 +141,7 @@ async def person_of(conn: Connection, user_id: UserId) -> Person:
     row = await cursor.fetchone()
     if row is None:
         raise NotFound("There is no such account.")
-    return Person(**{**row, "role": Role(row["role"])})
-
-
-async def own_clearance(conn: Connection, asker: Actor | None) -> int:
-    """The highest secrecy of what the asker may see; the system and the operator see all."""
-    if asker is None or asker is OPERATOR:
-        return max(Secrecy)
-    async with system_rights(conn):
-        return (await person_of(conn, asker.id)).clearance
+    return Person(**{**row, "role": Role(row["role"]), "clearance": Secrecy(row["clearance"])})
 
 
 async def holdings_of(
@@ -171,7 +153,7 @@ async def holdings_of(
     """
     cursor = await conn.execute(
         """
-        SELECT CASE WHEN g.document_key IS NULL THEN 'collection' ELSE 'document' END AS target,
+        SELECT CASE WHEN g.document_key IS NULL THEN 'collection' ELSE 'document' END AS scope,
                g.effect, g.level, coalesce(p.name, '') AS via
         FROM grants g
         LEFT JOIN groups p ON p.id = g.group_id
@@ -192,7 +174,7 @@ async def standing_of(conn: Connection, document: Document) -> tuple[Standing, d
     """
     cursor = await conn.execute(
         """
-        SELECT d.secrecy, current_date AS day,
+        SELECT current_date AS day,
                EXISTS (SELECT FROM chunks c WHERE c.document_key = d.key) AS indexed
         FROM documents d
         WHERE d.key = %(key)s
@@ -203,7 +185,7 @@ async def standing_of(conn: Connection, document: Document) -> tuple[Standing, d
     if row is None:
         raise NotFound
     standing = Standing(
-        secrecy=row["secrecy"],
+        secrecy=document.secrecy,
         status=document.status,
         trashed=document.trashed_at is not None,
         indexed=row["indexed"],

@@ -10,7 +10,7 @@ from govbot.db.access import Role
 from govbot.db.pool import Connection
 from govbot.documents.explain import Person
 from govbot.documents.rights import system_rights
-from govbot.documents.types import Level
+from govbot.documents.types import Level, Secrecy
 from govbot.documents.verdict import Account, Holding, Rule, judge_grants
 
 MOST = 500
@@ -69,10 +69,10 @@ async def holders(
             )
             SELECT u.id, u.username, u.name, u.role, u.clearance, u.disabled, r.via, r.level,
                    r.effect,
-                   CASE WHEN r.document_key IS NULL THEN 'collection' ELSE 'document' END AS target
+                   CASE WHEN r.document_key IS NULL THEN 'collection' ELSE 'document' END AS scope
             FROM people u
             JOIN reached r ON r.user_id = u.id
-            ORDER BY lower(u.name), u.id, target, r.effect, r.via
+            ORDER BY lower(u.name), u.id, scope, r.effect, r.via
             """,
             {
                 "collection": collection_key,
@@ -93,10 +93,10 @@ def _by_person(rows: Iterable[dict[str, Any]]) -> list[tuple[Person, list[Holdin
             row["username"],
             row["name"],
             Role(row["role"]),
-            row["clearance"],
+            Secrecy(row["clearance"]),
             row["disabled"],
         )
-        holding = Holding(row["target"], row["effect"], Level(row["level"]), row["via"])
+        holding = Holding(row["scope"], row["effect"], Level(row["level"]), row["via"])
         found.setdefault(person.id, (person, []))[1].append(holding)
     return list(found.values())
 

@@ -16,12 +16,12 @@ from govbot.documents.explain import (
     asks_about_all,
     explanation,
     holdings_of,
-    own_clearance,
     person_of,
     seen_by,
 )
 from govbot.documents.rights import system_rights
 from govbot.documents.rows import DOCUMENT, document_of
+from govbot.documents.secrecy import clearance_of_actor
 from govbot.documents.types import LEVELS, Document, Level
 from govbot.documents.verdict import Rule, judge_grants
 from govbot.errors import Denied
@@ -81,7 +81,7 @@ async def reach(conn: Connection, asker: Actor | None, user_id: UserId) -> Reach
         raise Denied
     async with system_rights(conn):
         person = await person_of(conn, user_id)
-    limit = await own_clearance(conn, asker)
+    limit = await clearance_of_actor(conn)
     shelves = await _collections(conn, person, limit, own=own)
     found = await _special(conn, person)
     explained = [await explanation(conn, user_id, document) for document in found[:MOST]]

@@ -15,7 +15,7 @@ from typing import Literal
 from govbot.db.access import Role
 from govbot.documents.types import LEVELS, Effect, Level, Status
 
-Target = Literal["collection", "document"]
+Scope = Literal["collection", "document"]
 
 ORDER = {level: number for number, level in LEVELS.items()}
 
@@ -49,7 +49,7 @@ class Outcome(StrEnum):
 class Holding:
     """A grant or denial that reaches a person, by a group (`via`) or in their own name ("")."""
 
-    target: Target
+    scope: Scope
     effect: Effect
     level: Level
     via: str = ""
@@ -63,7 +63,7 @@ class Rule:
     outcome: Outcome
     decides: bool = False
     level: Level | None = None
-    target: Target | None = None
+    scope: Scope | None = None
     via: str = ""
 
 
@@ -167,7 +167,7 @@ def _rule(holding: Holding, *, decides: bool) -> Rule:
         Outcome.OPENS if allows else Outcome.SHUTS,
         decides,
         holding.level,
-        holding.target,
+        holding.scope,
         holding.via,
     )
 

@@ -12,8 +12,10 @@ from govbot.auth import passwords, roles, users
 from govbot.auth.roles import Role
 from govbot.auth.users import User
 from govbot.db.access import as_actor
+from govbot.documents.types import Secrecy
 from govbot.errors import Conflict, GovBotError, Invalid
 from govbot.ids import UserId
+from govbot.web import access_words
 from govbot.web.i18n import _
 from govbot.web.visit import CurrentVisit, Visit
 
@@ -81,7 +83,14 @@ async def create(visit: CurrentVisit) -> Response[Any]:
 async def show(visit: CurrentVisit, user_id: FromPath[UUID]) -> Response[str]:
     """One account."""
     user = await _user(visit, user_id)
-    return visit.page("admin/user.html", user=user, roles=ROLES, own=user.id == visit.actor.id)
+    return visit.page(
+        "admin/user.html",
+        user=user,
+        roles=ROLES,
+        own=user.id == visit.actor.id,
+        degrees=list(Secrecy),
+        **access_words.helpers(visit),
+    )
 
 
 async def set_role(visit: CurrentVisit, user_id: FromPath[UUID]) -> Response[Any]:
@@ -92,6 +101,17 @@ async def set_role(visit: CurrentVisit, user_id: FromPath[UUID]) -> Response[Any
         async with as_actor(visit.app.pool, visit.actor, write=True) as conn:
             await users.set_role(conn, user.id, role, by=visit.actor)
     return visit.redirect(f"{PATH}/{user_id}?feito=papel")
+
+
+async def set_clearance(visit: CurrentVisit, user_id: FromPath[UUID]) -> Response[Any]:
+    """Says up to which secrecy a person may see documents."""
+    value = (await visit.form()).get("clearance", "")
+    user = await _other(visit, user_id)
+    if value not in {str(each.value) for each in Secrecy}:
+        raise Invalid(_("Choose a clearance."), code="E-CLEARANCE")
+    async with as_actor(visit.app.pool, visit.actor, write=True) as conn:
+        await users.set_clearance(conn, user.id, int(value), by=visit.actor)
+    return visit.redirect(f"{PATH}/{user_id}?feito=credencial")
 
 
 async def set_disabled(visit: CurrentVisit, user_id: FromPath[UUID]) -> Response[Any]:

@@ -1,7 +1,7 @@
 """The page of one document: what it is, whether it counts, how it was read, its versions.
 
 Row-level security decides what is there; what is left out beyond that (notes of reviewers, how the
-file was processed) concerns only those who may write in its collection.
+file was processed) concerns only those who may write the document.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ from litestar.params import FromPath, QueryParameter
 
 from govbot.db.access import as_actor
 from govbot.db.pool import Connection
-from govbot.documents import collections, detail, lifecycle, store
+from govbot.documents import detail, lifecycle, store
+from govbot.documents.rights import document_level
 from govbot.documents.types import Document, Level, Review, State, Version
 from govbot.errors import Denied
 from govbot.ids import DocumentId
-from govbot.web import document_words, reasons
+from govbot.web import access_words, document_words, reasons
 from govbot.web.document_words import METADATA, SOURCES, UNDER_WAY
 from govbot.web.i18n import _
 from govbot.web.visit import CurrentVisit, Visit
@@ -104,10 +105,7 @@ async def passages(
 async def hold(conn: Connection, document_id: DocumentId) -> Held:
     """The document with the visitor's level. Raises NotFound."""
     document = await store.get_document(conn, document_id)
-    for shelf in await collections.list_collections(conn):
-        if shelf.key == document.collection_key:
-            return Held(document, shelf.level)
-    return Held(document, None)
+    return Held(document, await document_level(conn, document))
 
 
 async def hold_to_write(conn: Connection, document_id: DocumentId) -> Held:
@@ -119,7 +117,7 @@ async def hold_to_write(conn: Connection, document_id: DocumentId) -> Held:
 
 
 async def hold_to_manage(conn: Connection, document_id: DocumentId) -> Held:
-    """The document. Raises NotFound, or Denied for who does not manage its collection."""
+    """The document. Raises NotFound, or Denied for who does not manage it."""
     held = await hold(conn, document_id)
     if not held.manages:
         raise Denied
@@ -179,6 +177,7 @@ async def _context(visit: Visit, conn: Connection, held: Held) -> dict[str, Any]
         "reason": lambda code: reasons.reason(visit, code),
         "advice": lambda code: reasons.advice(visit, code),
         **document_words.helpers(visit),
+        **access_words.helpers(visit),
     }
 
 

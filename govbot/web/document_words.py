@@ -8,6 +8,7 @@ from datetime import date
 from typing import Any, Final
 
 from govbot.documents.types import Document, Level, Review, Source, State, Status, Version
+from govbot.web import access_words
 from govbot.web.i18n import _
 from govbot.web.visit import Visit
 
@@ -95,6 +96,9 @@ def badges(
 ) -> list[Badge]:
     """What is special about a document; who may not write sees what concerns its readers."""
     found = [*_life(visit, document, today or date.today())]
+    if document.secrecy:
+        word = visit.translate(access_words.SECRECY[document.secrecy])
+        found.insert(0, Badge(word, "secret", "lock"))
     if writes:
         found += _review(visit, document)
         if document.legal_hold:

@@ -14,7 +14,8 @@ from litestar.params import FromPath, FromQuery, QueryParameter
 from govbot.db.access import as_actor
 from govbot.documents import collections, detail, store
 from govbot.documents.lives import Life, count_lives
-from govbot.documents.types import Collection, Document, State
+from govbot.documents.rights import document_levels
+from govbot.documents.types import Collection, Document, Level, State
 from govbot.errors import Conflict, Denied, Invalid
 from govbot.ids import CollectionId, DocumentId
 from govbot.ingest import receive
@@ -187,8 +188,9 @@ async def _listing(visit: Visit, query: Query) -> dict[str, Any]:
             tag=query.tag,
             trashed=trashed,
         )
+        shown = found[:PAGE]
+        levels = await document_levels(conn, [document.id for document in shown])
     writable = _writable(shelves)
-    shown = found[:PAGE]
     return {
         "query": query,
         "documents": shown,
@@ -204,7 +206,7 @@ async def _listing(visit: Visit, query: Query) -> dict[str, Any]:
         "trashed": trashed,
         "trash_days": trash_days(visit),
         **upload_limits(visit.app.settings),
-        **_helpers(visit, writable),
+        **_helpers(visit, levels),
     }
 
 
@@ -249,11 +251,9 @@ def _target(writable: list[Collection], query: Query) -> UUID | None:
     return writable[0].id if len(writable) == 1 else None
 
 
-def _helpers(visit: Visit, writable: list[Collection]) -> dict[str, Any]:
-    keys = {shelf.key for shelf in writable}
-
+def _helpers(visit: Visit, levels: Mapping[DocumentId, Level]) -> dict[str, Any]:
     def may_change(document: Document) -> bool:
-        return document.collection_key in keys
+        return document_words.writes(levels.get(document.id))
 
     def badges(document: Document) -> list[document_words.Badge]:
         return document_words.badges(visit, document, writes=may_change(document))

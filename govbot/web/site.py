@@ -13,6 +13,7 @@ from govbot import resources
 from govbot.db.access import Role
 from govbot.extract.render import PageRenderer
 from govbot.web import (
+    access,
     account,
     admin_audit,
     admin_folders,
@@ -26,7 +27,9 @@ from govbot.web import (
     documents,
     errors,
     health,
+    leak_test,
     lifecycle,
+    reach,
     reviews,
     uploads,
     viewer,
@@ -72,6 +75,7 @@ NAV = (
     NavItem("/admin/pastas", _("Folders"), "inbox", (Role.ADMIN,)),
     NavItem("/admin/usuarios", _("People"), "user", (Role.ADMIN,)),
     NavItem("/admin/grupos", _("Groups"), "users", (Role.ADMIN,)),
+    NavItem("/admin/acesso/teste", _("Leak test"), "lock", (Role.ADMIN,)),
     NavItem("/admin/auditoria", _("Audit log"), "shield", (Role.ADMIN, Role.AUDITOR)),
 )
 
@@ -135,6 +139,7 @@ def _keeping(upload_bytes: int) -> list[HTTPRouteHandler]:
         post(DOCUMENT + "/excluir", status_code=200)(documents.delete),
         post(DOCUMENT + "/restaurar", status_code=200)(documents.restore),
         *_lifecycle(),
+        *_access(),
         # Collections
         get("/colecoes")(collections.listing),
         get("/colecoes/nova", opt=CURATORS)(collections.create_form),
@@ -144,8 +149,22 @@ def _keeping(upload_bytes: int) -> list[HTTPRouteHandler]:
         post(COLLECTION + "/revisao", status_code=200)(collections.set_review),
         get(COLLECTION + "/excluir")(collections.delete_form),
         post(COLLECTION + "/excluir", status_code=200)(collections.delete),
+        get(COLLECTION + "/quem")(collections.people),
         post(COLLECTION + "/acessos", status_code=200)(collections.grant),
         post(COLLECTION + "/acessos/retirar", status_code=200)(collections.withdraw),
+    ]
+
+
+def _access() -> list[HTTPRouteHandler]:
+    """Who manages a document decides who else has it; why, everybody may ask about themselves."""
+    return [
+        get(DOCUMENT + "/acesso")(access.show),
+        post(DOCUMENT + "/acesso", status_code=200)(access.grant),
+        post(DOCUMENT + "/acesso/retirar", status_code=200)(access.withdraw),
+        post(DOCUMENT + "/sigilo", status_code=200)(access.set_secrecy),
+        get(DOCUMENT + "/quem")(access.people),
+        get(DOCUMENT + "/porque")(access.why),
+        get("/conta/acesso")(reach.own),
     ]
 
 
@@ -178,6 +197,8 @@ def _administration() -> list[HTTPRouteHandler]:
         get("/admin/usuarios/novo", opt=ADMINS)(admin_users.create_form),
         post("/admin/usuarios", opt=ADMINS, status_code=200)(admin_users.create),
         get(PERSON, opt=ADMINS)(admin_users.show),
+        get(PERSON + "/acesso", opt=ADMINS)(reach.of_person),
+        post(PERSON + "/credencial", opt=ADMINS, status_code=200)(admin_users.set_clearance),
         post(PERSON + "/papel", opt=ADMINS, status_code=200)(admin_users.set_role),
         post(PERSON + "/situacao", opt=ADMINS, status_code=200)(admin_users.set_disabled),
         post(PERSON + "/senha", opt=ADMINS, status_code=200)(admin_users.new_password),
@@ -190,6 +211,8 @@ def _administration() -> list[HTTPRouteHandler]:
         ),
         get(GROUP + "/excluir", opt=ADMINS)(admin_groups.delete_form),
         post(GROUP + "/excluir", opt=ADMINS, status_code=200)(admin_groups.delete),
+        get("/admin/acesso/teste", opt=ADMINS)(leak_test.form),
+        post("/admin/acesso/teste", opt=ADMINS, status_code=200)(leak_test.run),
         get("/admin/fila", opt=CURATORS)(admin_jobs.listing),
         post("/admin/fila/pausar", opt=ADMINS, status_code=200)(admin_jobs.pause),
         post("/admin/fila/retomar", opt=ADMINS, status_code=200)(admin_jobs.resume),

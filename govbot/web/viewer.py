@@ -25,6 +25,7 @@ from govbot.errors import BadDocument, NotFound
 from govbot.extract import PDF
 from govbot.extract.render import WIDTHS, PagePicture, PageRenderer
 from govbot.ids import MessageId, VersionId
+from govbot.web.access_words import secrecy_name
 from govbot.web.headers import POLICY
 from govbot.web.visit import CurrentVisit, Visit
 
@@ -65,6 +66,7 @@ async def page(
         "parts": _parts(opened),
         "mark": _mark(m, c, k),
         "quote": opened.citation.quote if opened.citation else "",
+        "secrecy": secrecy_name(visit, opened.document.secrecy) if opened.document.secrecy else "",
     }
     if visit.wants_fragment:
         return visit.page("viewer/_page.html", **context)
