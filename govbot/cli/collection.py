@@ -10,7 +10,7 @@ from govbot.cli import current_settings, output, run_async
 
 if TYPE_CHECKING:
     from govbot.db.pool import Connection
-    from govbot.documents.types import Collection, Effect, Principal
+    from govbot.documents.types import Collection, Effect
 
 app = typer.Typer(no_args_is_help=True, help="Create collections and grant access.")
 
@@ -121,36 +121,36 @@ async def _list(as_json: bool) -> None:
 
 async def _grant(name: str, level: str, user: str | None, group: str | None, deny: bool) -> None:
     from govbot.app import open_store
+    from govbot.cli.principal import level_of, principal_of
     from govbot.db.access import OPERATOR, as_system
     from govbot.documents import grants
-    from govbot.documents.types import Level, Target
-    from govbot.errors import Invalid
+    from govbot.documents.types import Target
 
-    if level not in list(Level):
-        raise Invalid("A level is read, write or manage.")
+    chosen = level_of(level)
     async with open_store(current_settings()) as pool, as_system(pool) as conn:
         collection = await _named(conn, name)
-        principal = await _principal(conn, user, group)
+        principal = await principal_of(conn, user, group)
         effect: Effect = "deny" if deny else "allow"
         await grants.set_grant(
             conn,
             OPERATOR,
             Target.collection(collection.id),
             principal,
-            Level(level),
+            chosen,
             effect=effect,
         )
 
 
 async def _revoke(name: str, user: str | None, group: str | None, deny: bool) -> None:
     from govbot.app import open_store
+    from govbot.cli.principal import principal_of
     from govbot.db.access import OPERATOR, as_system
     from govbot.documents import grants
     from govbot.documents.types import Target
 
     async with open_store(current_settings()) as pool, as_system(pool) as conn:
         collection = await _named(conn, name)
-        principal = await _principal(conn, user, group)
+        principal = await principal_of(conn, user, group)
         effect: Effect = "deny" if deny else "allow"
         target = Target.collection(collection.id)
         await grants.remove_grant(conn, OPERATOR, target, principal, effect=effect)
@@ -194,15 +194,3 @@ async def _named(conn: Connection, name: str) -> Collection:
     if collection is None:
         raise NotFound('There is no collection named "%(name)s".', name=name)
     return collection
-
-
-async def _principal(conn: Connection, user: str | None, group: str | None) -> Principal:
-    from govbot.auth import groups, users
-    from govbot.documents.types import Principal
-    from govbot.errors import Invalid
-
-    if (user is None) == (group is None):
-        raise Invalid("Name one user (--user) or one group (--group).")
-    if user is not None:
-        return Principal.user((await users.by_username(conn, user)).id)
-    return Principal.group((await groups.by_name(conn, group or "")).id)

@@ -12,6 +12,7 @@ import typer
 from govbot.cli import current_settings, output, run_async
 from govbot.cli.days import day_of
 from govbot.cli.document_facts import facts_of, facts_of_version
+from govbot.cli.document_rights import add_to
 
 if TYPE_CHECKING:
     from govbot.db.access import Actor
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 app = typer.Typer(
     no_args_is_help=True, help="Review, date, revoke, hold, delete and describe documents."
 )
+add_to(app)
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="Its identifier, as listed.")]
 As = Annotated[

@@ -16,6 +16,7 @@ def facts_of(document: Document) -> dict[str, Any]:
         "collection": document.collection,
         "path": document.path,
         "status": document.status,
+        "secrecy": int(document.secrecy),
         "state": document.version.state,
         "version": document.version.number,
         "review": document.version.review,

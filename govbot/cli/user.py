@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from govbot.cli import current_settings, output, run_async
+from govbot.cli.user_clearance import add_to
 
 if TYPE_CHECKING:
     from govbot.db.access import Role
 
 app = typer.Typer(no_args_is_help=True, help="Add, list and disable users, set passwords.")
+add_to(app)
 
 Username = Annotated[str, typer.Argument(help="User name, such as ana.souza.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]

@@ -10,7 +10,7 @@ from govbot import audit
 from govbot.db.access import Actor
 from govbot.db.pool import Connection
 from govbot.documents.locks import lock_collection, lock_content
-from govbot.documents.rights import account_of, manages, system_rights
+from govbot.documents.rights import MANAGED, account_of, manages, system_rights
 from govbot.documents.types import LEVELS, Collection
 from govbot.errors import Conflict, Denied, Invalid, NotFound
 from govbot.ids import CollectionId, UserId, new_id
@@ -153,9 +153,10 @@ async def delete_collection(
     """Deletes a collection, its grants and all its documents for good.
 
     Raises Conflict when it holds documents (the trash does not count) and `with_documents` is
-    not given, or E-LEGAL-HOLD when one of them must not be deleted; NotFound; Denied. Returns the
-    SHA-256 of the originals that nothing names any more: give them to
-    `disposal.remove_originals` once the transaction has ended.
+    not given, E-LEGAL-HOLD when one of them must not be deleted, E-NOT-MANAGED when the actor does
+    not manage one of them, seen or not; NotFound; Denied. Returns the SHA-256 of the originals
+    that nothing names any more: give them to `disposal.remove_originals` once the transaction has
+    ended.
     """
     collection = await get_collection(conn, collection_id)
     if collection.documents and not with_documents:
@@ -166,7 +167,15 @@ async def delete_collection(
         )
     if not await manages(conn, collection.key):
         raise Denied
+    managed = await _managed(conn, collection.key)
     async with system_rights(conn):
+        if await _managed(conn, collection.key) > managed:
+            raise Conflict(
+                'The collection "%(name)s" holds documents that you do not manage: it cannot be '
+                "deleted.",
+                code="E-NOT-MANAGED",
+                name=collection.name,
+            )
         orphans = await _delete_documents(conn, collection.key)
         await conn.execute("DELETE FROM collections WHERE key = %(key)s", {"key": collection.key})
         await conn.execute(
@@ -192,6 +201,19 @@ async def _grant_manage(conn: Connection, user_id: UserId, collection_id: Collec
         """,
         {"id": new_id(), "user_id": user_id, "collection_id": collection_id},
     )
+
+
+async def _managed(conn: Connection, collection_key: int) -> int:
+    """How many documents of the collection the actor manages, the trash included."""
+    cursor = await conn.execute(
+        """
+        SELECT count(*) AS n FROM documents d
+        WHERE d.collection_key = %(key)s AND """  # noqa: S608 - constants
+        + MANAGED,
+        {"key": collection_key},
+    )
+    row = await cursor.fetchone()
+    return int(row["n"]) if row else 0
 
 
 async def _delete_documents(conn: Connection, collection_key: int) -> list[str]:
