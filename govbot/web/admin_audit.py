@@ -44,10 +44,12 @@ class Filter:
     def arguments(self) -> dict[str, Any]:
         """The filter as audit.entries takes it."""
         return {
-            "action": self.action or None,
-            "actor": self.who or None,
-            "since": _midnight(self.since) if self.since else None,
-            "until": _midnight(self.until + timedelta(days=1)) if self.until else None,
+            "chosen": audit.Filter(
+                (self.action,) if self.action else (),
+                self.who,
+                since=_midnight(self.since) if self.since else None,
+                until=_midnight(self.until + timedelta(days=1)) if self.until else None,
+            )
         }
 
     def path(self, suffix: str = "", **more: object) -> str:
@@ -93,7 +95,16 @@ async def download(
     """The entries of the filter as CSV, newest first; taking them is an entry itself."""
     roles.require(roles.may_read_audit(visit.actor))
     chosen = _filter(acao, quem, de, ate)
-    details = {name: str(value) for name, value in chosen.arguments().items() if value}
+    details = {
+        name: str(value)
+        for name, value in (
+            ("action", chosen.action),
+            ("actor", chosen.who),
+            ("since", chosen.since),
+            ("until", chosen.until),
+        )
+        if value
+    }
     async with as_actor(visit.app.pool, visit.actor, write=True) as conn:
         last = await audit.record(conn, actor=visit.actor, action="audit.exported", details=details)
     name = f"govbot-auditoria-{datetime.now().astimezone():%Y-%m-%d}.csv"
