@@ -1,7 +1,8 @@
 """Logs on standard error: JSON lines for machines, text for people.
 
 Every line carries the ids of the request and of the job it belongs to; never a question, an
-answer, document text or a secret.
+answer, document text or a secret. Personal data that gets into a line all the same, in the words
+of an error say, is hidden before it is written, whichever part or library wrote it.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from datetime import UTC, datetime
 from typing import TextIO
 
 from govbot.config_table import Settings
+from govbot.privacy import mask
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 job_id: ContextVar[str] = ContextVar("job_id", default="")
@@ -76,12 +78,12 @@ class JsonFormatter(logging.Formatter):
             "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": mask(record.getMessage()),
             **_context(),
             **_extra(record),
         }
         if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
+            line["exception"] = mask(self.formatException(record.exc_info))
         return json.dumps(line, ensure_ascii=False, default=str)
 
 
@@ -93,10 +95,10 @@ class TextFormatter(logging.Formatter):
         pairs = " ".join(
             f"{key}={value}" for key, value in {**_context(), **_extra(record)}.items()
         )
-        text = f"{at} {record.levelname:<7} {record.name}: {record.getMessage()}"
+        text = f"{at} {record.levelname:<7} {record.name}: {mask(record.getMessage())}"
         text += f" ({pairs})" if pairs else ""
         if record.exc_info:
-            text += "\n" + self.formatException(record.exc_info)
+            text += "\n" + mask(self.formatException(record.exc_info))
         return text
 
 
@@ -106,4 +108,18 @@ def _context() -> dict[str, object]:
 
 
 def _extra(record: logging.LogRecord) -> dict[str, object]:
-    return {key: value for key, value in vars(record).items() if key not in _STANDARD}
+    return {key: _masked(value) for key, value in vars(record).items() if key not in _STANDARD}
+
+
+def _masked(value: object) -> object:
+    """The value with personal data hidden; what is no plain value is written as text."""
+    if value is None or isinstance(value, bool | float):
+        return value
+    if isinstance(value, int):
+        text = str(value)
+        return value if mask(text) == text else mask(text)
+    if isinstance(value, dict):
+        return {mask(str(key)): _masked(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_masked(item) for item in value]
+    return mask(str(value))

@@ -120,3 +120,38 @@ def test_configuring_twice_does_not_double_the_lines() -> None:
     stream = configured()
     logging.getLogger("govbot.x").info("once")
     assert stream.getvalue().count("\n") == 1
+
+
+@pytest.mark.parametrize("format_", ["json", "text"])
+def test_personal_data_is_hidden_in_messages_extras_and_exceptions(format_: str) -> None:
+    stream = configured(format_)
+    log = logging.getLogger("some.library")
+    cpf, email, card = "123.456.\n789-09", "ana.souza@exemplo.gov.br", "4111 1111 1111 1111"
+    log.warning("Key (cpf)=(%s) exists", "987.654.321-00")
+    log.warning("Odd row", extra={"row": [email, {"tel. 3216-7570": 12345678909}], "n": 42})
+    try:
+        raise ValueError(f"CPF {cpf} de {email}")
+    except ValueError as error:
+        try:
+            raise RuntimeError(card) from error
+        except RuntimeError:
+            log.exception("It failed")
+    written = stream.getvalue().replace("\\n", "\n")
+    for value in ("987.654", "321-00", "12345678909", cpf, "ana.souza", "3216-7570", card):
+        assert value not in written
+    for shown in ("***.654.321-**", "***.456.\n789-**", "a********@exemplo.gov.br", "42"):
+        assert shown in written
+
+
+def test_ids_paths_and_counts_are_written_as_they_are() -> None:
+    stream = configured()
+    kept = {
+        "document": "0199d7a0-1234-7234-8234-123456789012",
+        "path": "/srv/normas/lei-14133-2021.pdf",
+        "seconds": 0.123456789,
+        "bytes": 73400320,
+        "nothing": None,
+    }
+    logging.getLogger("govbot.x").info("Processed in 1234 ms", extra=kept)
+    line = json.loads(stream.getvalue())
+    assert {key: line[key] for key in kept} == kept
