@@ -54,6 +54,7 @@ COMMANDS = {
     "group": Entry("group", "Create groups and choose their members.", group=True),
     "collection": Entry("collection", "Create collections and grant access.", group=True),
     "document": Entry("document", "Review, date, revoke, hold and delete documents.", group=True),
+    "access": Entry("access", "Explain who may read what, and test for leaks.", group=True),
     "folder": Entry("folder", "See the watched folders and what they would change.", group=True),
     "audit": Entry("audit", "List and verify the audit log.", group=True),
     "config": Entry("config", "Show, check and document the settings.", group=True),
