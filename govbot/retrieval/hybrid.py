@@ -76,6 +76,7 @@ withheld AS MATERIALIZED (
 -- Naming the collections lets the indexes skip what is not readable; the policies still decide.
 readable AS MATERIALIZED (
     SELECT k.key FROM collections k
+    WHERE %(only)s::integer IS NULL OR k.key = %(only)s::integer
 ),
 -- A few passages are looked up one by one; for many, going through their collections is faster.
 few AS MATERIALIZED (
@@ -126,7 +127,11 @@ matched AS MATERIALIZED (
     CROSS JOIN (
         SELECT t.idf, o.chunk_id, o.tf, o.length
         FROM terms t
-        CROSS JOIN (SELECT r.key FROM readable r UNION ALL SELECT m.key FROM many m) r
+        CROSS JOIN (
+            SELECT r.key FROM readable r
+            UNION ALL
+            SELECT m.key FROM many m WHERE %(only)s::integer IS NULL
+        ) r
         -- OFFSET 0 keeps the index in use before the tables have statistics.
         CROSS JOIN LATERAL (
             SELECT i.chunk_id, i.tf, i.length
@@ -139,6 +144,7 @@ matched AS MATERIALIZED (
         SELECT t.idf, f.chunk_id, f.tf, f.length
         FROM terms t
         JOIN few f ON f.lexeme = t.lexeme
+        WHERE %(only)s::integer IS NULL
     ) p
     GROUP BY p.chunk_id
     ORDER BY 2 DESC, 1
@@ -202,6 +208,7 @@ by_meaning AS MATERIALIZED (
                 WHERE i.model_id = (SELECT m.id FROM model m) AND i.chunk_id = g.id
                 OFFSET 0
             ) o
+            WHERE %(only)s::integer IS NULL
         ) v
         WHERE (SELECT s.chunks FROM scope s) <= %(exact_scan_limit)s
         ORDER BY v.embedding <=> %(vector)s::halfvec, v.chunk_id
@@ -274,8 +281,11 @@ async def search(
     exact_scan_limit: int,
     limit: int,
     as_of: date,
+    only: int | None = None,
 ) -> list[Mapping[str, Any]]:
     """The best `limit` chunks in force on the day `as_of` as rows; without `dense`, by words alone.
+
+    `only` is the key of the one collection to look in; words weigh as in a search of all.
 
     `conn` is inside `as_actor`. Raises Unavailable after 15 seconds.
     """
@@ -295,6 +305,7 @@ async def search(
         "exact_scan_limit": exact_scan_limit,
         "few": FEW,
         "limit": limit,
+        "only": only,
     }
     limits = {"timeout_ms": str(TIMEOUT_MS), "as_of": as_of.isoformat()}
     try:

@@ -46,10 +46,12 @@ async def retrieve(
     limit: int | None = None,
     mode: Mode = "hybrid",
     as_of: date | None = None,
+    collection_key: int | None = None,
 ) -> Retrieval:
     """Finds passages among what the actor of `conn` (inside `as_actor`) may read.
 
-    Only documents in force on the day `as_of` (today by the server's clock) are searched.
+    Only documents in force on the day `as_of` (today by the server's clock) are searched, and with
+    `collection_key` only those of one collection that the actor reads.
 
     A hybrid search goes on with the words alone when the embedder fails; mode "dense" raises
     Unavailable then.
@@ -68,6 +70,7 @@ async def retrieve(
         exact_scan_limit=settings.retrieval.exact_scan_limit,
         limit=limit * CHOICE,
         as_of=as_of or date.today(),
+        only=collection_key,
     )
     passages = diverse((passage_of(row) for row in rows), limit)
     return Retrieval(

@@ -277,3 +277,32 @@ async def test_the_stems_are_the_same_for_composed_and_loose_accents(owner_pool:
             "   = govbot_tsv('administração') AS soft"
         )
         assert await cursor.fetchone() == {"same": True, "soft": True}
+
+
+@pytest.mark.parametrize("exact_scan_limit", [50_000, 0])
+async def test_a_search_of_one_collection_finds_nothing_of_others(
+    pool: Pool, library: Library, exact_scan_limit: int
+) -> None:
+    actor = await library.person("dois", "Normas", "Contratos")
+    await library.model()
+    near = [(1, 0, 0)]
+    text = "O prazo de entrega é de dez dias."
+    await library.document("Normas", "lei.txt", text, vectors=near)
+    await library.document("Contratos", "contrato.txt", text, vectors=near)
+    single = await library.document("Outra", "avulso.txt", text, vectors=near)
+    await library.grant(actor, document_key=single.key)
+    everywhere = await find(pool, actor, "prazo de dez dias", embedder=FixedEmbedder())
+    assert set(files(everywhere)) == {"lei.txt", "contrato.txt", "avulso.txt"}
+    keys = {name: await library.collection(name) for name in ("Normas", "Contratos")}
+    embedder = FixedEmbedder()
+    settings = Settings(
+        data_dir=Path("unused"), retrieval=RetrievalSettings(exact_scan_limit=exact_scan_limit)
+    )
+    found = {}
+    for name, key in keys.items():
+        async with as_actor(pool, actor) as conn:
+            result = await retrieve(
+                conn, "prazo de dez dias", embedder=embedder, settings=settings, collection_key=key
+            )
+        found[name] = files(result)
+    assert found == {"Normas": ["lei.txt"], "Contratos": ["contrato.txt"]}
