@@ -348,6 +348,7 @@ def _check_together(settings: Settings) -> None:
             section, _, name = key.partition(".")
             raise BadConfig(f"{settings.origin(key)}: [{section}] {name} {sentence}")
     _check_folders(settings)
+    _check_receivers(settings)
 
 
 def _federation_demands(settings: Settings) -> tuple[tuple[bool, str, str], ...]:
@@ -371,6 +372,20 @@ def _federation_demands(settings: Settings) -> tuple[tuple[bool, str, str], ...]
         (on and "openid" not in oidc.scopes, "oidc.scopes", 'must hold "openid"'),
         (bool(proxy.user_header) and not proxy.trusted, "proxy.user_header", "needs trusted"),
     )
+
+
+def _check_receivers(settings: Settings) -> None:
+    """A receiver of the audit log has a name of its own and an address."""
+    place = settings.origin("audit.forward")
+    names: set[str] = set()
+    for number, receiver in enumerate(settings.audit.forward, 1):
+        where = f"{place}: {_table('audit.forward', number)}"
+        needed = "path" if receiver.kind in ("unix", "file") else "host"
+        if not getattr(receiver, needed):
+            raise BadConfig(f'{where}: kind "{receiver.kind}" needs {needed}')
+        if receiver.name in names:
+            raise BadConfig(f'{where}: name "{receiver.name}" is taken by another receiver')
+        names.add(receiver.name)
 
 
 def _check_folders(settings: Settings) -> None:

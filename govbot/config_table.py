@@ -597,11 +597,79 @@ class Watch(Section):
     )
 
 
+class AuditReceiver(Section):
+    """A receiver of all entries of the audit log: one table [[audit.forward]] for each."""
+
+    name: str = Field(
+        min_length=1,
+        max_length=60,
+        description="Name of the receiver. Its position in the log is kept under it.",
+    )
+    kind: Literal["tcp", "tls", "udp", "unix", "file"] = Field(
+        description="Syslog (RFC 5424) over TCP, TLS, UDP or a unix socket; or a file of JSON "
+        "lines. UDP may lose entries, the others do not."
+    )
+    host: str = Field("", max_length=253, description="Host of the receiver: tcp, tls, udp.")
+    port: int = Field(0, ge=0, le=65535, description="Its port; 0: 514, for tls 6514.")
+    path: str = Field(
+        "", json_schema_extra=PATH, description="Path of the socket or of the file: unix, file."
+    )
+    ca_file: str = Field(
+        "",
+        json_schema_extra=PATH,
+        description="Certificates of the authorities that vouch for the receiver, in PEM: tls. "
+        "Empty: those of the system.",
+    )
+    certificate_file: str = Field(
+        "",
+        json_schema_extra=PATH,
+        description="Certificate and key of GovBot itself, in one PEM file, when a tls receiver "
+        "asks for one.",
+    )
+    facility: int = Field(
+        13, ge=0, le=23, description="Facility of syslog: 13 log audit, 10 authpriv, 16 local0."
+    )
+
+
 class Audit(Section):
-    """The record of who did what."""
+    """The record of who did what (docs/audit.md)."""
 
     question_text: bool = Field(
         False, description="Keep the words of each question in the audit log."
+    )
+    read_conversations: bool = Field(
+        False,
+        description="Administrators may read other people's conversations, each time with a reason "
+        "that goes into the audit log and to the person. Takes effect at a start of the service.",
+    )
+    key: SecretStr = Field(
+        SecretStr(""),
+        json_schema_extra=SECRET,
+        description="Ed25519 private key (PEM) that signs checkpoints. Empty: kept in audit.key of "
+        "data_dir, made at the first start.",
+    )
+    key_file: str = Field("", json_schema_extra=PATH, description="File to read key from.")
+    checkpoint_file: str = Field(
+        "",
+        json_schema_extra=PATH,
+        description="File that signed checkpoints are added to, best on another system. "
+        "Empty: audit-checkpoints.jsonl of data_dir.",
+    )
+    checkpoint_entries: int = Field(
+        1000, ge=1, le=1_000_000, description="A checkpoint is due after this many entries."
+    )
+    checkpoint_minutes: int = Field(
+        10, ge=1, le=1440, description="A checkpoint of new entries is due after so many minutes."
+    )
+    retention_days: int = Field(
+        0,
+        ge=0,
+        le=36_500,
+        description="Entries older than this move to compressed files in audit-archive of "
+        "data_dir. 0: never.",
+    )
+    forward: tuple[AuditReceiver, ...] = Field(
+        (), description="The receivers, each a table [[audit.forward]] with the keys below."
     )
 
 
