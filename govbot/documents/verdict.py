@@ -7,7 +7,7 @@ two each time.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 from typing import Literal
@@ -123,6 +123,8 @@ def judge(account: Account, standing: Standing, holdings: Sequence[Holding], day
     secret = standing.secrecy > account.clearance
     if standing.secrecy:
         outcome = Outcome.SHUTS if secret else Outcome.NOTES
+        if secret and granted is not None:
+            rules = tuple(replace(rule, decides=False) for rule in rules)
         rules = (*rules, Rule(Reason.SECRECY, outcome, decides=secret))
     level = 0 if secret or granted is None else ORDER[granted]
     writes = level >= ORDER[Level.WRITE]
