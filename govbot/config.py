@@ -30,7 +30,7 @@ from govbot.config_table import (
 )
 from govbot.errors import BadConfig
 
-__all__ = ["Settings", "allowed", "fields", "is_secret", "load_settings", "table_of"]
+__all__ = ["Settings", "allowed", "as_texts", "fields", "is_secret", "load_settings", "table_of"]
 
 PREFIX = "GOVBOT_"
 DEFAULT_FILES = (Path("govbot.toml"), Path("/etc/govbot/govbot.toml"))
@@ -68,6 +68,31 @@ def fields() -> Iterator[tuple[str, str, FieldInfo]]:
     for section, model in SECTIONS.items():
         for name, info in model.model_fields.items():
             yield section, name, info
+
+
+def as_texts(settings: Settings) -> tuple[dict[str, str], dict[str, str]]:
+    """The settings that are not at their defaults, by dotted name: open ones, and secrets."""
+    plain: dict[str, str] = {}
+    secret: dict[str, str] = {}
+    for section, name, info in fields():
+        value = getattr(getattr(settings, section) if section else settings, name)
+        if value == info.default:
+            continue
+        key = f"{section}.{name}" if section else name
+        if is_secret(info):
+            secret[key] = str(getattr(value, "get_secret_value", lambda value=value: value)())
+        else:
+            plain[key] = _as_text(value)
+    return plain, secret
+
+
+def _as_text(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple):
+        parts = [p.model_dump(mode="json") if isinstance(p, Section) else p for p in value]
+        return json.dumps(parts, ensure_ascii=False)
+    return str(value)
 
 
 @dataclass(slots=True)

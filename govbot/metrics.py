@@ -88,6 +88,36 @@ limited_total = Counter(
     ["limit"],
     registry=registry,
 )
+audit_last_entry = Gauge(
+    "govbot_audit_last_entry", "Number of the newest entry of the audit log.", registry=registry
+)
+audit_checkpoint_behind = Gauge(
+    "govbot_audit_checkpoint_behind",
+    "Entries of the audit log that no signed checkpoint covers yet.",
+    registry=registry,
+)
+audit_checkpoint_waiting_seconds = Gauge(
+    "govbot_audit_checkpoint_waiting_seconds",
+    "How long the oldest of them has waited.",
+    registry=registry,
+)
+audit_failures_total = Counter(
+    "govbot_audit_failures_total",
+    "Checkpoints and archives of the audit log that could not be written.",
+    registry=registry,
+)
+audit_forward_position = Gauge(
+    "govbot_audit_forward_position",
+    "Number of the last entry that a receiver of the audit log certainly has.",
+    ["receiver"],
+    registry=registry,
+)
+audit_forward_failing = Gauge(
+    "govbot_audit_forward_failing",
+    "1 while a receiver of the audit log is out of reach.",
+    ["receiver"],
+    registry=registry,
+)
 http_requests_total = Counter(
     "govbot_http_requests_total",
     "HTTP requests by method, route pattern and status.",
