@@ -126,6 +126,7 @@ def _server(app: App, ready: asyncio.Event, *, worker_alive: Callable[[], bool])
     import uvicorn
 
     from govbot.web.site import build_site
+    from govbot.web.wire import GuardedProtocol
 
     class Server(uvicorn.Server):
         @contextmanager
@@ -150,7 +151,8 @@ def _server(app: App, ready: asyncio.Event, *, worker_alive: Callable[[], bool])
             server_header=False,
             proxy_headers=False,
             timeout_graceful_shutdown=STREAMS_END_S,
-            h11_max_incomplete_event_size=64 * 1024,
+            http=GuardedProtocol,
+            ws="none",
             limit_concurrency=2000,
             lifespan="on",
         )

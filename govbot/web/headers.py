@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from typing import TYPE_CHECKING, cast
 
@@ -9,9 +10,12 @@ from litestar.datastructures import MutableScopeHeaders
 
 from govbot import logs, metrics
 from govbot.ids import new_id
+from govbot.web.border import refuse
 
 if TYPE_CHECKING:
     from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
+
+log = logging.getLogger(__name__)
 
 POLICY = "; ".join(
     (
@@ -31,12 +35,21 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    "Permissions-Policy": "accelerometer=(), autoplay=(), browsing-topics=(), camera=(), "
+    "display-capture=(), encrypted-media=(), fullscreen=(self), geolocation=(), gyroscope=(), "
+    "hid=(), magnetometer=(), microphone=(), midi=(), payment=(), publickey-credentials-get=(), "
+    "screen-wake-lock=(), serial=(), usb=(), web-share=(), xr-spatial-tracking=()",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
+    "Origin-Agent-Cluster": "?1",
+    "X-Permitted-Cross-Domain-Policies": "none",
     "Cache-Control": "no-store",
 }
-HSTS = "max-age=31536000"
+HSTS = "max-age=31536000; includeSubDomains"
+
+
+class BrokenOff(RuntimeError):
+    """An answer ended before it was complete; the reason is in the log above."""
 
 
 class Frame:
@@ -52,12 +65,12 @@ class Frame:
             return
         request_id = new_id().hex[-12:]
         mark = logs.request_id.set(request_id)
-        started, status = time.perf_counter(), 500
+        started, status, begun = time.perf_counter(), 500, False
 
         async def framed(message: Message) -> None:
-            nonlocal status
+            nonlocal status, begun
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status, begun = message["status"], True
                 headers = MutableScopeHeaders.from_message(message)
                 for name, value in self.headers.items():
                     headers.setdefault(name, value)
@@ -66,6 +79,12 @@ class Frame:
 
         try:
             await self.app(scope, receive, framed)
+        except Exception:
+            # Not even the page of errors could be made, or a stream broke after its beginning.
+            log.exception("A request failed", extra={"action": "request.failed"})
+            if begun:
+                raise BrokenOff from None  # the server cuts the connection
+            await refuse(framed, 500, b"Internal Server Error\n")
         finally:
             logs.request_id.reset(mark)
             metrics.observe_request(
