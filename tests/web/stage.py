@@ -17,9 +17,9 @@ from govbot.auth import groups
 from govbot.chat import store as chats
 from govbot.db.access import as_actor, as_system
 from govbot.db.pool import Pool
-from govbot.documents import collections, lifecycle, store
+from govbot.documents import collections, grants, lifecycle, store
 from govbot.documents.folders import Configured, configure
-from govbot.documents.types import Level, Principal
+from govbot.documents.types import Level, Principal, Target
 from govbot.ingest.receive import receive
 from govbot.jobs.queue import Queue
 from tests.web.office import Office, make_office
@@ -136,9 +136,9 @@ async def _shelves_and_people(office: Office) -> dict[str, str]:
         spare = await collections.create_collection(conn, None, name="Vazia")
         for name, level in (("reader", Level.READ), ("writer", Level.WRITE)):
             principal = Principal.user(office.actors[name].id)
-            await collections.set_grant(conn, None, spare, principal, level)
+            await grants.set_grant(conn, None, Target.collection(spare), principal, level)
         curator = Principal.user(office.actors["curator"].id)
-        await collections.set_grant(conn, None, spare, curator, Level.MANAGE)
+        await grants.set_grant(conn, None, Target.collection(spare), curator, Level.MANAGE)
         group = await groups.create_group(conn, "Finanças")
         await groups.add_member(conn, group, office.actors["reader"].id)
         await configure(conn, [Configured(FOLDER, "Legislação", "none")])

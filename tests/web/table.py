@@ -72,6 +72,7 @@ SIGN_IN = {"username": "reader", "password": "wrong"}
 NEW_PASSWORD = {"current": PASSWORD, "password": "a", "again": "b"}
 FACTS = {"title": "Lei das férias", "kind": "lei", "number": "12", "year": "2021"}
 SPARE = {"collection_id": "spare"}
+AUDITOR = {"kind": "user", "id": "@auditor"}
 GRANTEE = {"kind": "user", "id": "@reader"}
 
 OPEN = (
@@ -140,6 +141,16 @@ LIFECYCLE = (
     Row(f"GET {DOCUMENT}/excluir-definitivamente", NOT_IN_TRASH),
     Row(f"POST {DOCUMENT}/excluir-definitivamente", NOT_IN_TRASH),
 )
+ACCESS = (
+    Row(f"GET {DOCUMENT}/acesso", MANAGE_FORM),
+    Row(f"POST {DOCUMENT}/acesso", MANAGES, {"who": "auditor", "level": "read", "effect": "deny"}),
+    Row(f"POST {DOCUMENT}/acesso/retirar", MANAGES, {**AUDITOR, "effect": "deny"}),
+    Row(f"POST {DOCUMENT}/sigilo", MANAGES, {"secrecy": "0"}),
+    Row(f"GET {DOCUMENT}/quem", MANAGE_FORM),
+    Row(f"GET {DOCUMENT}/porque", READS),
+    Row(f"GET {DOCUMENT}/porque", MANAGE_FORM, query="pessoa=auditor"),
+    Row("GET /conta/acesso", INSIDE),
+)
 REVIEWS = (
     Row("GET /revisoes", INSIDE),
     Row(f"POST {VERSION}/revisao", DRAFT_WRITES, use={"version_id": "draft_version"}),
@@ -157,6 +168,7 @@ COLLECTIONS = (
     Row(f"GET {COLLECTION}", READS),
     Row(f"POST {COLLECTION}", MANAGES, {"name": "Leis"}),
     Row(f"POST {COLLECTION}/revisao", MANAGES),
+    Row(f"GET {COLLECTION}/quem", MANAGE_FORM),
     Row(f"POST {COLLECTION}/acessos", MANAGES, {"who": "auditor", "level": "read"}, SPARE),
     Row(f"POST {COLLECTION}/acessos/retirar", MANAGES, GRANTEE, SPARE),
     Row(f"GET {COLLECTION}/excluir", MANAGE_FORM, use=SPARE),
@@ -167,6 +179,8 @@ ACCOUNTS = (
     Row("GET /admin/usuarios/novo", ADMIN),
     Row("POST /admin/usuarios", ADMIN, {"username": "ana", "name": "Ana", "role": "user"}),
     Row(f"GET {PERSON}", ADMIN),
+    Row(f"GET {PERSON}/acesso", ADMIN),
+    Row(f"POST {PERSON}/credencial", ADMIN_DONE, {"clearance": "0"}),
     Row(f"POST {PERSON}/papel", ADMIN_DONE, {"role": "auditor"}),
     Row(f"POST {PERSON}/situacao", ADMIN_DONE, {"disabled": "false"}),
     Row(f"POST {PERSON}/senha", ADMIN),
@@ -191,6 +205,12 @@ UPKEEP = (
     ),
     Row("GET /admin/pastas", ADMIN),
     Row("POST /admin/pastas/olhar", ADMIN_DONE, {"path": FOLDER}),
+    Row("GET /admin/acesso/teste", ADMIN),
+    Row(
+        "POST /admin/acesso/teste",
+        ADMIN,
+        {"who": "reader", "question": "Quantos dias?"},
+    ),
     Row("GET /admin/auditoria", AUDIT),
     Row("POST /admin/auditoria/verificar", AUDIT),
     Row("GET /admin/auditoria/csv", AUDIT),
@@ -200,6 +220,6 @@ LAST = (
 )
 
 TABLE: tuple[Row, ...] = (
-    *OPEN, *ACCOUNT, *VIEWER, *DOCUMENTS, *LIFECYCLE, *REVIEWS, *COLLECTIONS, *ACCOUNTS, *UPKEEP,
-    *CHAT, *LAST,
+    *OPEN, *ACCOUNT, *VIEWER, *DOCUMENTS, *LIFECYCLE, *ACCESS, *REVIEWS, *COLLECTIONS, *ACCOUNTS,
+    *UPKEEP, *CHAT, *LAST,
 )  # fmt: skip
