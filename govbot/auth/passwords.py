@@ -1,55 +1,23 @@
 """Passwords: argon2id (RFC 9106) through argon2-cffi, and the rules for choosing one.
 
-Rules after NIST SP 800-63B: length counts, composition rules do not, and what everybody tries
-first is refused.
+Rules after NIST SP 800-63B: length counts, composition rules do not, every character may be used,
+and what everybody tries first is refused.
 """
 
 from __future__ import annotations
 
 import secrets
 import unicodedata
+from collections.abc import Iterable
 from functools import cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from govbot.auth.guessable import is_guessable
 from govbot.errors import Invalid
 
 MAX_LENGTH = 256
-# Beginnings that attackers try first, in Portuguese and English; checked without case and digits.
-COMMON = frozenset(
-    (
-        "senha",
-        "senhasenha",
-        "password",
-        "passwordpassword",
-        "mudar",
-        "mudarsenha",
-        "trocar",
-        "trocarsenha",
-        "admin",
-        "administrador",
-        "adminadmin",
-        "govbot",
-        "qwerty",
-        "qwertyuiop",
-        "qwertyuiopas",
-        "asdfghjkl",
-        "asdfghjklasdf",
-        "abcdefgh",
-        "abcdefghijkl",
-        "brasil",
-        "brasilbrasil",
-        "prefeitura",
-        "servidor",
-        "bemvindo",
-        "welcome",
-        "iloveyou",
-        "flamengo",
-        "corinthians",
-        "palmeiras",
-    )
-)
 
 
 def normalised(password: str) -> str:
@@ -84,24 +52,26 @@ def needs_rehash(encoded: str) -> bool:
     return _hasher().check_needs_rehash(encoded)
 
 
-def check_strength(password: str, *, minimum: int, username: str = "") -> None:
-    """Raise Invalid with a sentence when the password must not be used."""
-    if len(password) < minimum:
+def check_strength(password: str, *, minimum: int, context: Iterable[str] = ()) -> None:
+    """Raise Invalid with a sentence when the password must not be used.
+
+    Characters are Unicode code points; nothing is said about which of them must occur. `context`
+    is what others know of the account and the place: user name, name, e-mail, organisation.
+    """
+    plain = normalised(password)
+    if len(plain) < minimum:
         raise Invalid(
             "The password needs at least %(minimum)s characters.",
             code="E-PASSWORD",
             minimum=minimum,
         )
-    if len(password) > MAX_LENGTH:
+    if len(plain) > MAX_LENGTH:
         raise Invalid(
             "The password may have at most %(maximum)s characters.",
             code="E-PASSWORD",
             maximum=MAX_LENGTH,
         )
-    plain = password.casefold()
-    letters = "".join(c for c in plain if c.isalpha())
-    own_name = len(username) > 3 and username in plain
-    if letters in COMMON or not letters or len(set(plain)) < 5 or own_name:
+    if is_guessable(plain, context):
         raise Invalid(
             "This password is too easy to guess: choose several unrelated words.",
             code="E-PASSWORD",

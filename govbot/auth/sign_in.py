@@ -15,19 +15,31 @@ from uuid import UUID
 from psycopg.rows import DictRow
 
 from govbot import audit, metrics
-from govbot.auth import attempts, passwords, sessions
-from govbot.auth.attempts import Attempt, Pool, TooManyAttempts
-from govbot.auth.sessions import Method, SessionSettings, SignedIn, WrongCredentials
+from govbot.auth import attempts, passwords, sessions, totp
+from govbot.auth.attempts import Attempt, Door, Pool, TooManyAttempts
+from govbot.auth.sessions import (
+    Factor,
+    Method,
+    Session,
+    SessionSettings,
+    SignedIn,
+    WrongCredentials,
+)
+from govbot.auth.totp import WrongCode
 from govbot.auth.users import USERNAME
 from govbot.db.access import Actor, Role, as_system
 from govbot.ids import UserId
+from govbot.sealing import Sealer
 
 __all__ = [
+    "Device",
     "Origin",
     "PasswordDirectory",
     "TooManyAttempts",
+    "WrongCode",
     "WrongCredentials",
     "confirm",
+    "pass_factor",
     "sign_in",
 ]
 
@@ -91,7 +103,7 @@ async def sign_in(
     """
     username = username.strip().casefold()
     row = await _account(pool, username)
-    attempt = await _take(pool, username, row, origin, settings)
+    attempt = await _take(pool, _doors(username, row, origin, settings), settings)
     user_id = await _judge(row, username, password, directory)
     method = Method.PASSWORD if row is not None and row["source"] == "local" else Method.LDAP
     try:
@@ -118,12 +130,49 @@ async def confirm(
     Raises WrongCredentials or TooManyAttempts.
     """
     row = await _account(pool, actor.name)
-    attempt = await _take(pool, actor.name, row, origin, settings)
+    attempt = await _take(pool, _doors(actor.name, row, origin, settings), settings)
     if await _judge(row, actor.name, password, directory) != actor.id:
         await record_failure(pool, actor.name, origin.ip, "confirmation")
         raise WrongCredentials
     async with as_system(pool) as conn:
         await attempts.forgive(conn, attempt)
+
+
+async def pass_factor(
+    pool: Pool,
+    session: Session,
+    code: str,
+    *,
+    origin: Origin,
+    settings: SignInSettings,
+    sealer: Sealer,
+) -> SignedIn:
+    """Let a session that waits for its code go on, with a new token.
+
+    Raises WrongCode or TooManyAttempts: guesses at codes wait like guesses at passwords.
+    """
+    actor, free = session.actor, settings.sign_in_attempts
+    owner = origin.knows(actor.id) or str(actor.id)
+    doors = [attempts.factor_door(owner, free), attempts.address_door(origin.ip, free)]
+    attempt = await _take(pool, doors, settings)
+    try:
+        async with as_system(pool) as conn:
+            proof = await totp.check(conn, sealer, actor.id, code)
+            await attempts.forgive(conn, attempt)
+            await audit.record(
+                conn,
+                actor=actor,
+                action="sign-in.ok",
+                resource=f"user:{actor.id}",
+                details={"method": session.method.value, "second_factor": proof},
+            )
+            signed_in = await sessions.rotate(conn, session, factor=Factor.PASSED)
+    except WrongCode:
+        metrics.observe_sign_in("failed")
+        await record_failure(pool, actor.name, origin.ip, "second-factor")
+        raise
+    metrics.observe_sign_in("ok")
+    return signed_in
 
 
 async def record_failure(pool: Pool, username: str, ip: str, reason: str) -> None:
@@ -149,18 +198,18 @@ async def _account(pool: Pool, username: str) -> DictRow | None:
         return await cursor.fetchone()
 
 
-async def _take(
-    pool: Pool, username: str, row: DictRow | None, origin: Origin, settings: SignInSettings
-) -> Attempt:
+def _doors(
+    username: str, row: DictRow | None, origin: Origin, settings: SignInSettings
+) -> list[Door]:
     free = settings.sign_in_attempts
     device = origin.knows(row["id"]) if row else ""
     own = attempts.device_door(device, free) if device else attempts.account_door(username, free)
+    return [own, attempts.address_door(origin.ip, free)]
+
+
+async def _take(pool: Pool, doors: list[Door], settings: SignInSettings) -> Attempt:
     try:
-        return await attempts.take(
-            pool,
-            [own, attempts.address_door(origin.ip, free)],
-            window_minutes=settings.sign_in_window_minutes,
-        )
+        return await attempts.take(pool, doors, window_minutes=settings.sign_in_window_minutes)
     except TooManyAttempts:
         metrics.observe_sign_in("limited")
         raise

@@ -92,7 +92,8 @@ async def _add(
     made = password is None
     secret = password if password is not None else passwords.generate_password()
     minimum = settings.auth.min_password_length
-    passwords.check_strength(secret, minimum=minimum, username=username)
+    about = (username, name, settings.organisation)
+    passwords.check_strength(secret, minimum=minimum, context=about)
     chosen = _role(role)
     async with open_store(settings) as pool, as_system(pool) as conn:
         user_id = await users.create_user(
@@ -119,7 +120,7 @@ async def _passwd(username: str, password: str | None) -> None:
     settings = current_settings()
     secret = password if password is not None else passwords.generate_password()
     minimum = settings.auth.min_password_length
-    passwords.check_strength(secret, minimum=minimum, username=username)
+    passwords.check_strength(secret, minimum=minimum, context=(username, settings.organisation))
     async with open_store(settings) as pool, as_system(pool) as conn:
         user = await users.by_username(conn, username)
         await users.set_password(conn, user.id, secret, by=OPERATOR)

@@ -8,10 +8,10 @@ from uuid import UUID
 from litestar import Response
 from litestar.params import FromPath, QueryParameter
 
-from govbot.auth import passwords, roles, users
+from govbot.auth import passwords, roles, sessions, totp, users
 from govbot.auth.roles import Role
 from govbot.auth.users import User
-from govbot.db.access import as_actor
+from govbot.db.access import as_actor, as_system
 from govbot.documents.types import Secrecy
 from govbot.errors import Conflict, GovBotError, Invalid
 from govbot.ids import UserId
@@ -131,6 +131,22 @@ async def new_password(visit: CurrentVisit, user_id: FromPath[UUID]) -> Response
     async with as_actor(visit.app.pool, visit.actor, write=True) as conn:
         await users.set_password(conn, user.id, password, must_change=True, by=visit.actor)
     return visit.page("admin/password.html", user=user, password=password, created=False)
+
+
+async def end_sessions(visit: CurrentVisit, user_id: FromPath[UUID]) -> Response[Any]:
+    """Signs an account out everywhere."""
+    user = await _other(visit, user_id)
+    async with as_actor(visit.app.pool, visit.actor, write=True) as conn:
+        await sessions.end_sessions(conn, user.id, by=visit.actor)
+    return visit.redirect(f"{PATH}/{user_id}?feito=sessoes")
+
+
+async def reset_factor(visit: CurrentVisit, user_id: FromPath[UUID]) -> Response[Any]:
+    """Takes the second factor of an account away, which signs it out everywhere."""
+    user = await _other(visit, user_id)
+    async with as_system(visit.app.pool) as conn:
+        await totp.remove(conn, user.id, by=visit.actor)
+    return visit.redirect(f"{PATH}/{user_id}?feito=fator")
 
 
 async def _user(visit: Visit, user_id: UUID) -> User:

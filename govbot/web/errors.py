@@ -11,8 +11,10 @@ from litestar.exceptions import HTTPException
 from litestar.response import Redirect
 
 from govbot import errors, logs
+from govbot.auth.limits import RateLimited
 from govbot.errors import GovBotError, NotSignedIn
-from govbot.web.guards import MustChangePassword
+from govbot.web import api_errors
+from govbot.web.guards import Unfinished
 from govbot.web.i18n import _
 from govbot.web.visit import HttpRequest, Visit, sign_in_path
 
@@ -20,8 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 log = logging.getLogger(__name__)
-
-CHANGE_PATH = "/conta/senha"
 
 _BY_STATUS: dict[int, type[GovBotError]] = {
     401: errors.NotSignedIn,
@@ -42,6 +42,7 @@ _SENTENCES = {
     "E-QUESTION-LENGTH": _("The question is too long for the model in use: shorten it."),
     "E-STOPPING": _("The server is stopping: ask again in a moment."),
 }
+_GONE = "client disconnected prematurely"  # what Litestar says of a body that broke off
 _MODEL = _("The language model does not answer. If it happens again, tell your support team.")
 
 
@@ -53,19 +54,22 @@ def handlers(visit_of: Callable[[HttpRequest], Visit]) -> dict[Any, Any]:
             log.warning(
                 "A request failed: %s", error.error_code, extra={"action": "request.failed"}
             )
-        return _answer(visit_of(request), error)
+        return _any_answer(visit_of(request), error)
 
     def foreign(request: HttpRequest, error: HTTPException) -> Response[Any]:
+        if error.detail == _GONE:
+            log.info("The browser went away", extra={"action": "request.abandoned"})
+            return Response("", status_code=400)  # nobody is there to read it
         if error.status_code >= 500:
             return unknown(request, error)
         kind = _BY_STATUS.get(error.status_code, errors.Invalid)
-        return _answer(visit_of(request), kind())
+        return _any_answer(visit_of(request), kind(), error)
 
     def unknown(request: HttpRequest, error: Exception) -> Response[Any]:
         log.error(
             "A request failed unexpectedly", exc_info=error, extra={"action": "request.failed"}
         )
-        return _answer(visit_of(request), GovBotError())
+        return _any_answer(visit_of(request), GovBotError())
 
     return {GovBotError: own, HTTPException: foreign, Exception: unknown}
 
@@ -91,11 +95,24 @@ def _by_code() -> dict[str, type[GovBotError]]:
     return found
 
 
+def _any_answer(
+    visit: Visit, error: GovBotError, foreign: HTTPException | None = None
+) -> Response[Any]:
+    """A page, or JSON for programs; who asked too often learns how long to wait."""
+    if api_errors.is_api(visit.request):
+        found = (foreign and api_errors.translated(foreign)) or error
+        return api_errors.answer(visit.request, found, visit.app.settings.language, foreign)
+    response = _answer(visit, error)
+    if isinstance(error, RateLimited):
+        response.headers["Retry-After"] = str(error.retry_after_s)
+    return response
+
+
 def _answer(visit: Visit, error: GovBotError) -> Response[Any]:
     if isinstance(error, NotSignedIn):
         return _elsewhere(visit, sign_in_path(visit.request), error)
-    if isinstance(error, MustChangePassword):
-        return _elsewhere(visit, CHANGE_PATH, error)
+    if isinstance(error, Unfinished):
+        return _elsewhere(visit, error.path, error)
     template = "errors/_notice.html" if visit.wants_fragment else "errors/error.html"
     return visit.page(
         template,

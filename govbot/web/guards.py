@@ -2,23 +2,26 @@
 
 One guard stands before all routes, so a new route is closed until its `opt` opens it:
 `public=True` (no session needed), `bare=True` (not even looked up), `roles=(...)` (one of these),
-`before_password=True` (open to who must choose a new password first).
+`before_code`, `before_password`, `before_enrolment` (open to who has to give the code of the second
+factor, choose a new password or set up the second factor first; in this order). Routes of the API
+(`api=True`) know keys instead of sessions (api_gate.py); `scope` is what the key must be allowed.
 """
 
 from __future__ import annotations
 
 import secrets
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlsplit
 
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
-from govbot.auth.sessions import Session, session_of
+from govbot.auth.sessions import Session, Step, session_of
 from govbot.db.access import as_actor, as_system
 from govbot.documents.lifecycle import count_reviews
 from govbot.errors import Denied, NotSignedIn
-from govbot.web import cookies
+from govbot.web import api_gate, cookies, rates
 from govbot.web.visit import HttpRequest, address_of
 
 if TYPE_CHECKING:
@@ -35,10 +38,39 @@ class ForeignRequest(Denied):
     code = "E-CSRF"
 
 
-class MustChangePassword(Denied):
+class Unfinished(Denied):
+    """Finish signing in first."""
+
+    path: ClassVar[str] = "/entrar"
+
+
+class MustGiveCode(Unfinished):
+    """Type the code of your second factor first."""
+
+    code = "E-CODE-FIRST"
+    path = "/entrar/codigo"
+
+
+class MustChangePassword(Unfinished):
     """Choose a new password first."""
 
     code = "E-NEW-PASSWORD"
+    path = "/conta/senha"
+
+
+class MustEnrol(Unfinished):
+    """Set up the second factor first."""
+
+    code = "E-ENROL"
+    path = "/conta/segundo-fator"
+
+
+# What a session still has to do: the error that says so, and the option of routes open before.
+STEPS: dict[Step, tuple[type[Unfinished], str]] = {
+    Step.CODE: (MustGiveCode, "before_code"),
+    Step.PASSWORD: (MustChangePassword, "before_password"),
+    Step.ENROL: (MustEnrol, "before_enrolment"),
+}
 
 
 class Gate:
@@ -54,21 +86,22 @@ class Gate:
         opt = handler.opt
         if opt.get("bare"):
             return
+        if opt.get("api"):
+            address = address_of(request)
+            scope = opt.get("scope")
+            request.state.bearer = await api_gate.admit(self.app, request, address, scope)
+            return
         request.state.session = session = await self._session(request)
+        if session is None:
+            await rates.count_anonymous(self.app, address_of(request))
         if request.method not in SAFE_METHODS:
             _require_own_origin(request, self.app.settings.web.base_url)
             if session is not None:
                 await _require_token(request, session)
-        if session is not None and _whole_page(request):
+        if session is not None and session.complete and _whole_page(request):
             request.state.waiting = await self._waiting(session)
-        if opt.get("public"):
-            return
-        if session is None:
-            raise NotSignedIn
-        if session.must_change_password and not opt.get("before_password"):
-            raise MustChangePassword
-        if (roles := opt.get("roles")) and session.actor.role not in roles:
-            raise Denied
+        if not opt.get("public"):
+            _require_session(session, opt)
 
     async def _session(self, request: HttpRequest) -> Session | None:
         token = cookies.value_of(request, cookies.SESSION, self.app.settings)
@@ -83,6 +116,18 @@ class Gate:
         """How many versions wait for a decision of this person; the menu shows it."""
         async with as_actor(self.app.pool, session.actor) as conn:
             return await count_reviews(conn)
+
+
+def _require_session(session: Session | None, opt: Mapping[str, Any]) -> None:
+    """Raises NotSignedIn, Unfinished or Denied unless the session opens a route with `opt`."""
+    if session is None:
+        raise NotSignedIn
+    if session.step is not None:
+        unfinished, option = STEPS[session.step]
+        if not opt.get(option):
+            raise unfinished
+    if (roles := opt.get("roles")) and session.actor.role not in roles:
+        raise Denied
 
 
 def _whole_page(request: HttpRequest) -> bool:

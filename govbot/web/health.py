@@ -73,4 +73,4 @@ async def _is_administrator(visit: Visit) -> bool:
         return False
     async with as_system(visit.app.pool) as conn:
         session = await session_of(conn, token, ip=visit.ip, settings=visit.app.settings.auth)
-    return session is not None and session.actor.role is Role.ADMIN
+    return session is not None and session.complete and session.actor.role is Role.ADMIN

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from litestar import Litestar, get, post
-from litestar.config.allowed_hosts import AllowedHostsConfig
+from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.handlers import HTTPRouteHandler
 
@@ -20,6 +20,7 @@ from govbot.web import (
     admin_groups,
     admin_jobs,
     admin_users,
+    api,
     assets,
     chat,
     collections,
@@ -31,9 +32,14 @@ from govbot.web import (
     lifecycle,
     reach,
     reviews,
+    second_factor,
+    sessions,
+    sign_in,
     uploads,
     viewer,
 )
+from govbot.web.border import Border
+from govbot.web.forms import MAX_FORM_BYTES, MAX_PARTS, BoundedRequest
 from govbot.web.guards import Gate
 from govbot.web.headers import Frame
 from govbot.web.i18n import _
@@ -47,11 +53,12 @@ if TYPE_CHECKING:
 
     from govbot.app import App
 
-MAX_FORM_BYTES = 1_000_000  # routes that take files set their own limit
-
 OPEN = {"bare": True, "public": True}  # no session is read
 PUBLIC = {"public": True}
+BEFORE_CODE = {"before_code": True}
 BEFORE_PASSWORD = {"before_password": True}
+BEFORE_ENROLMENT = {"before_enrolment": True}
+ALWAYS = {**BEFORE_CODE, **BEFORE_PASSWORD, **BEFORE_ENROLMENT}  # whatever is left to do
 
 CONVERSATION = "/conversas/{conversation_id:uuid}"
 ANSWER = CONVERSATION + "/respostas/{answer_id:uuid}"
@@ -94,14 +101,7 @@ def _asking() -> list[HTTPRouteHandler]:
         get("/healthz", opt=OPEN)(health.healthz),
         get("/readyz", opt=OPEN)(health.readyz),
         get("/metrics", opt=OPEN)(health.figures),
-        # Account
-        get("/entrar", opt=PUBLIC)(account.sign_in_form),
-        post("/entrar", opt=PUBLIC, status_code=200)(account.sign_in),
-        post("/sair", opt=BEFORE_PASSWORD, status_code=200)(account.sign_out),
-        post("/preferencias", opt=PUBLIC, status_code=200)(account.preferences),
-        get("/conta")(account.account),
-        get("/conta/senha", opt=BEFORE_PASSWORD)(account.password_form),
-        post("/conta/senha", opt=BEFORE_PASSWORD, status_code=200)(account.change_password),
+        *_account(),
         # Chat
         get("/")(chat.home),
         get("/conversas")(chat.listing),
@@ -119,6 +119,28 @@ def _asking() -> list[HTTPRouteHandler]:
         get(VERSION + "/pagina/{number:int}")(viewer.page),
         get(VERSION + "/pagina/{number:int}/imagem")(viewer.image),
         get(VERSION + "/arquivo")(viewer.original),
+    ]
+
+
+def _account() -> list[HTTPRouteHandler]:
+    return [
+        get("/entrar", opt=PUBLIC)(sign_in.form),
+        post("/entrar", opt=PUBLIC, status_code=200)(sign_in.submit),
+        get("/entrar/codigo", opt=BEFORE_CODE)(sign_in.code_form),
+        post("/entrar/codigo", opt=BEFORE_CODE, status_code=200)(sign_in.submit_code),
+        post("/sair", opt=ALWAYS, status_code=200)(sign_in.sign_out),
+        post("/preferencias", opt=PUBLIC, status_code=200)(account.preferences),
+        get("/conta")(account.account),
+        get("/conta/senha", opt=BEFORE_PASSWORD)(account.password_form),
+        post("/conta/senha", opt=BEFORE_PASSWORD, status_code=200)(account.change_password),
+        get("/conta/segundo-fator", opt=BEFORE_ENROLMENT)(second_factor.show),
+        post("/conta/segundo-fator", opt=BEFORE_ENROLMENT, status_code=200)(second_factor.enrol),
+        get("/conta/segundo-fator/trocar")(second_factor.replace_form),
+        post("/conta/segundo-fator/codigos", status_code=200)(second_factor.renew_codes),
+        post("/conta/segundo-fator/retirar", status_code=200)(second_factor.remove),
+        get("/conta/sessoes")(sessions.listing),
+        post("/conta/sessoes/encerrar-outras", status_code=200)(sessions.end_others),
+        post("/conta/sessoes/{session_id:uuid}/encerrar", status_code=200)(sessions.end),
     ]
 
 
@@ -202,6 +224,10 @@ def _administration() -> list[HTTPRouteHandler]:
         post(PERSON + "/papel", opt=ADMINS, status_code=200)(admin_users.set_role),
         post(PERSON + "/situacao", opt=ADMINS, status_code=200)(admin_users.set_disabled),
         post(PERSON + "/senha", opt=ADMINS, status_code=200)(admin_users.new_password),
+        post(PERSON + "/sessoes/encerrar", opt=ADMINS, status_code=200)(admin_users.end_sessions),
+        post(PERSON + "/segundo-fator/retirar", opt=ADMINS, status_code=200)(
+            admin_users.reset_factor
+        ),
         get("/admin/grupos", opt=ADMINS)(admin_groups.listing),
         post("/admin/grupos", opt=ADMINS, status_code=200)(admin_groups.create),
         get(GROUP, opt=ADMINS)(admin_groups.show),
@@ -240,9 +266,12 @@ def build_site(app: App, *, worker_alive: Callable[[], bool] = lambda: True) -> 
     async def visit(request: HttpRequest) -> Visit:
         return visit_of(request)
 
-    hosts = list(app.settings.web.allowed_hosts)
     site = Litestar(
-        route_handlers=routes(uploads.body_limit(app.settings)),
+        route_handlers=[
+            *routes(uploads.body_limit(app.settings)),
+            api.router(uploads.body_limit(app.settings)),
+        ],
+        state=State({"govbot": app}),
         guards=[Gate(app)],
         dependencies={
             "visit": Provide(visit),
@@ -251,9 +280,10 @@ def build_site(app: App, *, worker_alive: Callable[[], bool] = lambda: True) -> 
             "worker_alive": Provide(lambda: worker_alive, sync_to_thread=False),
         },
         exception_handlers=errors.handlers(visit_of),
-        allowed_hosts=AllowedHostsConfig(allowed_hosts=hosts) if hosts else None,
         request_max_body_size=MAX_FORM_BYTES,
+        request_class=BoundedRequest,
+        multipart_form_part_limit=MAX_PARTS,
         openapi_config=None,
         logging_config=None,
     )
-    return Frame(site, secure=app.settings.web.secure_cookies)
+    return Frame(Border(site, app.settings), secure=app.settings.web.secure)
