@@ -119,6 +119,7 @@ class Link:
             read_only=True,
             receive_timeout=settings.timeout_s,
         )
+        _drop_failed_sockets(self._conn)
         if on_open is not None:
             on_open(self._conn)
         self._open(settings.tls == "required" and not server.ldaps)
@@ -135,6 +136,8 @@ class Link:
             self._conn.unbind()
         except (trouble.LDAPExceptionError, OSError):
             log.debug("An LDAP server hung up first")
+        finally:
+            _drop_socket(self._conn)
 
     def bind(self, name: str, password: str) -> None:
         """Signs in; both empty: unnamed. Raises Refused or LdapFailure.
@@ -250,6 +253,26 @@ class _VerifiedTls(ldap3.Tls):  # type: ignore[misc]  # ldap3 has no types
         except OSError as error:
             self.trouble = error
             raise
+
+
+def _drop_failed_sockets(conn: Any) -> None:
+    """ldap3 forgets to close the socket of an address that does not answer before the next."""
+    open_socket = conn.strategy._open_socket
+
+    def open_or_drop(*address: Any, **options: Any) -> None:
+        try:
+            open_socket(*address, **options)
+        except BaseException:
+            _drop_socket(conn)
+            raise
+
+    conn.strategy._open_socket = open_or_drop
+
+
+def _drop_socket(conn: Any) -> None:
+    if conn.socket is not None:
+        conn.socket.close()
+        conn.socket = None
 
 
 def filter_bytes(value: bytes) -> str:
