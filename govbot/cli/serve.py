@@ -75,12 +75,18 @@ async def _serve(demo: bool) -> None:
 
 
 def _as_demo(settings: Settings) -> Settings:
-    """The name of the demo's invented organisation, unless the operator gave another."""
+    """The name of the demo's invented organisation, and no second factors for its accounts.
+
+    What the operator has set stays.
+    """
     from govbot.demo.load import manifest
 
-    if settings.origin("organisation") != "default":
-        return settings
-    return settings.model_copy(update={"organisation": manifest()["organisation"]})
+    changes: dict[str, object] = {}
+    if settings.origin("organisation") == "default":
+        changes["organisation"] = manifest()["organisation"]
+    if settings.origin("auth.second_factor") == "default":
+        changes["auth"] = settings.auth.model_copy(update={"second_factor": "off"})
+    return settings.model_copy(update=changes)
 
 
 def _listen(settings: Settings) -> socket.socket:
@@ -201,7 +207,7 @@ async def _welcome(app: App, ready: asyncio.Event, on_ready: Callable[[], None])
 
 
 async def _housekeeping(app: App) -> None:
-    from govbot.auth import limits, sessions
+    from govbot.auth import attempts, limits, sessions
     from govbot.db.access import as_system
     from govbot.documents import disposal
     from govbot.errors import GovBotError
@@ -213,6 +219,8 @@ async def _housekeeping(app: App) -> None:
         try:
             async with as_system(app.pool) as conn:
                 await sessions.delete_expired(conn)
+                window = app.settings.auth.sign_in_window_minutes
+                await attempts.delete_forgotten(conn, window_minutes=window)
                 await limits.forget(conn)
             await upkeep.sweep(app)
             await requeue_unread(app)

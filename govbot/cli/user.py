@@ -69,6 +69,24 @@ def role(
     run_async(_set_role, username, role)
 
 
+@app.command("reset-second-factor")
+def reset_second_factor(username: Username) -> None:
+    """Take a user's second factor and recovery codes away and end all of their sessions."""
+    run_async(_reset_second_factor, username)
+
+
+@app.command()
+def sessions(username: Username, as_json: AsJson = False) -> None:
+    """List where a user is signed in."""
+    run_async(_sessions, username, as_json)
+
+
+@app.command("sign-out")
+def sign_out(username: Username) -> None:
+    """End all sessions of a user."""
+    run_async(_sign_out, username)
+
+
 def _password(from_stdin: bool) -> str | None:
     if from_stdin:
         return sys.stdin.readline().rstrip("\n")
@@ -163,6 +181,47 @@ async def _set_role(username: str, role: str) -> None:
     async with open_store(current_settings()) as pool, as_system(pool) as conn:
         user = await users.by_username(conn, username)
         await users.set_role(conn, user.id, chosen, by=OPERATOR)
+
+
+async def _reset_second_factor(username: str) -> None:
+    from govbot.app import open_store
+    from govbot.auth import totp, users
+    from govbot.db.access import OPERATOR, as_system
+
+    async with open_store(current_settings()) as pool, as_system(pool) as conn:
+        user = await users.by_username(conn, username)
+        removed = await totp.remove(conn, user.id, by=OPERATOR)
+    print(f"{user.username}: " + ("second factor removed" if removed else "no second factor"))
+
+
+async def _sessions(username: str, as_json: bool) -> None:
+    from govbot.app import open_store
+    from govbot.auth import sessions, users
+    from govbot.db.access import as_system
+
+    settings = current_settings()
+    async with open_store(settings) as pool, as_system(pool) as conn:
+        user = await users.by_username(conn, username)
+        found = await sessions.list_sessions(conn, user.id, settings.auth)
+    if as_json:
+        output.print_json(found)
+        return
+    rows = [
+        [s.created_at, s.last_seen_at, s.ip, s.method.value, s.factor.value, s.user_agent[:60]]
+        for s in found
+    ]
+    output.print_table(["since", "last used", "address", "by", "second factor", "program"], rows)
+
+
+async def _sign_out(username: str) -> None:
+    from govbot.app import open_store
+    from govbot.auth import sessions, users
+    from govbot.db.access import OPERATOR, as_system
+
+    async with open_store(current_settings()) as pool, as_system(pool) as conn:
+        user = await users.by_username(conn, username)
+        ended = await sessions.end_sessions(conn, user.id, by=OPERATOR)
+    print(f"{user.username}: {ended}")
 
 
 def _role(text: str) -> Role:

@@ -36,6 +36,7 @@ PLACES = {
     "collection_id": "laws",
     "user_id": "visitor",
     "group_id": "group",
+    "session_id": "session",
     "number": "1",
     "digest": "000000000000",
     "name": "css/base.css",
@@ -133,6 +134,12 @@ async def _shelves_and_people(office: Office) -> dict[str, str]:
             " VALUES (%(id)s, 'visitor', 'Visitor Souza', 'user', %(hash)s)",
             {"id": visitor, "hash": ENCODED},
         )
+        session = uuid4()
+        await conn.execute(
+            "INSERT INTO sessions (token_hash, id, user_id, csrf, expires_at)"
+            " VALUES ('\\x00', %(id)s, %(user)s, 'x', now() + interval '1 hour')",
+            {"id": session, "user": visitor},
+        )
         spare = await collections.create_collection(conn, None, name="Vazia")
         for name, level in (("reader", Level.READ), ("writer", Level.WRITE)):
             principal = Principal.user(office.actors[name].id)
@@ -144,6 +151,7 @@ async def _shelves_and_people(office: Office) -> dict[str, str]:
         await configure(conn, [Configured(FOLDER, "Legislação", "none")])
     return {
         "visitor": str(visitor),
+        "session": str(session),
         "spare": str(spare),
         "group": str(group),
         **{name: str(actor.id) for name, actor in office.actors.items()},

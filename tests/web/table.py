@@ -88,6 +88,17 @@ ACCOUNT = (
     Row("GET /conta", INSIDE),
     Row("GET /conta/senha", INSIDE),
     Row("POST /conta/senha", everyone(others=422), NEW_PASSWORD),
+    # Nobody waits for a code, and second factors are off: tests/web/test_second_factor.py.
+    Row("GET /entrar/codigo", everyone(others=303)),
+    Row("POST /entrar/codigo", everyone(others=303), {"code": "123456"}),
+    Row("GET /conta/segundo-fator", everyone(others=403)),
+    Row("POST /conta/segundo-fator", everyone(others=403)),
+    Row("GET /conta/segundo-fator/trocar", everyone(others=403)),
+    Row("POST /conta/segundo-fator/codigos", everyone(others=403)),
+    Row("POST /conta/segundo-fator/retirar", everyone(others=403)),
+    Row("GET /conta/sessoes", INSIDE),
+    Row("POST /conta/sessoes/{session_id:uuid}/encerrar", everyone(others=404)),  # another's
+    Row("POST /conta/sessoes/encerrar-outras", everyone(others=303)),
 )
 CHAT = (
     Row("GET /", INSIDE),
@@ -183,6 +194,8 @@ ACCOUNTS = (
     Row(f"POST {PERSON}/credencial", ADMIN_DONE, {"clearance": "0"}),
     Row(f"POST {PERSON}/papel", ADMIN_DONE, {"role": "auditor"}),
     Row(f"POST {PERSON}/situacao", ADMIN_DONE, {"disabled": "false"}),
+    Row(f"POST {PERSON}/sessoes/encerrar", ADMIN_DONE),
+    Row(f"POST {PERSON}/segundo-fator/retirar", ADMIN_DONE),
     Row(f"POST {PERSON}/senha", ADMIN),
     Row("GET /admin/grupos", ADMIN),
     Row("POST /admin/grupos", ADMIN_DONE, {"name": "Obras"}),
