@@ -19,7 +19,7 @@ from govbot.chat.suggestions import suggested
 from govbot.db.access import as_actor
 from govbot.errors import GovBotError, Invalid
 from govbot.ids import ConversationId, MessageId
-from govbot.web import errors, markdown
+from govbot.web import errors, markdown, rates
 from govbot.web.dates import day_of
 from govbot.web.i18n import _
 from govbot.web.stream import paced
@@ -64,6 +64,7 @@ async def start(visit: CurrentVisit) -> Response[Any]:
     """A first question: opens a conversation and asks."""
     question = await visit.field("question", max_length=MAX_QUESTION)
     as_of = await _as_of(visit)
+    await rates.count_question(visit.app, visit.actor)
     async with as_actor(visit.app.pool, visit.actor, write=True) as conn:
         conversation_id = await store.create_conversation(conn, visit.actor)
     await visit.app.answers.start(visit.actor, conversation_id, question, as_of=as_of)
@@ -82,6 +83,7 @@ async def ask(visit: CurrentVisit, conversation_id: FromPath[UUID]) -> Response[
     question = await visit.field("question", max_length=MAX_QUESTION)
     as_of = await _as_of(visit)
     found = ConversationId(conversation_id)
+    await rates.count_question(visit.app, visit.actor)
     started = await visit.app.answers.start(visit.actor, found, question, as_of=as_of)
     if not visit.wants_fragment:
         return visit.redirect(f"/conversas/{conversation_id}#m-{started.question_id}")
@@ -98,6 +100,7 @@ async def regenerate(
     found, old = ConversationId(conversation_id), MessageId(answer_id)
     async with as_actor(visit.app.pool, visit.actor) as conn:
         turn = _turn_of(await store.turns(conn, found), old)
+    await rates.count_question(visit.app, visit.actor)
     await visit.app.answers.start(visit.actor, found, turn.question.content, regenerate=old)
     if not visit.wants_fragment:
         return visit.redirect(f"/conversas/{conversation_id}#m-{turn.question.id}")

@@ -19,9 +19,10 @@ from govbot.config import Settings
 from govbot.db.access import as_actor
 from govbot.documents import collections, store
 from govbot.documents.types import Collection, Document, Level
-from govbot.errors import BadDocument, Conflict, Invalid, TooLarge, Unavailable
+from govbot.errors import BadDocument, Busy, Conflict, Invalid, TooLarge, Unavailable
 from govbot.ids import CollectionId
 from govbot.ingest.receive import receive
+from govbot.web import rates
 from govbot.web.i18n import _
 from govbot.web.visit import CurrentVisit, Visit
 
@@ -99,6 +100,7 @@ async def _collection(visit: Visit, value: object) -> Collection:
 
 async def _take_in(visit: Visit, collection: Collection, file: UploadFile) -> Outcome:
     try:
+        await rates.count_upload(visit.app, visit.actor)
         received = await receive(
             visit.app,
             visit.actor,
@@ -109,7 +111,7 @@ async def _take_in(visit: Visit, collection: Collection, file: UploadFile) -> Ou
         )
         async with as_actor(visit.app.pool, visit.actor) as conn:
             document = await store.get_document(conn, received.document_id)
-    except (BadDocument, TooLarge, Conflict, Unavailable) as error:
+    except (BadDocument, Busy, TooLarge, Conflict, Unavailable) as error:
         problem = visit.language.sentence(error)
         return Outcome(file.filename, problem=problem, code=error.error_code)
     return Outcome(file.filename, document, received.duplicate)

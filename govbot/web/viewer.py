@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 from uuid import UUID
 
 from litestar import Response
@@ -18,16 +18,20 @@ from litestar.response import File
 
 from govbot import audit
 from govbot.chat.store import Citation, get_citation
-from govbot.db.access import as_actor
+from govbot.db.access import Actor, as_actor
 from govbot.documents import store, words
 from govbot.documents.types import Document, Version
 from govbot.errors import BadDocument, NotFound
 from govbot.extract import PDF
 from govbot.extract.render import WIDTHS, PagePicture, PageRenderer
 from govbot.ids import MessageId, VersionId
+from govbot.web import rates
 from govbot.web.access_words import secrecy_name
 from govbot.web.headers import POLICY
 from govbot.web.visit import CurrentVisit, Visit
+
+if TYPE_CHECKING:
+    from govbot.app import App
 
 # The browser's own PDF viewer draws with inline styles in a document of its own.
 PDF_POLICY = POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'").replace(
@@ -59,6 +63,8 @@ async def page(
 ) -> Response[str]:
     """Page `number`; `m`, `c` and `k` name the citation (message, number, kind) to mark."""
     opened = await _open(visit, VersionId(version_id), number, m, c, k)
+    if opened.version.mime == PDF:
+        await rates.count_picture(visit.app, visit.actor)
     picture = await _picture(visit, pages, opened)
     context: dict[str, Any] = {
         "opened": opened,
@@ -85,6 +91,7 @@ async def image(
         version = await store.get_version(conn, VersionId(version_id))
     if version.mime != PDF:
         raise NotFound
+    await rates.count_picture(visit.app, visit.actor)
     width = min((w for w in WIDTHS if w >= largura), default=WIDTHS[-1])
     path = visit.app.files.path_of(version.sha256)
     picture = await pages.page(path, number, width=width)
@@ -95,13 +102,19 @@ async def original(
     visit: CurrentVisit, version_id: FromPath[UUID], abrir: FromQuery[bool] = False
 ) -> File:
     """The file as it was put in; `abrir` shows a PDF in the browser instead of saving it."""
-    found = VersionId(version_id)
-    async with as_actor(visit.app.pool, visit.actor, write=True) as conn:
-        version = await store.get_version(conn, found)
+    return await original_file(visit.app, visit.actor, VersionId(version_id), show=abrir)
+
+
+async def original_file(
+    app: App, actor: Actor, version_id: VersionId, *, show: bool = False
+) -> File:
+    """The original of a version as a download, or shown in place if it is a PDF; audited."""
+    async with as_actor(app.pool, actor, write=True) as conn:
+        version = await store.get_version(conn, version_id)
         document = await store.get_document(conn, version.document_id)
-        await _record(visit, conn, version, {"file": True})
-    inline = abrir and version.mime == PDF
-    path = visit.app.files.path_of(version.sha256)
+        await record_opened(conn, actor, version, {"file": True})
+    inline = show and version.mime == PDF
+    path = app.files.path_of(version.sha256)
     if not path.is_file():
         raise NotFound
     # HTML and text of unknown hands never run or render as part of this site.
@@ -131,14 +144,15 @@ async def _open(
         placed = []
         if citation is not None and number in version.ocr_pages:
             placed = await words.page_words(conn, version_id, number)
-        await _record(visit, conn, version, {"page": number})
+        await record_opened(conn, visit.actor, version, {"page": number})
     return Opened(document, version, number, max(total, version.pages), text, citation, placed)
 
 
-async def _record(visit: Visit, conn: Any, version: Version, details: dict[str, Any]) -> None:
+async def record_opened(conn: Any, actor: Actor, version: Version, details: dict[str, Any]) -> None:
+    """Audits that somebody looked into a version."""
     await audit.record(
         conn,
-        actor=visit.actor,
+        actor=actor,
         action="document.opened",
         resource=f"document:{version.document_id}",
         details={"version": version.number, **details},

@@ -1,0 +1,201 @@
+"""Search and questions in the API: under the rights of the person behind the key, audited like
+questions of the pages, and not kept."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections import Counter
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import aclosing, contextmanager
+from dataclasses import dataclass
+from typing import Literal
+
+import msgspec
+from litestar.di import NamedDependency
+from litestar.params import JSONBody
+from litestar.response import ServerSentEvent
+from litestar.response.sse import ServerSentEventMessage
+
+from govbot import audit
+from govbot.chat import answer as answering
+from govbot.chat.cited import Citation
+from govbot.chat.live import PER_USER
+from govbot.db.access import as_actor
+from govbot.documents import collections
+from govbot.errors import Busy, GovBotError
+from govbot.ids import CollectionId, UserId
+from govbot.retrieval.passages import Passage
+from govbot.retrieval.retrieve import Retrieval, retrieve
+from govbot.web import rates
+from govbot.web.api_call import Call, CurrentCall
+from govbot.web.api_types import (
+    Answer,
+    AskRequest,
+    CitationItem,
+    PassageItem,
+    Problem,
+    SearchRequest,
+    SearchResult,
+)
+from govbot.web.stream import paced
+
+log = logging.getLogger(__name__)
+
+
+class Slots:
+    """How many answers of one person this process writes for the API at once."""
+
+    def __init__(self) -> None:
+        self._taken: Counter[UserId] = Counter()
+
+    @contextmanager
+    def one(self, owner: UserId) -> Iterator[None]:
+        """Holds a place while the block runs. Raises Busy E-ANSWERS when there is none."""
+        if self._taken[owner] >= PER_USER:
+            raise Busy("Wait until one of your answers is finished.", code="E-ANSWERS")
+        self._taken[owner] += 1
+        try:
+            yield
+        finally:
+            self._taken[owner] -= 1
+            if not self._taken[owner]:
+                del self._taken[owner]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A step of an answer, for the stream; `data` is JSON."""
+
+    kind: Literal["status", "text", "done", "error"]
+    data: str
+
+
+async def search(call: CurrentCall, data: JSONBody[SearchRequest]) -> SearchResult:
+    """The passages that may answer a question, the best first. No text is generated."""
+    question = answering.check_question(data.question)
+    await rates.count_question(call.app, call.actor)
+    async with as_actor(call.app.pool, call.actor, write=True) as conn:
+        only = None
+        if data.collection_id is not None:
+            only = (await collections.get_collection(conn, CollectionId(data.collection_id))).key
+        found = await retrieve(
+            conn, question, embedder=call.app.embedder, settings=call.app.settings,
+            limit=data.limit, as_of=data.as_of, collection_key=only,
+        )  # fmt: skip
+        await audit.record(
+            conn, actor=call.actor, action="search.made", details=_details(call, data, found)
+        )
+    return SearchResult([_passage(passage) for passage in found.passages], found.sufficient)
+
+
+async def ask(
+    call: CurrentCall, slots: NamedDependency[Slots], data: JSONBody[AskRequest]
+) -> Answer:
+    """An answer with citations, when it is complete. `refused` is true where the documents that
+    may be read do not hold it. Long answers: `/ask/stream`."""
+    with slots.one(call.actor.id):
+        await rates.count_question(call.app, call.actor)
+        found = await answering.ask(call.app, call.actor, data.question, as_of=data.as_of)
+    return _answer(found)
+
+
+async def ask_stream(
+    call: CurrentCall, slots: NamedDependency[Slots], data: JSONBody[AskRequest]
+) -> ServerSentEvent:
+    """An answer as it is written, as server-sent events whose data is JSON: `status`
+    ({"status": "searching"}), `text` ({"text": the whole text so far}), then `done` (the answer as
+    `/ask` gives it) or `error` (a problem)."""
+    answering.check_question(data.question)
+    await rates.count_question(call.app, call.actor)
+    return ServerSentEvent(_messages(call, slots, data), headers={"Cache-Control": "no-store"})
+
+
+async def _messages(
+    call: Call, slots: Slots, data: AskRequest
+) -> AsyncIterator[ServerSentEventMessage]:
+    limit = float(call.app.settings.web.stream_timeout_s)
+    async with aclosing(_events(call, slots, data)) as events:
+        async for event in paced(events, limit=limit):
+            if event is None:
+                yield ServerSentEventMessage(comment="")
+            else:
+                yield ServerSentEventMessage(data=event.data, event=event.kind)
+
+
+async def _events(call: Call, slots: Slots, data: AskRequest) -> AsyncGenerator[Event, None]:
+    try:
+        with slots.one(call.actor.id):
+            steps = answering.answer_stream(call.app, call.actor, data.question, as_of=data.as_of)
+            async with aclosing(steps):
+                async for step in steps:
+                    if isinstance(step, answering.Answer):
+                        yield Event("done", msgspec.json.encode(_answer(step)).decode())
+                    else:
+                        yield Event(step.kind, json.dumps({step.kind: step.text}))
+    except GovBotError as error:
+        log.warning("A stream broke: %s", error.error_code, extra={"action": "stream.failed"})
+        problem = Problem(error.error_code, call.language.sentence(error))
+        yield Event("error", msgspec.json.encode(problem).decode())
+
+
+def _details(call: Call, data: SearchRequest, found: Retrieval) -> dict[str, object]:
+    """What an auditor sees of a search: which passages were handed out, words only by setting."""
+    details: dict[str, object] = {
+        "chunks": [passage.chunk_id for passage in found.passages],
+        "versions": sorted({str(passage.version_id) for passage in found.passages}),
+    }
+    if data.as_of is not None:
+        details["as_of"] = data.as_of.isoformat()
+    if call.app.settings.audit.question_text:
+        details["question"] = data.question
+    return details
+
+
+def _answer(found: answering.Answer) -> Answer:
+    return Answer(
+        found.text,
+        found.refused,
+        found.excerpts,
+        found.engine,
+        [citation_item(each) for each in found.citations],
+        [citation_item(each) for each in found.nearest],
+    )
+
+
+def citation_item(citation: Citation) -> CitationItem:
+    """A citation as the API tells it."""
+    return CitationItem(
+        number=citation.number,
+        document_id=citation.document_id,
+        document=citation.title or citation.filename,
+        filename=citation.filename,
+        version=citation.version,
+        page=citation.page_from,
+        page_to=citation.page_to,
+        heading=citation.heading,
+        quote=citation.quote,
+        valid_to=citation.valid_to,
+        revoked_on=citation.revoked_on,
+        link=f"/documentos/{citation.version_id}/pagina/{citation.page_from}",
+    )
+
+
+def _passage(passage: Passage) -> PassageItem:
+    return PassageItem(
+        document_id=passage.document_id,
+        document=passage.title or passage.filename,
+        filename=passage.filename,
+        collection=passage.collection,
+        version=passage.version,
+        page=passage.page_from,
+        page_to=passage.page_to,
+        heading=passage.heading,
+        text=passage.text,
+        score=round(passage.score, 4),
+        coverage=round(passage.coverage, 4),
+        valid_from=passage.valid_from,
+        valid_to=passage.valid_to,
+        revoked_on=passage.revoked_on,
+        link=f"/documentos/{passage.version_id}/pagina/{passage.page_from}",
+    )
