@@ -30,6 +30,7 @@ from govbot.errors import Invalid
 from govbot.generate import Generator, Request, Source
 from govbot.ids import MessageId
 from govbot.models.embedder import Embedder
+from govbot.privacy import mask
 from govbot.retrieval.passages import Passage
 from govbot.retrieval.retrieve import Retrieval, retrieve
 
@@ -196,7 +197,7 @@ async def _bind(
     if as_of is not None:
         details["as_of"] = as_of.isoformat()
     if parts.settings.audit.question_text:
-        details["question"] = question
+        details["question"] = mask(question)
     async with as_actor(parts.pool, actor, write=True) as conn:
         if answer_id is not None:
             keys = [passage.document_key for passage in found.passages]

@@ -12,6 +12,7 @@ from psycopg.rows import DictRow
 
 from govbot.db.access import Actor
 from govbot.ids import DocumentId, MessageId, VersionId
+from govbot.privacy import Kind, mask
 
 Connection = AsyncConnection[DictRow]
 CitationKind = Literal["cited", "nearest"]
@@ -78,13 +79,16 @@ async def add(
 async def of_messages(
     conn: Connection, message_ids: Sequence[MessageId]
 ) -> dict[MessageId, list[tuple[CitationKind, Citation]]]:
-    """The citations of these answers whose documents may still be read, in order."""
+    """The citations of these answers whose documents may still be read, in order.
+
+    What a collection hides by now is masked, also in answers from before.
+    """
     cursor = await conn.execute(
         """
         SELECT c.message_id, c.kind, c.number, d.id AS document_id, c.document_key, c.version_id,
                d.filename, d.title, v.number AS version, c.page_from, c.page_to, c.heading,
                c.quote, c.start_offset AS start, c.end_offset AS "end",
-               d.valid_to, d.revoked_on
+               d.valid_to, d.revoked_on, govbot_masked_kinds(ARRAY[c.document_key]) AS masked
         FROM citations c
         JOIN documents d ON d.key = c.document_key
         JOIN document_versions v ON v.id = c.version_id
@@ -96,5 +100,8 @@ async def of_messages(
     found: dict[MessageId, list[tuple[CitationKind, Citation]]] = {}
     for row in await cursor.fetchall():
         message_id, kind = row.pop("message_id"), row.pop("kind")
+        hidden = frozenset(map(Kind, row.pop("masked")))
+        for shown in ("quote", "heading", "title", "filename"):
+            row[shown] = mask(row[shown], hidden)
         found.setdefault(message_id, []).append((kind, Citation(**row)))
     return found

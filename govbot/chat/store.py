@@ -20,6 +20,7 @@ from govbot.chat.cited import Citation, CitationKind
 from govbot.db.access import Actor
 from govbot.errors import NotFound
 from govbot.ids import ConversationId, MessageId, new_id
+from govbot.privacy import Kind, mask
 
 __all__ = ["Citation", "CitationKind", "Conversation", "Message", "Turn"]
 
@@ -252,7 +253,7 @@ async def turns(conn: Connection, conversation_id: ConversationId) -> list[Turn]
     cursor = await conn.execute(
         """
         SELECT id, role, reply_to, content, state, refused, engine, excerpts, error_code,
-               created_at, sources, as_of
+               created_at, sources, as_of, govbot_masked_kinds(sources) AS masked
         FROM messages
         WHERE conversation_id = %(id)s
         ORDER BY created_at, id
@@ -279,7 +280,7 @@ async def get_message(conn: Connection, message_id: MessageId) -> Message:
     cursor = await conn.execute(
         """
         SELECT id, role, reply_to, content, state, refused, engine, excerpts, error_code,
-               created_at, sources, as_of
+               created_at, sources, as_of, govbot_masked_kinds(sources) AS masked
         FROM messages
         WHERE id = %(id)s
         """,
@@ -336,7 +337,9 @@ async def fail_interrupted(conn: Connection, answer_id: MessageId | None = None)
 def _message(
     row: Mapping[str, Any], references: Mapping[MessageId, list[tuple[CitationKind, Citation]]]
 ) -> Message:
-    fields = {key: value for key, value in row.items() if key != "reply_to"}
+    fields = {key: value for key, value in row.items() if key not in ("reply_to", "masked")}
+    # What somebody typed stays as it is; what was said of documents follows their collections.
+    fields["content"] = mask(row["content"], frozenset(map(Kind, row.get("masked", ()))))
     own = references.get(row["id"], [])
     return Message(
         **fields,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from pgvector import HalfVector
 from psycopg.types.json import Jsonb
 
 from govbot.db.pool import Connection
+from govbot.documents import personal
 from govbot.documents.locks import lock_collection, share_active_model
 from govbot.documents.progress import Withdrawn
 from govbot.documents.types import Version
@@ -238,6 +240,8 @@ async def _require_active(conn: Connection, model_id: int) -> None:
 
 
 async def _replace_pages(conn: Connection, version: Version, pages: Sequence[PageText]) -> None:
+    """The text of a version, and in which places of it personal data stands."""
+    found = await asyncio.to_thread(personal.look, pages)
     await conn.execute("DELETE FROM version_pages WHERE version_id = %(id)s", {"id": version.id})
     for start in range(0, len(pages), BATCH):
         part = pages[start : start + BATCH]
@@ -255,6 +259,7 @@ async def _replace_pages(conn: Connection, version: Version, pages: Sequence[Pag
                 "texts": [page.text for page in part],
             },
         )
+    await personal.replace(conn, version, found)
 
 
 async def _insert_chunks(

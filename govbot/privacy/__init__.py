@@ -8,6 +8,6 @@ from __future__ import annotations
 
 from govbot.privacy.detect import find
 from govbot.privacy.kinds import Finding, Kind
-from govbot.privacy.masks import EVERY_KIND, hide, mask
+from govbot.privacy.masks import EVERY_KIND, MASKED, hide, mask
 
-__all__ = ["EVERY_KIND", "Finding", "Kind", "find", "hide", "mask"]
+__all__ = ["EVERY_KIND", "MASKED", "Finding", "Kind", "find", "hide", "mask"]

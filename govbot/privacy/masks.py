@@ -11,6 +11,17 @@ from govbot.privacy.kinds import Finding, Kind
 EVERY_KIND = frozenset(Kind)
 STAR = "*"
 _NUMBER = re.compile(r"[0-9A-Za-z]")
+# What `hide` leaves of a value, from its first star on.
+MASKED = re.compile(
+    r"(?<!\*)(?:\*{3}\.?\s{0,3}[0-9]{3}\.?\s{0,3}[0-9]{3}[-/]?\s{0,3}\*{2}"
+    r"|\*{3}\.?[0-9]{5}\.?\*{2}-?\*"
+    r"|\*{2}\.?\*{3}\.?\*{3}/?[0-9A-Z]{4}-?\*{2}"
+    r"|\*{4}\s?[0-9]{4}\s?\*{4}"
+    r"|\*{4}[ -]?\*{4}[ -]?\*{4}[ -]?[0-9]{4}"
+    r"|\*{4,5}[-. ]?\*{2}[0-9]{2}"
+    r"|\*{1,3}\.?\*{3}\.?\*{3}(?:-\*{1,2})?"
+    r"|\*{1,64}(?=@))(?!\*)"
+)
 # What stays readable of a number of full length: the form of the Portal da Transparência for CPF
 # (***.456.789-**), the last digits where people tell their own number by them.
 _KEPT = {

@@ -15,6 +15,7 @@ from govbot.errors import Unavailable
 from govbot.models.embedder import Embedder
 from govbot.retrieval.evidence import sufficient
 from govbot.retrieval.hybrid import DenseQuery, require_model, search
+from govbot.retrieval.masking import masked
 from govbot.retrieval.passages import Passage, diverse, passage_of
 
 log = logging.getLogger(__name__)
@@ -50,8 +51,9 @@ async def retrieve(
 ) -> Retrieval:
     """Finds passages among what the actor of `conn` (inside `as_actor`) may read.
 
-    Only documents in force on the day `as_of` (today by the server's clock) are searched, and with
-    `collection_key` only those of one collection that the actor reads.
+    Personal data that a collection hides is masked in them. Only documents in force on the day
+    `as_of` (today by the server's clock) are searched, and with `collection_key` only those of one
+    collection that the actor reads.
 
     A hybrid search goes on with the words alone when the embedder fails; mode "dense" raises
     Unavailable then.
@@ -74,7 +76,7 @@ async def retrieve(
     )
     passages = diverse((passage_of(row) for row in rows), limit)
     return Retrieval(
-        passages=passages,
+        passages=await masked(conn, passages),
         sufficient=sufficient(question, passages, settings.retrieval.min_coverage),
         timings={"embed": embedded - started, "search": time.perf_counter() - embedded},
     )

@@ -14,6 +14,7 @@ from markdown_it.rules_inline import StateInline
 from markupsafe import Markup, escape
 
 from govbot.errors import Invalid
+from govbot.privacy import MASKED
 
 # What a text may turn into. Links are left out on purpose: an answer made from documents that
 # anyone may have written must not be able to send the reader, or the reader's data, elsewhere.
@@ -66,6 +67,7 @@ def _parser() -> MarkdownIt:
     )
     parser.disable(["link", "image", "autolink", "html_inline", "html_block", "reference"])
     parser.inline.ruler.before("emphasis", "cite", _cite)
+    parser.inline.ruler.before("emphasis", "masked", _masked)
     parser.add_render_rule("cite", _render_cite)
     # A page has its own headings above the answer's.
     parser.core.ruler.push("lower_headings", _lower_headings)
@@ -80,6 +82,17 @@ def _cite(state: StateInline, silent: bool) -> bool:
         for number in re.findall(r"\d+", match[1]):
             token = state.push("cite", "sup", 0)
             token.content = number
+    state.pos = match.end()
+    return True
+
+
+def _masked(state: StateInline, silent: bool) -> bool:
+    """The stars of ***.456.789-** are no emphasis."""
+    match = MASKED.match(state.src, state.pos)
+    if match is None:
+        return False
+    if not silent:
+        state.pending += match[0]
     state.pos = match.end()
     return True
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from govbot.privacy import Kind, find, mask
+from govbot.privacy import MASKED, Kind, find, mask
 from tests.unit.privacy.test_detect import VALUES
 
 SHOWN = {
@@ -81,3 +81,14 @@ def test_no_value_survives(sentence: str) -> None:
 def test_a_text_without_data_is_given_back_itself() -> None:
     text = "Art. 1º A Lei nº 14.133, de 1º de abril de 2021."
     assert mask(text) is text
+
+
+@pytest.mark.parametrize("text", SHOWN)
+def test_a_hidden_value_is_recognised_by_its_form(text: str) -> None:
+    assert MASKED.search(SHOWN[text]) is not None
+    assert "*" not in MASKED.sub("", SHOWN[text])
+
+
+@pytest.mark.parametrize("text", ["**Art. 1º**", "**1.234**", "***muito***", "* item", "**", "***"])
+def test_emphasis_and_lists_are_not_taken_for_hidden_values(text: str) -> None:
+    assert MASKED.search(text) is None

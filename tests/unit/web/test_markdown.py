@@ -79,3 +79,11 @@ def test_plain_text_is_escaped_and_keeps_its_lines() -> None:
 def test_a_text_beyond_all_measure_is_refused() -> None:
     with pytest.raises(Invalid):
         to_html("a" * 200_001)
+
+
+@pytest.mark.parametrize(
+    "value", ["***.456.789-**", "**** **** **** 1111", "a********@exemplo.gov.br", "**.***.***-*"]
+)
+def test_the_stars_of_hidden_data_are_shown_as_they_are(value: str) -> None:
+    html = to_html(f"**Ana**, {value}, e {value} *sim*")
+    assert html == f"<p><strong>Ana</strong>, {value}, e {value} <em>sim</em></p>\n"
