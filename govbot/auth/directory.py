@@ -6,6 +6,7 @@ brought up to date, withdrawn. An outside system never takes over an account tha
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import re
 import unicodedata
@@ -346,3 +347,18 @@ def split_groups(values: Sequence[object]) -> frozenset[str]:
     """Group names as a provider or proxy gives them, without empty and oversized ones."""
     names = (value.strip() for value in values if isinstance(value, str))
     return frozenset(name for name in names if 0 < len(name) <= 1000)
+
+
+async def note_session(conn: Connection, token: str, subject: str, id_token: bytes | None) -> None:
+    """Notes whose outside sign-in a new session rests on; it goes with the session."""
+    await conn.execute(
+        """
+        INSERT INTO outside_sessions (session_id, subject, id_token)
+        SELECT s.id, %(subject)s, %(id_token)s FROM sessions s WHERE s.token_hash = %(hash)s
+        """,
+        {
+            "subject": subject,
+            "id_token": id_token,
+            "hash": hashlib.sha256(token.encode()).digest(),
+        },
+    )
