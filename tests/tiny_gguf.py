@@ -28,11 +28,13 @@ def write_tiny_gguf(
     seed: int = 7,
     favourite: int | None = None,
     sequence: tuple[int, ...] = (),
+    controls: tuple[str, ...] = (),
 ) -> Path:
     """A model of two layers. `favourite` makes one token always the likeliest; `sequence` makes
-    each of its tokens the likeliest after the one before; no token may come twice."""
+    each of its tokens the likeliest after the one before; no token may come twice. `controls` are
+    further control tokens."""
     width, layers, heads, hidden = 64, 2, 4, 128
-    tokens, kinds = _vocabulary()
+    tokens, kinds = _vocabulary(controls)
     writer = gguf.GGUFWriter(path, "llama")
     writer.add_name("tiny")
     writer.add_context_length(context)
@@ -106,7 +108,7 @@ _NORMAL, _UNKNOWN, _CONTROL, _BYTE = (
 )
 
 
-def _vocabulary() -> tuple[list[str], list[int]]:
+def _vocabulary(controls: tuple[str, ...] = ()) -> tuple[list[str], list[int]]:
     tokens = ["<unk>", "<s>", "</s>"] + [f"<0x{value:02X}>" for value in range(256)] + _PRINTABLE
     kinds = [_UNKNOWN, _CONTROL, _CONTROL] + [_BYTE] * 256 + [_NORMAL] * len(_PRINTABLE)
-    return tokens, kinds
+    return tokens + list(controls), kinds + [_CONTROL] * len(controls)

@@ -10,7 +10,7 @@ import codecs
 import ctypes
 import logging
 import os
-from collections.abc import AsyncIterator, Generator, Sequence
+from collections.abc import AsyncIterator, Generator, Iterator, Sequence
 from pathlib import Path
 
 import llama_cpp
@@ -21,10 +21,12 @@ from govbot.generate.engine import Engine, Ticket
 from govbot.generate.fit import Prompt, smaller, too_long
 from govbot.generate.llama_log import silence
 from govbot.generate.reasoning import ReasoningFilter
+from govbot.generate.specials import Specials
 from govbot.generate.template import ChatTemplate, StopTexts
 
 log = logging.getLogger(__name__)
 
+_SPECIAL = llama_cpp.LLAMA_TOKEN_ATTR_UNKNOWN | llama_cpp.LLAMA_TOKEN_ATTR_CONTROL
 _BATCH = 512  # tokens per decode of a prompt; between two of them a request can be cancelled
 _ANSWER_SHARE = 4  # a quarter of the context is kept for the answer, if it may be that long
 _TOP_K, _TOP_P, _MIN_P = 40, 0.95, 0.05
@@ -73,6 +75,7 @@ class LlamaModel:
             bos=self._text_of(llama_cpp.llama_vocab_bos(self._vocab)),
             eos=self._text_of(llama_cpp.llama_vocab_eos(self._vocab)),
         )
+        self._specials = Specials(self._control_tokens())
         self._held: list[int] = []  # tokens whose keys and values are in the context
 
     def answer(self, ticket: Ticket) -> Generator[str, None, None]:
@@ -116,7 +119,8 @@ class LlamaModel:
         """The largest prompt that leaves room for the answer."""
         room = min(request.max_tokens, self.context_tokens // _ANSWER_SHARE)
         for prompt in smaller(request):
-            tokens = self.tokenize(self._template.render(prompt.messages))
+            messages = self._specials.defused(prompt.messages)
+            tokens = self.tokenize(self._template.render(messages))
             if len(tokens) + room <= self.context_tokens:
                 return prompt, tokens
         raise too_long()
@@ -164,6 +168,12 @@ class LlamaModel:
             llama_cpp.llama_memory_clear(self._memory, True)
             raise Unavailable("The model failed while writing the answer: try again.")
         self._held.extend(tokens)
+
+    def _control_tokens(self) -> Iterator[str]:
+        """The texts of the tokens that mean something else than their letters."""
+        for token in range(llama_cpp.llama_vocab_n_tokens(self._vocab)):
+            if int(llama_cpp.llama_vocab_get_attr(self._vocab, token)) & _SPECIAL:
+                yield self._text_of(token)
 
     def _piece(self, token: int) -> bytes:
         """The bytes of a token; control tokens have none."""
