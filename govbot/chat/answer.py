@@ -22,6 +22,7 @@ from psycopg_pool import AsyncConnectionPool
 from govbot import audit, metrics
 from govbot.chat import citations, prompt, store
 from govbot.chat.followup import standalone
+from govbot.chat.outgoing import Outgoing
 from govbot.chat.places import cite, whole
 from govbot.chat.store import Citation
 from govbot.config import Settings
@@ -137,6 +138,7 @@ async def answer_stream(
     lead = prompt.lead(as_of, language)
     sources = _sources(found.passages, language)
     marks = citations.Marks(sources)
+    outgoing = Outgoing(prompt.rules_in(language), prompt.removed_marker(language))
     text = ""
     request = replace(
         _request(parts, actor, question, history, sources, as_of), on_sources=marks.restrict
@@ -148,9 +150,10 @@ async def answer_stream(
                 yield step
                 continue
             clock.first("first_token_ms")
-            text += marks.feed(step)
+            text += marks.feed(outgoing.feed(step))
             yield Progress("text", lead + text)
-    text = (text + marks.end()).strip()
+    text = (text + marks.feed(outgoing.end()) + marks.end()).strip()
+    _tell_removed(outgoing)
     clock.mark("generate_ms")
     stopped = bool(stop and stop.is_set())
     if prompt.says_not_found(text) or not (text or stopped):
@@ -320,6 +323,16 @@ def _refusal(
         nearest,
         clock.total(),
     )
+
+
+def _tell_removed(outgoing: Outgoing) -> None:
+    """Credentials in documents, or a model that obeys one: somebody should know, without words."""
+    if outgoing.removed:
+        log.warning(
+            "Taken out of an answer: %d credentials or repetitions of the rules",
+            outgoing.removed,
+            extra={"action": "answer.filtered"},
+        )
 
 
 def _observe(answer: Answer) -> None:

@@ -59,7 +59,9 @@ def test_nobody_can_know_the_code_of_the_delimiter_before() -> None:
     again = "from tests.unit.chat.test_prompt import LEAVE, code_of, prompt_for\n"
     again += "print(code_of(prompt_for('?', [LEAVE])[-1].content))"
     root = Path(__file__).parents[3]
-    done = subprocess.run([sys.executable, "-c", again], cwd=root, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", again], cwd=root, capture_output=True, text=True, check=False
+    )
     assert re.fullmatch("[0-9a-f]{8}\n", done.stdout), done.stderr
     assert done.stdout.strip() != first
 
