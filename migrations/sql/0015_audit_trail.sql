@@ -68,7 +68,7 @@ BEGIN
     IF octet_length(details) > 32768 OR octet_length(resource) > 4096
        OR octet_length(action) > 400 OR octet_length(actor_name) > 800 OR octet_length(ip) > 400
     THEN
-        RAISE program_limit_exceeded USING MESSAGE = 'the audit entry is too long';
+        RAISE string_data_right_truncation USING MESSAGE = 'the audit entry is too long';
     END IF;
     -- One writer at a time until the end of its transaction: the chain has no gap and no fork.
     PERFORM pg_advisory_xact_lock(7160420251107);
