@@ -83,9 +83,14 @@ async def create(visit: CurrentVisit) -> Response[Any]:
 async def show(visit: CurrentVisit, user_id: FromPath[UUID]) -> Response[str]:
     """One account."""
     user = await _user(visit, user_id)
+    async with as_system(visit.app.pool) as conn:
+        factor = await totp.enrolment(conn, user.id)
+        places = await sessions.list_sessions(conn, user.id, visit.app.settings.auth)
     return visit.page(
         "admin/user.html",
         user=user,
+        factor=factor,
+        sessions=places,
         roles=ROLES,
         own=user.id == visit.actor.id,
         degrees=list(Secrecy),
