@@ -68,6 +68,7 @@ async def open_app(
     settings: Settings, *, migrate: bool = False, on_progress: Progress | None = None
 ) -> AsyncIterator[App]:
     """All parts, ready. Raises Unavailable when one is missing, with what to do about it."""
+    from govbot.auth.ldap import open_directory
     from govbot.chat.live import Answers
     from govbot.documents.files import FileStore
     from govbot.generate.router import open_generator
@@ -85,6 +86,7 @@ async def open_app(
         stack.push_async_callback(generator.aclose)
         queue = await stack.enter_async_context(open_queue(dsn))
         app = App(settings, pool, queue, files, embedder, generator, sealer)
+        app.directory = open_directory(settings.ldap, pool)
         app._answers = Answers(app)
         stack.push_async_callback(app._answers.close)
         yield app

@@ -312,9 +312,10 @@ class Oidc(Section):
         False, description="The sign-in page leads on to the provider; /entrar?local=1 does not."
     )
     logout: bool = Field(True, description="Signing out here signs out at the provider as well.")
-    second_factor: Literal["provider", "govbot"] = Field(
-        "provider",
-        description="provider: it has seen to it. govbot: auth.second_factor holds here too.",
+    strength: tuple[str, ...] = Field(
+        (),
+        description="Only sign-ins whose claim acr or amr holds one of these (mfa) count; acr_values "
+        "asks for them. Empty: the second factor is the provider's business.",
     )
     required_groups: tuple[str, ...] = Field(
         (), description="Only members of one of these groups sign in. Empty: everybody."
@@ -356,10 +357,6 @@ class Proxy(Section):
     )
     strip_realm: bool = Field(
         True, description="maria@EXAMPLE.ORG, as Kerberos writes it, is the user maria."
-    )
-    second_factor: Literal["provider", "govbot"] = Field(
-        "provider",
-        description="provider: the proxy has seen to it. govbot: auth.second_factor holds too.",
     )
     required_groups: tuple[str, ...] = Field(
         (), description="Only members of one of these groups sign in. Empty: everybody."

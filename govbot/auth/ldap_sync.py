@@ -150,6 +150,14 @@ async def list_syncs(conn: Connection, *, limit: int = 10) -> list[Sync]:
     return [Sync(**row) for row in await cursor.fetchall()]
 
 
+async def count_accounts(conn: Connection) -> dict[str, int]:
+    """How many enabled accounts come from each source."""
+    cursor = await conn.execute(
+        "SELECT source, count(*) AS total FROM users WHERE disabled_at IS NULL GROUP BY source"
+    )
+    return {str(row["source"]): int(row["total"]) for row in await cursor.fetchall()}
+
+
 async def _accounts(conn: Connection) -> Sequence[DictRow]:
     """Those that an administrator disabled stay as they are and are not asked about."""
     cursor = await conn.execute(

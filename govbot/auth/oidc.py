@@ -10,6 +10,7 @@ import logging
 import secrets
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping as Claims
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
@@ -103,6 +104,8 @@ async def begin(
         "code_challenge": _challenge(verifier),
         "code_challenge_method": "S256",
     }
+    if oidc.strength:
+        query["acr_values"] = " ".join(oidc.strength)
     return Begun(_with_query(metadata.authorization, query), browser)
 
 
@@ -206,6 +209,7 @@ async def _finish(
     verifier = sealer.open(request["verifier"], _VERIFIER)
     tokens = await provider.exchange(returned.code, verifier, redirect_uri(settings))
     claims = await provider.claims(tokens.id_token, request["nonce"])
+    _require_strength(claims, settings.oidc.strength)
     claims = await _completed(provider, claims, tokens.access_token)
     person = person_of(claims, settings)
     account = await directory.welcome(pool, person, Mapping(settings.oidc))
@@ -239,6 +243,14 @@ async def _take(pool: Pool, returned: Returned) -> Claims[str, Any]:
     if row is None or not returned.state or not returned.browser:
         raise SignInExpired
     return row
+
+
+def _require_strength(claims: Claims[str, Any], wanted: Sequence[str]) -> None:
+    """Raises Untrusted unless the provider says that the person was asked for enough."""
+    methods = claims.get("amr")
+    held = {claims.get("acr"), *(methods if isinstance(methods, list) else [])}
+    if wanted and held.isdisjoint(wanted):
+        raise Untrusted("neither acr nor amr holds one of oidc.strength")
 
 
 async def _completed(

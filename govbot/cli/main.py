@@ -51,6 +51,7 @@ COMMANDS = {
     "eval": Entry("eval", "Measure retrieval and answers on a set of questions.", group=True),
     "reindex": Entry("reindex", "Compute all vectors again, after a change of embedder."),
     "user": Entry("user", "Add, list and disable users, set passwords.", group=True),
+    "ldap": Entry("ldap", "Try the directory, compare the accounts with it.", group=True),
     "group": Entry("group", "Create groups and choose their members.", group=True),
     "collection": Entry("collection", "Create collections and grant access.", group=True),
     "document": Entry("document", "Review, date, revoke, hold and delete documents.", group=True),

@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 
 STREAMS_END_S = 10  # open event streams may end within this at shutdown
 HOUSEKEEPING_S = 3600
+DIRECTORY_LOOK_S = 60
 SWEEP_S = 24 * 3600  # walks through the whole store
 
 
@@ -119,6 +120,8 @@ async def _run(app: App, listening: socket.socket, on_ready: Callable[[], None])
         worker = group.create_task(tasks.worker(app).run(), name="worker")
         server = _server(app, ready, worker_alive=lambda: not worker.done())
         background = [worker, group.create_task(_housekeeping(app), name="housekeeping")]
+        if app.settings.ldap.servers and app.settings.ldap.sync_minutes:
+            background.append(group.create_task(_compare_accounts(app), name="directory"))
         if app.settings.watch.folders:
             background.append(group.create_task(watch(app), name="watcher"))
         background.append(group.create_task(_welcome(app, ready, on_ready), name="welcome"))
@@ -232,6 +235,30 @@ async def _housekeeping(app: App) -> None:
         except GovBotError as error:
             log.warning("Housekeeping waits: %s", error, extra={"action": "housekeeping.failed"})
         await asyncio.sleep(HOUSEKEEPING_S)
+
+
+async def _compare_accounts(app: App) -> None:
+    """Compares the accounts with the directory; of several nodes, one does it each time."""
+    from govbot.auth import ldap_sync
+    from govbot.auth.ldap import LdapDirectory
+    from govbot.db.access import as_system
+    from govbot.errors import GovBotError
+
+    minutes = app.settings.ldap.sync_minutes
+    ldap = LdapDirectory(app.settings.ldap, app.pool)
+    while True:
+        try:
+            async with as_system(app.pool) as conn:
+                due = await ldap_sync.is_due(conn, minutes)
+            if due:
+                await ldap_sync.sync(ldap)
+        except GovBotError as error:
+            log.warning(
+                "The accounts are not compared with the directory: %s",
+                error,
+                extra={"action": "directory.failed"},
+            )
+        await asyncio.sleep(DIRECTORY_LOOK_S)
 
 
 async def _load_demo(app: App) -> list[DemoUser]:

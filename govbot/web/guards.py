@@ -17,11 +17,13 @@ from urllib.parse import urlsplit
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
-from govbot.auth.sessions import Session, Step, session_of
-from govbot.db.access import as_actor, as_system
+from govbot.auth import proxy
+from govbot.auth.sessions import Method, Session, Step, session_of
+from govbot.db.access import Role, as_actor, as_system
 from govbot.documents.lifecycle import count_reviews
 from govbot.errors import Denied, NotSignedIn
 from govbot.web import api_gate, cookies, rates
+from govbot.web.entrances import header_person
 from govbot.web.visit import HttpRequest, address_of
 
 if TYPE_CHECKING:
@@ -101,16 +103,20 @@ class Gate:
         if session is not None and session.complete and _whole_page(request):
             request.state.waiting = await self._waiting(session)
         if not opt.get("public"):
-            _require_session(session, opt)
+            _require_session(session, opt, request.url.path)
 
     async def _session(self, request: HttpRequest) -> Session | None:
         token = cookies.value_of(request, cookies.SESSION, self.app.settings)
         if not token:
             return None
         async with as_system(self.app.pool) as conn:
-            return await session_of(
+            session = await session_of(
                 conn, token, ip=address_of(request), settings=self.app.settings.auth
             )
+            if session is None or session.method is not Method.PROXY:
+                return session
+            person = header_person(self.app.settings, request)
+            return session if await proxy.holds(conn, session.id, person) else None
 
     async def _waiting(self, session: Session) -> int:
         """How many versions wait for a decision of this person; the menu shows it."""
@@ -118,7 +124,7 @@ class Gate:
             return await count_reviews(conn)
 
 
-def _require_session(session: Session | None, opt: Mapping[str, Any]) -> None:
+def _require_session(session: Session | None, opt: Mapping[str, Any], path: str) -> None:
     """Raises NotSignedIn, Unfinished or Denied unless the session opens a route with `opt`."""
     if session is None:
         raise NotSignedIn
@@ -126,8 +132,16 @@ def _require_session(session: Session | None, opt: Mapping[str, Any]) -> None:
         unfinished, option = STEPS[session.step]
         if not opt.get(option):
             raise unfinished
-    if (roles := opt.get("roles")) and session.actor.role not in roles:
+    roles = opt.get("roles", ())
+    if roles and session.actor.role not in roles:
         raise Denied
+    if session.actor.role is Role.AUDITOR and Role.AUDITOR not in roles and not _own(path):
+        raise Denied
+
+
+def _own(path: str) -> bool:
+    """What is open to auditors beside the audit log: the way to it, and their own account."""
+    return path in ("/", "/sair", "/conta") or path.startswith(("/conta/", "/entrar/"))
 
 
 def _whole_page(request: HttpRequest) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote
 
 from litestar import Response
@@ -10,13 +10,11 @@ from litestar.params import FromQuery
 
 from govbot.auth import sessions, sign_in
 from govbot.auth.sessions import SignedIn, Step
-from govbot.auth.sign_in import TooManyAttempts, WrongCode, WrongCredentials
+from govbot.auth.sign_in import TooManyAttempts, WrongCode
 from govbot.db.access import as_system
-from govbot.web import cookies, device
+from govbot.errors import GovBotError
+from govbot.web import cookies, device, entrances
 from govbot.web.visit import CurrentVisit, Visit, local_path
-
-if TYPE_CHECKING:
-    from govbot.errors import GovBotError
 
 FORM = "/entrar"
 CODE = "/entrar/codigo"
@@ -26,7 +24,9 @@ async def form(visit: CurrentVisit, seguir: FromQuery[str] = "/") -> Response[An
     """The form, or straight on for who is signed in."""
     if visit.session is not None:
         return visit.redirect(local_path(seguir))
-    return _form_page(visit, local_path(seguir), "", None)
+    if (way := entrances.shortcut(visit, local_path(seguir))) is not None:
+        return way
+    return form_page(visit, local_path(seguir), "", None)
 
 
 async def submit(visit: CurrentVisit) -> Response[Any]:
@@ -42,8 +42,8 @@ async def submit(visit: CurrentVisit) -> Response[Any]:
             settings=visit.app.settings.auth,
             directory=visit.app.directory,
         )
-    except (WrongCredentials, TooManyAttempts) as error:
-        return _form_page(visit, follow, username, error)
+    except GovBotError as error:
+        return form_page(visit, follow, username, error)
     return enter(visit, signed_in, follow)
 
 
@@ -77,10 +77,11 @@ async def submit_code(visit: CurrentVisit) -> Response[Any]:
 async def sign_out(visit: CurrentVisit) -> Response[Any]:
     """Ends the session here and on the server."""
     token = cookies.value_of(visit.request, cookies.SESSION, visit.app.settings)
-    if token and visit.session is not None:
+    actor = visit.session.actor if visit.session is not None else None
+    response = await entrances.farewell(visit) or visit.redirect(FORM)
+    if token and actor is not None:
         async with as_system(visit.app.pool) as conn:
-            await sessions.sign_out(conn, token, visit.actor)
-    response = visit.redirect(FORM)
+            await sessions.sign_out(conn, token, actor)
     response.set_cookie(cookies.session_cookie(visit.app.settings, "", max_age=0))
     response.headers["Clear-Site-Data"] = '"cache"'
     return response
@@ -104,14 +105,16 @@ def waiting(error: GovBotError | None) -> dict[str, str]:
     return {}
 
 
-def _form_page(
+def form_page(
     visit: Visit, follow: str, username: str, problem: GovBotError | None
 ) -> Response[str]:
+    """The form and the other ways in, with what went wrong."""
     return visit.page(
         "account/sign_in.html",
         status=problem.status if problem else 200,
         headers=waiting(problem),
         follow=follow,
+        offers=entrances.offers(visit),
         username=username,
         problem=visit.language.sentence(problem) if problem else "",
     )

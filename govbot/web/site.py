@@ -16,6 +16,7 @@ from govbot.web import (
     access,
     account,
     admin_audit,
+    admin_directory,
     admin_folders,
     admin_groups,
     admin_jobs,
@@ -27,6 +28,7 @@ from govbot.web import (
     document,
     documents,
     errors,
+    federation,
     health,
     leak_test,
     lifecycle,
@@ -82,6 +84,7 @@ NAV = (
     NavItem("/admin/pastas", _("Folders"), "inbox", (Role.ADMIN,)),
     NavItem("/admin/usuarios", _("People"), "user", (Role.ADMIN,)),
     NavItem("/admin/grupos", _("Groups"), "users", (Role.ADMIN,)),
+    NavItem("/admin/diretorio", _("Directory"), "key", (Role.ADMIN,)),
     NavItem("/admin/acesso/teste", _("Leak test"), "lock", (Role.ADMIN,)),
     NavItem("/admin/auditoria", _("Audit log"), "shield", (Role.ADMIN, Role.AUDITOR)),
 )
@@ -128,6 +131,9 @@ def _account() -> list[HTTPRouteHandler]:
         post("/entrar", opt=PUBLIC, status_code=200)(sign_in.submit),
         get("/entrar/codigo", opt=BEFORE_CODE)(sign_in.code_form),
         post("/entrar/codigo", opt=BEFORE_CODE, status_code=200)(sign_in.submit_code),
+        get("/entrar/oidc", opt=PUBLIC)(federation.oidc_start),
+        get("/entrar/oidc/retorno", opt=PUBLIC)(federation.oidc_return),
+        get("/entrar/proxy", opt=PUBLIC)(federation.proxy_enter),
         post("/sair", opt=ALWAYS, status_code=200)(sign_in.sign_out),
         post("/preferencias", opt=PUBLIC, status_code=200)(account.preferences),
         get("/conta")(account.account),
@@ -228,6 +234,9 @@ def _administration() -> list[HTTPRouteHandler]:
         post(PERSON + "/segundo-fator/retirar", opt=ADMINS, status_code=200)(
             admin_users.reset_factor
         ),
+        get("/admin/diretorio", opt=ADMINS)(admin_directory.show),
+        post("/admin/diretorio/testar", opt=ADMINS, status_code=200)(admin_directory.test),
+        post("/admin/diretorio/comparar", opt=ADMINS, status_code=200)(admin_directory.compare),
         get("/admin/grupos", opt=ADMINS)(admin_groups.listing),
         post("/admin/grupos", opt=ADMINS, status_code=200)(admin_groups.create),
         get(GROUP, opt=ADMINS)(admin_groups.show),

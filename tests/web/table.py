@@ -49,7 +49,8 @@ PERSON = "/admin/usuarios/{user_id:uuid}"
 GROUP = "/admin/grupos/{group_id:uuid}"
 
 ALL = everyone(nobody=200, others=200)
-INSIDE = everyone(others=200)  # everybody who is signed in
+INSIDE = everyone(others=200)  # everybody who is signed in, auditors excepted
+OWN = everyone(others=200, auditor=200)  # one's own account
 MINE = everyone(others=404, reader=200)  # of the reader's own conversation
 MINE_DONE = everyone(others=404, reader=303)
 READS = everyone(others=404, reader=200, writer=200, curator=200, admin=200)
@@ -82,26 +83,32 @@ OPEN = (
     Row("GET /metrics", everyone(nobody=403, others=403, admin=200)),
     Row("GET /entrar", everyone(nobody=200, others=303)),
     Row("POST /entrar", everyone(nobody=401, others=401), SIGN_IN),
+    # No directory, provider or proxy is configured in the office.
+    Row("GET /entrar/oidc", everyone(nobody=404, others=404)),
+    Row("GET /entrar/oidc/retorno", everyone(nobody=404, others=404)),
+    Row("GET /entrar/proxy", everyone(nobody=404, others=404)),
     Row("POST /preferencias", everyone(nobody=303, others=303), {"theme": "dark"}),
 )
 ACCOUNT = (
-    Row("GET /conta", INSIDE),
-    Row("GET /conta/senha", INSIDE),
-    Row("POST /conta/senha", everyone(others=422), NEW_PASSWORD),
+    Row("GET /conta", OWN),
+    Row("GET /conta/senha", OWN),
+    Row("POST /conta/senha", everyone(others=422, auditor=422), NEW_PASSWORD),
     # Nobody waits for a code, and second factors are off: tests/web/test_second_factor.py.
-    Row("GET /entrar/codigo", everyone(others=303)),
-    Row("POST /entrar/codigo", everyone(others=303), {"code": "123456"}),
-    Row("GET /conta/segundo-fator", everyone(others=403)),
-    Row("POST /conta/segundo-fator", everyone(others=403)),
-    Row("GET /conta/segundo-fator/trocar", everyone(others=403)),
-    Row("POST /conta/segundo-fator/codigos", everyone(others=403)),
-    Row("POST /conta/segundo-fator/retirar", everyone(others=403)),
-    Row("GET /conta/sessoes", INSIDE),
-    Row("POST /conta/sessoes/{session_id:uuid}/encerrar", everyone(others=404)),  # another's
-    Row("POST /conta/sessoes/encerrar-outras", everyone(others=303)),
+    Row("GET /entrar/codigo", everyone(others=303, auditor=303)),
+    Row("POST /entrar/codigo", everyone(others=303, auditor=303), {"code": "123456"}),
+    Row("GET /conta/segundo-fator", everyone(others=403, auditor=403)),
+    Row("POST /conta/segundo-fator", everyone(others=403, auditor=403)),
+    Row("GET /conta/segundo-fator/trocar", everyone(others=403, auditor=403)),
+    Row("POST /conta/segundo-fator/codigos", everyone(others=403, auditor=403)),
+    Row("POST /conta/segundo-fator/retirar", everyone(others=403, auditor=403)),
+    Row("GET /conta/sessoes", OWN),
+    Row(
+        "POST /conta/sessoes/{session_id:uuid}/encerrar", everyone(others=404, auditor=404)
+    ),  # another's
+    Row("POST /conta/sessoes/encerrar-outras", everyone(others=303, auditor=303)),
 )
 CHAT = (
-    Row("GET /", INSIDE),
+    Row("GET /", everyone(others=200, auditor=303)),
     Row("GET /conversas", INSIDE),
     Row("POST /conversas", everyone(others=303), {"question": "Quantos dias?"}),
     Row(f"GET {CONVERSATION}", MINE),
@@ -160,7 +167,7 @@ ACCESS = (
     Row(f"GET {DOCUMENT}/quem", MANAGE_FORM),
     Row(f"GET {DOCUMENT}/porque", READS),
     Row(f"GET {DOCUMENT}/porque", MANAGE_FORM, query="pessoa=auditor"),
-    Row("GET /conta/acesso", INSIDE),
+    Row("GET /conta/acesso", OWN),
 )
 REVIEWS = (
     Row("GET /revisoes", INSIDE),
@@ -197,6 +204,9 @@ ACCOUNTS = (
     Row(f"POST {PERSON}/sessoes/encerrar", ADMIN_DONE),
     Row(f"POST {PERSON}/segundo-fator/retirar", ADMIN_DONE),
     Row(f"POST {PERSON}/senha", ADMIN),
+    Row("GET /admin/diretorio", ADMIN),
+    Row("POST /admin/diretorio/testar", everyone(others=403, admin=404)),
+    Row("POST /admin/diretorio/comparar", everyone(others=403, admin=404)),
     Row("GET /admin/grupos", ADMIN),
     Row("POST /admin/grupos", ADMIN_DONE, {"name": "Obras"}),
     Row(f"GET {GROUP}", ADMIN),
