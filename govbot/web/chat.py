@@ -16,7 +16,7 @@ from litestar.response.sse import ServerSentEventMessage
 from govbot.chat import store
 from govbot.chat.store import Citation, Message, Turn
 from govbot.chat.suggestions import suggested
-from govbot.db.access import as_actor
+from govbot.db.access import Role, as_actor
 from govbot.errors import GovBotError, Invalid
 from govbot.ids import ConversationId, MessageId
 from govbot.web import errors, markdown, rates
@@ -31,8 +31,10 @@ MAX_QUESTION = 4000
 PAGE = 40
 
 
-async def home(visit: CurrentVisit) -> Response[str]:
-    """An empty conversation with suggested questions."""
+async def home(visit: CurrentVisit) -> Response[Any]:
+    """An empty conversation with suggested questions; for auditors, the audit log."""
+    if visit.may(Role.AUDITOR):
+        return visit.redirect("/admin/auditoria")
     async with as_actor(visit.app.pool, visit.actor) as conn:
         questions = await suggested(conn)
     return await _page(visit, None, [], questions)

@@ -86,6 +86,8 @@ class Renderer:
 
 
 def _shown(item: NavItem, visit: Visit) -> bool:
+    if visit.may(Role.AUDITOR) and Role.AUDITOR not in item.roles:
+        return False
     if item.waiting:
         return visit.waiting > 0 or visit.request.url.path == item.path
     return not item.roles or visit.may(*item.roles)

@@ -41,6 +41,7 @@ class Receiver:
         self.port = 0
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
+        self._stopped = False
 
     async def start(self, port: int = 0, context: ssl.SSLContext | None = None) -> None:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", port, ssl=context)
@@ -48,6 +49,7 @@ class Receiver:
 
     async def stop(self) -> None:
         assert self._server is not None
+        self._stopped = True
         self._server.close()
         for writer in self._writers:
             writer.transport.abort()
@@ -55,6 +57,9 @@ class Receiver:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.add(writer)
+        if self._stopped:  # it came in at the last moment
+            writer.transport.abort()
+            return
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
             while True:
                 size = int((await reader.readuntil(b" ")).decode())

@@ -40,7 +40,7 @@ async def signed_in(scene: Scene) -> AsyncIterator[SignIn]:
         opened.append(client)
         answer = await client.post("/entrar", data={"username": name, "password": PASSWORD})
         assert answer.status_code == 303, answer.text
-        page = await client.get("/")
+        page = await client.get("/conta")
         client.headers["x-csrf-token"] = csrf_of(page.text)
         return client
 

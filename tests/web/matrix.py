@@ -28,7 +28,10 @@ async def status_of(
 def everyone(**statuses: int) -> dict[str, int]:
     """The expected status for each of PEOPLE; `others` stands for those not named.
 
-    Nobody signed in means 401, unless `nobody` says otherwise. The rows of all routes: table.py.
+    Auditors see the audit log and their own account alone: they are refused unless they are named,
+    or the page is open to nobody too.
     """
     others = statuses.pop("others")
-    return {"nobody": 401} | dict.fromkeys(PEOPLE[1:], others) | statuses
+    if "nobody" not in statuses:
+        statuses.setdefault("auditor", 403)
+    return {name: statuses.get(name, 401 if name == "nobody" else others) for name in PEOPLE}
