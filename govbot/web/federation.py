@@ -38,7 +38,7 @@ async def oidc_start(visit: CurrentVisit, seguir: FromQuery[str] = "/") -> Respo
 async def oidc_return(
     visit: CurrentVisit,
     code: Annotated[str, Text] = "",
-    state: Annotated[str, Text] = "",
+    mark: Annotated[str, QueryParameter(name="state", max_length=4000)] = "",
     error: Annotated[str, Text] = "",
     iss: Annotated[str, Text] = "",
 ) -> Response[Any]:
@@ -52,7 +52,7 @@ async def oidc_return(
             visit.app.pool,
             settings,
             visit.app.sealer,
-            Returned(state, browser, code, error, iss),
+            Returned(mark, browser, code, error, iss),
             ip=visit.ip,
             user_agent=visit.request.headers.get("user-agent", ""),
         )
