@@ -314,8 +314,8 @@ class Oidc(Section):
     logout: bool = Field(True, description="Signing out here signs out at the provider as well.")
     strength: tuple[str, ...] = Field(
         (),
-        description="Only sign-ins whose claim acr or amr holds one of these (mfa) count; acr_values "
-        "asks for them. Empty: the second factor is the provider's business.",
+        description="Only sign-ins whose claim acr or amr holds one of these (mfa) count; they are "
+        "asked for as acr_values. Empty: the second factor is the provider's business.",
     )
     required_groups: tuple[str, ...] = Field(
         (), description="Only members of one of these groups sign in. Empty: everybody."
@@ -670,6 +670,17 @@ class Audit(Section):
     )
 
 
+class Privacy(Section):
+    """Personal data (docs/privacy.md)."""
+
+    conversation_days: int = Field(
+        0,
+        ge=0,
+        le=36_500,
+        description="Days after its last question until a conversation is deleted. 0: never.",
+    )
+
+
 class Limits(Section):
     """How much one person, key or address may ask for; beyond it requests wait (status 429).
 
@@ -752,6 +763,7 @@ class Settings(Section):
     ocr: Ocr = Ocr()
     watch: Watch = Watch()
     audit: Audit = Audit()
+    privacy: Privacy = Privacy()
     limits: Limits = Limits()
     api: Api = Api()
     logging: Logging = Logging()

@@ -75,6 +75,18 @@ def review(
     run_async(_review, name, state)
 
 
+@app.command()
+def mask(
+    name: Name,
+    kinds: Annotated[
+        list[str],
+        typer.Argument(help="cpf, cnpj, pis, voter, rg, email, phone, card; or all, or none."),
+    ],
+) -> None:
+    """Choose the personal data that answers, citations and search results do not show."""
+    run_async(_mask, name, kinds)
+
+
 async def _add(name: str, description: str, as_json: bool) -> None:
     from govbot.app import open_store
     from govbot.db.access import OPERATOR, as_system
@@ -167,6 +179,32 @@ async def _review(name: str, state: str) -> None:
     async with open_store(current_settings()) as pool, as_system(pool) as conn:
         collection = await _named(conn, name)
         await collections.set_review(conn, OPERATOR, collection.id, state == "on")
+
+
+async def _mask(name: str, kinds: list[str]) -> None:
+    from govbot.app import open_store
+    from govbot.db.access import OPERATOR, as_system
+    from govbot.documents import personal
+    from govbot.errors import Invalid
+    from govbot.privacy import EVERY_KIND, Kind
+
+    named = {part for kind in kinds for part in kind.lower().split(",") if part}
+    try:
+        chosen = (
+            EVERY_KIND
+            if named == {"all"}
+            else frozenset(Kind(each) for each in named)
+            if named != {"none"}
+            else frozenset()
+        )
+    except ValueError as error:
+        raise Invalid(
+            "Kinds are cpf, cnpj, pis, voter, rg, email, phone, card; or all, or none.",
+            code="E-MASK",
+        ) from error
+    async with open_store(current_settings()) as pool, as_system(pool) as conn:
+        collection = await _named(conn, name)
+        await personal.set_masks(conn, OPERATOR, collection.id, chosen)
 
 
 async def _delete(name: str, with_documents: bool) -> None:

@@ -53,6 +53,7 @@ COMMANDS = {
     "user": Entry("user", "Add, list and disable users, set passwords.", group=True),
     "ldap": Entry("ldap", "Try the directory, compare the accounts with it.", group=True),
     "group": Entry("group", "Create groups and choose their members.", group=True),
+    "person": Entry("person", "Export, erase and find the data of a person.", group=True),
     "collection": Entry("collection", "Create collections and grant access.", group=True),
     "document": Entry("document", "Review, date, revoke, hold and delete documents.", group=True),
     "access": Entry("access", "Explain who may read what, and test for leaks.", group=True),

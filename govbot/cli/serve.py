@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import uvicorn
 
     from govbot.app import App
+    from govbot.audit.keeper import Keeper
     from govbot.config import Settings
     from govbot.demo.load import DemoUser
 
@@ -113,9 +114,11 @@ def _listen(settings: Settings) -> socket.socket:
 async def _run(app: App, listening: socket.socket, on_ready: Callable[[], None]) -> None:
     """Everything that runs until a signal; the order of the end is the reverse of the start."""
     from govbot import tasks
+    from govbot.audit.keeper import Keeper
     from govbot.ingest.watch import watch
 
     ready = asyncio.Event()
+    keeper = Keeper(app.pool, app.settings)
     async with asyncio.TaskGroup() as group:
         worker = group.create_task(tasks.worker(app).run(), name="worker")
         server = _server(app, ready, worker_alive=lambda: not worker.done())
@@ -124,11 +127,14 @@ async def _run(app: App, listening: socket.socket, on_ready: Callable[[], None])
             background.append(group.create_task(_compare_accounts(app), name="directory"))
         if app.settings.watch.folders:
             background.append(group.create_task(watch(app), name="watcher"))
-        background.append(group.create_task(_welcome(app, ready, on_ready), name="welcome"))
+        background.append(group.create_task(keeper.run(), name="audit"))
+        welcome = _welcome(app, keeper, ready, on_ready)
+        background.append(group.create_task(welcome, name="welcome"))
         with _signals(server):
             await server.serve(sockets=[listening])
         for task in background:
             task.cancel()
+    await keeper.close()
 
 
 def _server(app: App, ready: asyncio.Event, *, worker_alive: Callable[[], bool]) -> uvicorn.Server:
@@ -186,16 +192,15 @@ def _signals(server: uvicorn.Server) -> Iterator[None]:
             loop.remove_signal_handler(number)
 
 
-async def _welcome(app: App, ready: asyncio.Event, on_ready: Callable[[], None]) -> None:
+async def _welcome(
+    app: App, keeper: Keeper, ready: asyncio.Event, on_ready: Callable[[], None]
+) -> None:
     import sdnotify
 
-    from govbot import audit
-    from govbot.db.access import as_system
     from govbot.errors import GovBotError
 
     await ready.wait()
-    async with as_system(app.pool) as conn:
-        await audit.record(conn, actor=None, action="service.started")
+    await keeper.started()
     sdnotify.SystemdNotifier().notify("READY=1")
     on_ready()
     try:
@@ -216,6 +221,8 @@ async def _housekeeping(app: App) -> None:
     from govbot.errors import GovBotError
     from govbot.ingest import upkeep
     from govbot.ingest.ocr_return import requeue_unread
+    from govbot.ingest.personal import look_through
+    from govbot.persons.retention import purge_conversations
 
     swept = float(-SWEEP_S)
     while True:
@@ -229,6 +236,8 @@ async def _housekeeping(app: App) -> None:
             await requeue_unread(app)
             days = app.settings.documents.trash_days
             await disposal.purge_trash(app.pool, app.files, days=days)
+            await purge_conversations(app.pool, days=app.settings.privacy.conversation_days)
+            await look_through(app.pool)
             if monotonic() - swept >= SWEEP_S:
                 await disposal.sweep_originals(app.pool, app.files)
                 swept = monotonic()

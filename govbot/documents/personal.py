@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from govbot import audit
+from govbot.db.access import Actor
 from govbot.db.pool import Connection
+from govbot.documents.collections import get_collection
+from govbot.documents.rights import manages
 from govbot.documents.types import Version
-from govbot.ids import DocumentId, VersionId
+from govbot.errors import Denied
+from govbot.ids import CollectionId, VersionId
 from govbot.privacy import EVERY_KIND, Finding, Kind, find, mask
 
 # Raise it when the detection gets better: stored pages are looked through again.
@@ -128,8 +133,10 @@ async def overview(conn: Connection, version_id: VersionId, *, pages: int = 30) 
     )
 
 
-async def samples(conn: Connection, version_id: VersionId, *, limit: int = 10) -> list[Sample]:
-    """The first places, with the words around them, masked in every kind."""
+async def samples(
+    conn: Connection, version_id: VersionId, *, offset: int = 0, limit: int = 20
+) -> list[Sample]:
+    """Places in their order, with the words around them, masked in every kind."""
     cursor = await conn.execute(
         """
         SELECT f.kind, f.page, f.start_offset, f.end_offset, p.text
@@ -137,9 +144,9 @@ async def samples(conn: Connection, version_id: VersionId, *, limit: int = 10) -
         JOIN version_pages p ON p.version_id = f.version_id AND p.number = f.page
         WHERE f.version_id = %(id)s
         ORDER BY f.page, f.start_offset
-        LIMIT %(limit)s
+        OFFSET %(offset)s LIMIT %(limit)s
         """,
-        {"id": version_id, "limit": limit},
+        {"id": version_id, "offset": offset, "limit": limit},
     )
     shown = []
     for row in await cursor.fetchall():
@@ -165,14 +172,40 @@ async def masked_kinds(
     return {row["key"]: frozenset(map(Kind, row["kinds"])) for row in await cursor.fetchall()}
 
 
-async def has_personal(conn: Connection, document_id: DocumentId) -> bool:
-    """Whether anything personal was found in a version of this document."""
+async def masks_of(conn: Connection, collection_id: CollectionId) -> frozenset[Kind]:
+    """What a collection hides; nothing when the actor may not see it."""
     cursor = await conn.execute(
-        """
-        SELECT EXISTS (SELECT FROM personal_data f JOIN document_versions v ON v.id = f.version_id
-                       WHERE v.document_id = %(id)s) AS found
-        """,
-        {"id": document_id},
+        "SELECT mask_personal FROM collections WHERE id = %(id)s", {"id": collection_id}
     )
     row = await cursor.fetchone()
-    return bool(row and row["found"])
+    return frozenset(map(Kind, row["mask_personal"])) if row else frozenset()
+
+
+async def set_masks(
+    conn: Connection, actor: Actor | None, collection_id: CollectionId, kinds: Collection[Kind]
+) -> None:
+    """Chooses what answers, citations and search results of a collection hide, at once.
+
+    Raises NotFound, or Denied for who does not manage the collection.
+    """
+    collection = await get_collection(conn, collection_id)
+    if not await manages(conn, collection.key):
+        raise Denied
+    before = await masks_of(conn, collection_id)
+    if before == frozenset(kinds):
+        return
+    await conn.execute(
+        "UPDATE collections SET mask_personal = %(kinds)s WHERE id = %(id)s",
+        {"id": collection_id, "kinds": sorted(kind.value for kind in kinds)},
+    )
+    await audit.record(
+        conn,
+        actor=actor,
+        action="collection.masks",
+        resource=str(collection_id),
+        details={
+            "name": collection.name,
+            "before": ", ".join(sorted(before)),
+            "after": ", ".join(sorted(kinds)),
+        },
+    )

@@ -10,7 +10,7 @@ from litestar.params import FromPath, QueryParameter
 
 from govbot.auth import roles
 from govbot.db.access import as_actor
-from govbot.documents import collections, disposal, grants, store
+from govbot.documents import collections, disposal, grants, personal, store
 from govbot.documents.holders import MOST, holders
 from govbot.documents.types import Collection, Level, Target
 from govbot.errors import Conflict, Denied, GovBotError, Invalid, NotFound
@@ -18,6 +18,7 @@ from govbot.ids import CollectionId
 from govbot.web import access_words, principals
 from govbot.web.access_words import EFFECTS, LEVELS
 from govbot.web.i18n import _
+from govbot.web.personal import KINDS
 from govbot.web.visit import CurrentVisit, Visit
 
 PATH = "/colecoes"
@@ -194,6 +195,7 @@ async def _page(
         target = Target.collection(collection_id)
         given = await grants.list_grants(conn, target) if manages else []
         offered = await principals.everyone(conn) if manages else []
+        masks = await personal.masks_of(conn, collection_id) if manages else frozenset()
     template = "collections/collection.html"
     if visit.wants_fragment and at != "name":
         template = "collections/_access.html"
@@ -206,6 +208,8 @@ async def _page(
         grants=given,
         offered=offered,
         levels=LEVELS,
+        kinds=KINDS,
+        masks=masks,
         effects=EFFECTS,
         base=f"{PATH}/{collection.id}/acessos",
         problem=visit.language.sentence(problem) if problem else "",

@@ -21,9 +21,10 @@ from govbot.documents.rights import document_level
 from govbot.documents.types import Document, Level, Review, State, Version
 from govbot.errors import Denied
 from govbot.ids import DocumentId
-from govbot.web import access_words, document_words, reasons
+from govbot.web import access_words, document_words, personal, reasons
 from govbot.web.document_words import METADATA, SOURCES, UNDER_WAY
 from govbot.web.i18n import _
+from govbot.web.viewer import record_opened
 from govbot.web.visit import CurrentVisit, Visit
 
 PASSAGES = 20
@@ -69,6 +70,7 @@ async def show(
     async with as_actor(visit.app.pool, visit.actor) as conn:
         held = await hold(conn, DocumentId(document_id))
         context = await _context(visit, conn, held)
+        context |= await personal.block(visit, conn, held)
     context["done"] = visit.translate(DONE[feito]) if feito in DONE else ""
     template = "documents/_document.html" if visit.wants_fragment else "documents/document.html"
     return visit.page(template, **context)
@@ -80,10 +82,12 @@ async def passages(
     n: Annotated[int, QueryParameter(ge=1, le=100_000)] = 1,
 ) -> Response[str]:
     """The text as it is searched and handed to the model, PASSAGES pieces at a time."""
-    async with as_actor(visit.app.pool, visit.actor) as conn:
+    async with as_actor(visit.app.pool, visit.actor, write=True) as conn:
         held = await hold(conn, DocumentId(document_id))
         version = await served_version(conn, held.document)
         offset = (n - 1) * PASSAGES
+        if version is not None:
+            await record_opened(conn, visit.actor, version, {"passages": n})
         found = (
             await detail.passages(conn, version.id, offset=offset, limit=PASSAGES)
             if version

@@ -15,6 +15,7 @@ from govbot.extract.render import PageRenderer
 from govbot.web import (
     access,
     account,
+    account_keys,
     admin_audit,
     admin_directory,
     admin_folders,
@@ -32,11 +33,13 @@ from govbot.web import (
     health,
     leak_test,
     lifecycle,
+    privacy,
     reach,
     reviews,
     second_factor,
     sessions,
     sign_in,
+    supervision,
     uploads,
     viewer,
 )
@@ -69,6 +72,7 @@ VERSION = "/documentos/{version_id:uuid}"
 DOCUMENT = "/documentos/{document_id:uuid}"
 COLLECTION = "/colecoes/{collection_id:uuid}"
 PERSON = "/admin/usuarios/{user_id:uuid}"
+SUPERVISED = PERSON + "/conversas/{conversation_id:uuid}"
 GROUP = "/admin/grupos/{group_id:uuid}"
 
 CURATORS = {"roles": (Role.ADMIN, Role.CURATOR)}
@@ -144,6 +148,11 @@ def _account() -> list[HTTPRouteHandler]:
         get("/conta/segundo-fator/trocar")(second_factor.replace_form),
         post("/conta/segundo-fator/codigos", status_code=200)(second_factor.renew_codes),
         post("/conta/segundo-fator/retirar", status_code=200)(second_factor.remove),
+        get("/conta/chaves")(account_keys.listing),
+        post("/conta/chaves", status_code=200)(account_keys.create),
+        post("/conta/chaves/{key_id:uuid}/revogar", status_code=200)(account_keys.revoke),
+        get("/conta/supervisao")(supervision.own),
+        post("/conta/dados", status_code=200)(privacy.own_export),
         get("/conta/sessoes")(sessions.listing),
         post("/conta/sessoes/encerrar-outras", status_code=200)(sessions.end_others),
         post("/conta/sessoes/{session_id:uuid}/encerrar", status_code=200)(sessions.end),
@@ -160,6 +169,7 @@ def _keeping(upload_bytes: int) -> list[HTTPRouteHandler]:
         ),
         post("/documentos/repetir-falhas", status_code=200)(documents.retry_all),
         get(DOCUMENT)(document.show),
+        get(DOCUMENT + "/dados-pessoais")(privacy.found),
         get(DOCUMENT + "/trechos")(document.passages),
         post(DOCUMENT + "/repetir", status_code=200)(documents.retry),
         post(DOCUMENT + "/cancelar", status_code=200)(documents.cancel),
@@ -175,6 +185,7 @@ def _keeping(upload_bytes: int) -> list[HTTPRouteHandler]:
         get(COLLECTION)(collections.show),
         post(COLLECTION, status_code=200)(collections.change),
         post(COLLECTION + "/revisao", status_code=200)(collections.set_review),
+        post(COLLECTION + "/dados-pessoais", status_code=200)(privacy.set_masks),
         get(COLLECTION + "/excluir")(collections.delete_form),
         post(COLLECTION + "/excluir", status_code=200)(collections.delete),
         get(COLLECTION + "/quem")(collections.people),
@@ -226,10 +237,17 @@ def _administration() -> list[HTTPRouteHandler]:
         post("/admin/usuarios", opt=ADMINS, status_code=200)(admin_users.create),
         get(PERSON, opt=ADMINS)(admin_users.show),
         get(PERSON + "/acesso", opt=ADMINS)(reach.of_person),
+        post(PERSON + "/dados", opt=ADMINS, status_code=200)(privacy.person_export),
+        get(PERSON + "/apagar", opt=ADMINS)(privacy.erase_form),
+        post(PERSON + "/apagar", opt=ADMINS, status_code=200)(privacy.erase),
         post(PERSON + "/credencial", opt=ADMINS, status_code=200)(admin_users.set_clearance),
         post(PERSON + "/papel", opt=ADMINS, status_code=200)(admin_users.set_role),
         post(PERSON + "/situacao", opt=ADMINS, status_code=200)(admin_users.set_disabled),
         post(PERSON + "/senha", opt=ADMINS, status_code=200)(admin_users.new_password),
+        get(PERSON + "/chaves", opt=ADMINS)(account_keys.listing_of),
+        post(PERSON + "/chaves/{key_id:uuid}/revogar", opt=ADMINS, status_code=200)(
+            account_keys.revoke_of
+        ),
         post(PERSON + "/sessoes/encerrar", opt=ADMINS, status_code=200)(admin_users.end_sessions),
         post(PERSON + "/segundo-fator/retirar", opt=ADMINS, status_code=200)(
             admin_users.reset_factor
@@ -259,7 +277,13 @@ def _administration() -> list[HTTPRouteHandler]:
         post("/admin/pastas/olhar", opt=ADMINS, status_code=200)(admin_folders.look),
         get("/admin/auditoria", opt=AUDITORS)(admin_audit.listing),
         post("/admin/auditoria/verificar", opt=AUDITORS, status_code=200)(admin_audit.verify),
+        get("/admin/auditoria/verificar/eventos", opt=AUDITORS)(admin_audit.progress),
+        get("/admin/auditoria/registros/{seq:int}", opt=AUDITORS)(admin_audit.show),
         get("/admin/auditoria/csv", opt=AUDITORS)(admin_audit.download),
+        get("/admin/auditoria/json", opt=AUDITORS)(admin_audit.download_lines),
+        get(PERSON + "/conversas", opt=ADMINS)(supervision.form),
+        post(PERSON + "/conversas", opt=ADMINS, status_code=200)(supervision.listing),
+        post(SUPERVISED, opt=ADMINS, status_code=200)(supervision.conversation),
     ]
 
 

@@ -101,7 +101,9 @@ ACCOUNT = (
     Row("GET /conta/segundo-fator/trocar", everyone(others=403, auditor=403)),
     Row("POST /conta/segundo-fator/codigos", everyone(others=403, auditor=403)),
     Row("POST /conta/segundo-fator/retirar", everyone(others=403, auditor=403)),
+    Row("POST /conta/dados", OWN),
     Row("GET /conta/sessoes", OWN),
+    Row("GET /conta/supervisao", OWN),
     Row(
         "POST /conta/sessoes/{session_id:uuid}/encerrar", everyone(others=404, auditor=404)
     ),  # another's
@@ -138,6 +140,7 @@ DOCUMENTS = (
     ),
     Row("POST /documentos/repetir-falhas", everyone(others=303)),
     Row(f"GET {DOCUMENT}", READS),
+    Row(f"GET {DOCUMENT}/dados-pessoais", WRITE_FORM),
     Row(f"GET {DOCUMENT}/trechos", READS),
     Row(f"POST {DOCUMENT}/repetir", WRITES, use={"document_id": "broken"}),
     Row(f"POST {DOCUMENT}/cancelar", WRITES, use={"document_id": "waiting"}),
@@ -186,6 +189,7 @@ COLLECTIONS = (
     Row(f"GET {COLLECTION}", READS),
     Row(f"POST {COLLECTION}", MANAGES, {"name": "Leis"}),
     Row(f"POST {COLLECTION}/revisao", MANAGES),
+    Row(f"POST {COLLECTION}/dados-pessoais", MANAGES, {"mask-cpf": "1"}),
     Row(f"GET {COLLECTION}/quem", MANAGE_FORM),
     Row(f"POST {COLLECTION}/acessos", MANAGES, {"who": "auditor", "level": "read"}, SPARE),
     Row(f"POST {COLLECTION}/acessos/retirar", MANAGES, GRANTEE, SPARE),
@@ -198,6 +202,9 @@ ACCOUNTS = (
     Row("POST /admin/usuarios", ADMIN, {"username": "ana", "name": "Ana", "role": "user"}),
     Row(f"GET {PERSON}", ADMIN),
     Row(f"GET {PERSON}/acesso", ADMIN),
+    Row(f"POST {PERSON}/dados", ADMIN),
+    Row(f"GET {PERSON}/apagar", ADMIN),
+    Row(f"POST {PERSON}/apagar", everyone(others=403, admin=422), {"username": "ninguem"}),
     Row(f"POST {PERSON}/credencial", ADMIN_DONE, {"clearance": "0"}),
     Row(f"POST {PERSON}/papel", ADMIN_DONE, {"role": "auditor"}),
     Row(f"POST {PERSON}/situacao", ADMIN_DONE, {"disabled": "false"}),
@@ -237,6 +244,25 @@ UPKEEP = (
     Row("GET /admin/auditoria", AUDIT),
     Row("POST /admin/auditoria/verificar", AUDIT),
     Row("GET /admin/auditoria/csv", AUDIT),
+    Row("GET /admin/auditoria/json", AUDIT),
+    Row("GET /admin/auditoria/registros/{seq:int}", AUDIT),
+    Row("GET /admin/auditoria/verificar/eventos", AUDIT),
+    # The setting is off: tests/web/test_supervision.py has the other half.
+    Row(f"GET {PERSON}/conversas", everyone(others=403, admin=404)),
+    Row(f"POST {PERSON}/conversas", everyone(others=403, admin=404), {"reason": "Processo 12/2026"}),
+    Row(f"POST {PERSON}/conversas/{{conversation_id:uuid}}", everyone(others=403, admin=404)),
+)  # fmt: skip
+KEYS = (
+    Row("GET /conta/chaves", INSIDE),
+    Row(
+        "POST /conta/chaves", everyone(others=200, auditor=403, admin=403),
+        {"name": "Portal", "scope": "ask", "days": "30"},
+    ),
+    Row("POST /conta/chaves/{key_id:uuid}/revogar", MINE_DONE),
+    Row(f"GET {PERSON}/chaves", ADMIN),
+    Row(
+        f"POST {PERSON}/chaves/{{key_id:uuid}}/revogar", ADMIN_DONE, use={"user_id": "reader"}
+    ),
 )  # fmt: skip
 LAST = (
     Row("POST /sair", everyone(others=303)),  # "/entrar" is where it leads
@@ -244,5 +270,5 @@ LAST = (
 
 TABLE: tuple[Row, ...] = (
     *OPEN, *ACCOUNT, *VIEWER, *DOCUMENTS, *LIFECYCLE, *ACCESS, *REVIEWS, *COLLECTIONS, *ACCOUNTS,
-    *UPKEEP, *CHAT, *LAST,
+    *UPKEEP, *KEYS, *CHAT, *LAST,
 )  # fmt: skip
