@@ -137,29 +137,30 @@ async def answer_stream(
     language = parts.settings.language
     lead = prompt.lead(as_of, language)
     sources = _sources(found.passages, language)
-    marks = citations.Marks(sources)
-    outgoing = Outgoing(prompt.rules_in(language), prompt.removed_marker(language))
-    text = ""
+    said = _Said(sources, language)
     request = replace(
-        _request(parts, actor, question, history, sources, as_of), on_sources=marks.restrict
+        _request(parts, actor, question, history, sources, as_of), on_sources=said.marks.restrict
     )
     stream = _written(parts.generator, request, stop or asyncio.Event())
-    async with aclosing(stream):
-        async for step in stream:
-            if isinstance(step, Progress):
-                yield step
-                continue
-            clock.first("first_token_ms")
-            text += marks.feed(outgoing.feed(step))
-            yield Progress("text", lead + text)
-    text = (text + marks.feed(outgoing.end()) + marks.end()).strip()
-    _tell_removed(outgoing)
+    try:
+        async with aclosing(stream):
+            async for step in stream:
+                if isinstance(step, Progress):
+                    yield step
+                    continue
+                clock.first("first_token_ms")
+                said.add(step)
+                yield Progress("text", lead + said.text)
+    except Exception:
+        yield Progress("text", lead + said.end())  # what was held back is worth keeping
+        raise
+    text = said.end()
     clock.mark("generate_ms")
     stopped = bool(stop and stop.is_set())
     if prompt.says_not_found(text) or not (text or stopped):
         answer = _refusal(parts, found.passages, clock, as_of)
     else:
-        quotes = citations.quotes_of(text, marks.order, sources)
+        quotes = citations.quotes_of(text, said.marks.order, sources)
         async with as_actor(parts.pool, actor) as conn:
             cited = await cite(conn, found.passages, quotes)
         engine, excerpts = parts.generator.name, parts.generator.excerpts
@@ -325,14 +326,28 @@ def _refusal(
     )
 
 
-def _tell_removed(outgoing: Outgoing) -> None:
-    """Credentials in documents, or a model that obeys one: somebody should know, without words."""
-    if outgoing.removed:
-        log.warning(
-            "Taken out of an answer: %d credentials or repetitions of the rules",
-            outgoing.removed,
-            extra={"action": "answer.filtered"},
-        )
+class _Said:
+    """What the generator has said so far, as it may be shown."""
+
+    def __init__(self, sources: Sequence[Source], language: str) -> None:
+        self.marks = citations.Marks(sources)
+        self.text = ""
+        self._outgoing = Outgoing(prompt.rules_in(language), prompt.removed_marker(language))
+
+    def add(self, delta: str) -> None:
+        self.text += self.marks.feed(self._outgoing.feed(delta))
+
+    def end(self) -> str:
+        """The whole text. What was taken out is told in the log, without its words: a document
+        holds credentials, or the model obeys one."""
+        self.text += self.marks.feed(self._outgoing.end()) + self.marks.end()
+        if self._outgoing.removed:
+            log.warning(
+                "Taken out of an answer: %d credentials or repetitions of the rules",
+                self._outgoing.removed,
+                extra={"action": "answer.filtered"},
+            )
+        return self.text.strip()
 
 
 def _observe(answer: Answer) -> None:
