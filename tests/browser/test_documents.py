@@ -162,7 +162,7 @@ async def test_everything_works_without_javascript(
     await page.goto("/colecoes")
     await page.get_by_role("link", name="Legislação").click()
     await page.get_by_label("Pessoa ou grupo").fill("auditor")
-    await page.get_by_role("button", name="Dar acesso").click()
+    await page.get_by_role("button", name="Adicionar").click()
     await expect(page.get_by_role("listitem").filter(has_text="Auditor Souza")).to_be_visible()
 
 
@@ -172,7 +172,7 @@ async def test_access_is_given_changed_and_taken_in_place(
     page = await open_page("curator")
     await page.goto(f"/colecoes/{scene.laws}")
     await page.get_by_label("Pessoa ou grupo").fill("auditor")
-    await page.get_by_role("button", name="Dar acesso").click()
+    await page.get_by_role("button", name="Adicionar").click()
     level = page.get_by_label("O que Auditor Souza pode fazer", exact=True)
     await level.select_option(label="Escreve")
     await page.get_by_role("button", name="Salvar o que Auditor Souza pode fazer").click()
@@ -181,7 +181,7 @@ async def test_access_is_given_changed_and_taken_in_place(
     await page.get_by_role("button", name="Retirar o acesso de Auditor Souza").click()
     await expect(level).to_have_count(0)
     await page.get_by_label("Pessoa ou grupo").fill("ninguem")
-    await page.get_by_role("button", name="Dar acesso").click()
+    await page.get_by_role("button", name="Adicionar").click()
     await expect(page.get_by_role("alert").filter(has_text="ninguém")).to_be_visible()
 
 
