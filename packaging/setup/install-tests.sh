@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Adds to .venv what the tests need, and to the machine a browser, OCR and fonts where it may.
+# Adds to .venv what the tests need, and to the machine a browser, OCR, an LDAP server and fonts
+# where it may.
 source "$(dirname -- "${BASH_SOURCE[0]}")/steps.sh"
 
 main() {
@@ -17,6 +18,12 @@ main() {
   compgen -G '/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf' >/dev/null ||
     missing+=(fonts-dejavu-core)
   compgen -G '/usr/share/fonts/truetype/liberation*' >/dev/null || missing+=(fonts-liberation)
+  # The tests run the program slapd themselves: its own service gets no configuration to start with.
+  command -v slapd >/dev/null || [[ -x /usr/sbin/slapd ]] || missing+=(slapd)
+  if [[ $EUID -eq 0 && " ${missing[*]-} " == *' slapd '* ]] &&
+    command -v debconf-set-selections >/dev/null; then
+    echo 'slapd slapd/no_configuration boolean true' | debconf-set-selections
+  fi
   if ((${#missing[@]} == 0)) || apt_install "${missing[@]}"; then
     return
   fi
