@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
-from govbot.auth import groups
+from govbot.auth import api_keys, groups
+from govbot.auth.api_keys import Wish
 from govbot.chat import store as chats
 from govbot.db.access import as_actor, as_system
 from govbot.db.pool import Pool
@@ -36,6 +37,7 @@ PLACES = {
     "collection_id": "laws",
     "user_id": "visitor",
     "group_id": "group",
+    "key_id": "key",
     "session_id": "session",
     "number": "1",
     "digest": "000000000000",
@@ -148,11 +150,16 @@ async def _shelves_and_people(office: Office) -> dict[str, str]:
         await grants.set_grant(conn, None, Target.collection(spare), curator, Level.MANAGE)
         group = await groups.create_group(conn, "Finanças")
         await groups.add_member(conn, group, office.actors["reader"].id)
+        reader, wish = office.actors["reader"], Wish("Portal", ["ask"])
+        key, _ = await api_keys.create(
+            conn, reader, wish, settings=office.app.settings.api, by=reader
+        )
         await configure(conn, [Configured(FOLDER, "Legislação", "none")])
     return {
         "visitor": str(visitor),
         "session": str(session),
         "spare": str(spare),
+        "key": str(key.id),
         "group": str(group),
         **{name: str(actor.id) for name, actor in office.actors.items()},
     }

@@ -253,12 +253,12 @@ UPKEEP = (
     Row(f"POST {PERSON}/conversas/{{conversation_id:uuid}}", everyone(others=403, admin=404)),
 )  # fmt: skip
 KEYS = (
-    Row("GET /conta/chaves", INSIDE),
+    Row("GET /conta/chaves", OWN),
     Row(
         "POST /conta/chaves", everyone(others=200, auditor=403, admin=403),
         {"name": "Portal", "scope": "ask", "days": "30"},
     ),
-    Row("POST /conta/chaves/{key_id:uuid}/revogar", MINE_DONE),
+    Row("POST /conta/chaves/{key_id:uuid}/revogar", everyone(others=404, auditor=404, reader=303)),
     Row(f"GET {PERSON}/chaves", ADMIN),
     Row(
         f"POST {PERSON}/chaves/{{key_id:uuid}}/revogar", ADMIN_DONE, use={"user_id": "reader"}

@@ -1,0 +1,95 @@
+"""The application as a program meets it: keys of the cast, and a document in each collection."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+from govbot.auth import api_keys
+from govbot.auth.api_keys import ApiKey, Scope, Wish
+from govbot.chat.live import Answers
+from govbot.config import Settings
+from govbot.db.access import Actor, as_system
+from govbot.generate import Generator
+from govbot.generate.extractive import ExtractiveGenerator
+from govbot.ingest.receive import Received
+from govbot.web.site import build_site
+from tests.answering import LEAVE, Desk
+from tests.ingestion import Cast, Parts, take
+
+API = "/api/v1"
+ALL_SCOPES = tuple(scope.value for scope in Scope)
+HIDDEN = "PORTARIA Nº 98.431\n\nArt. 1º O codinome do plano é Zurbanovic.\n"
+PATERNITY = "Quantos dias dura a licença-paternidade?"
+
+
+@dataclass
+class Office:
+    """The parts with answers: what the site asks of an App."""
+
+    parts: Parts
+    cast: Cast
+    settings: Settings
+    generator: Generator
+    answers: Answers
+    law: Received
+    hidden: Received
+    clients: list[httpx.AsyncClient] = field(default_factory=list)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.parts, name)
+
+    def actor(self, name: str) -> Actor:
+        actor = getattr(self.cast, name)
+        assert isinstance(actor, Actor)
+        return actor
+
+    async def key(
+        self, name: str, scopes: Sequence[str] = ALL_SCOPES, **wish: Any
+    ) -> tuple[ApiKey, str]:
+        """A key of somebody of the cast."""
+        owner = self.actor(name)
+        settings = self.settings.api.model_copy(
+            update={"roles": ("user", "curator", "admin")}
+        )
+        async with as_system(self.parts.pool) as conn:
+            return await api_keys.create(
+                conn, owner, Wish("Programa", scopes, **wish), settings=settings, by=owner
+            )
+
+    def client(self, key: str | None = None, ip: str = "192.0.2.7") -> httpx.AsyncClient:
+        """A program, with a key or without."""
+        site: Any = build_site(self)  # type: ignore[arg-type]
+        transport = httpx.ASGITransport(app=site, client=(ip, 50000))
+        headers = {"authorization": f"Bearer {key}"} if key else {}
+        client = httpx.AsyncClient(
+            transport=transport, base_url="http://localhost", headers=headers
+        )
+        self.clients.append(client)
+        return client
+
+    async def program(
+        self, name: str, scopes: Sequence[str] = ALL_SCOPES, **wish: Any
+    ) -> httpx.AsyncClient:
+        """A program that acts as somebody of the cast."""
+        _, text = await self.key(name, scopes, **wish)
+        return self.client(text)
+
+    async def close(self) -> None:
+        for client in self.clients:
+            await client.aclose()
+        await self.answers.close()
+
+
+async def open_office(parts: Parts, cast: Cast, **settings: Any) -> Office:
+    """A law in A, a hidden order in B, both ready; `settings` replace whole sections."""
+    law = await take(parts, cast.curator, cast.a, "lei-731.txt", LEAVE)
+    hidden = await take(parts, None, cast.b, "portaria-98431.txt", HIDDEN)
+    await parts.work()
+    chosen = parts.settings.model_copy(update=settings)
+    generator = ExtractiveGenerator()
+    answers = Answers(Desk(chosen, parts.pool, parts.embedder, generator))
+    return Office(parts, cast, chosen, generator, answers, law, hidden)
