@@ -32,6 +32,7 @@ VOCABULARY = 30_000
 STOP_WORDS = 100  # the most frequent words, which are not indexed
 WORDS = 110
 SHARES = (1.0, 0.1, 0.01)
+SECRETS = 5_000
 
 
 @pytest.fixture
@@ -50,17 +51,60 @@ async def test_time_of_a_question_by_share_readable(
     settings = Settings(data_dir=tmp_path)
     print(f"\n{CHUNKS} chunks of {WORDS} words; {QUESTIONS} questions; ms\nreadable\tp50\tp95")
     for share, reader in readers:
-        times = []
-        for _ in range(QUESTIONS):
-            question = " ".join(islice(_words(random_), 10))
-            started = time.perf_counter()
-            async with as_actor(bench_pool, reader) as conn:
-                await retrieve(
-                    conn, question, embedder=_Random(random_), settings=settings, mode="hybrid"
-                )
-            times.append((time.perf_counter() - started) * 1000)
-        print(f"{share:.0%}\t{percentile(times, 50)}\t{percentile(times, 95)}")
+        await _time(bench_pool, f"{share:.0%}", reader, settings, random_)
+    await _time_of_rights(library, owner_pool, settings, random_)
     await bench_pool.close()
+
+
+async def _time_of_rights(
+    library: Library, owner_pool: Pool, settings: Settings, random_: random.Random
+) -> None:
+    """What single documents granted or refused, and secret ones, cost those who read the rest."""
+    beside = await library.person("ao-lado", "parte-0.1")
+    await library.grant(beside, document_key=await _document(library, "parte-0.01"))
+    await _time(library.pool, "10%, one document beside", beside, settings, random_)
+    refused = await library.person("menos-um", *library.keys)
+    await library.grant(refused, document_key=await _document(library, "parte-0.01"), effect="deny")
+    await _time(library.pool, "all but one document", refused, settings, random_)
+    async with as_system(library.pool) as conn:
+        await conn.execute(
+            """
+            INSERT INTO documents (id, collection_key, path, filename, source, secrecy)
+            SELECT gen_random_uuid(), %(key)s, 'secreto-' || n, 'x', 'upload', 2
+            FROM generate_series(1, %(secrets)s) n
+            """,
+            {"key": library.keys["resto"], "secrets": SECRETS},
+        )
+    await _analyze(owner_pool)
+    everybody = await library.person("tudo-de-novo", *library.keys)
+    await _time(library.pool, f"all, {SECRETS} secrets above", everybody, settings, random_)
+
+
+async def _time(
+    pool: Pool, label: str, reader: Actor, settings: Settings, random_: random.Random
+) -> None:
+    times = []
+    for _ in range(QUESTIONS):
+        question = " ".join(islice(_words(random_), 10))
+        started = time.perf_counter()
+        async with as_actor(pool, reader) as conn:
+            await retrieve(
+                conn, question, embedder=_Random(random_), settings=settings, mode="hybrid"
+            )
+        times.append((time.perf_counter() - started) * 1000)
+    print(f"{label}\t{percentile(times, 50)}\t{percentile(times, 95)}")
+
+
+async def _document(library: Library, collection: str) -> int:
+    """The one document of a collection."""
+    async with as_system(library.pool) as conn:
+        cursor = await conn.execute(
+            "SELECT key FROM documents WHERE collection_key = %(key)s",
+            {"key": library.keys[collection]},
+        )
+        row = await cursor.fetchone()
+    assert row is not None
+    return int(row["key"])
 
 
 @pytest.mark.parametrize("name", ["faquad", "pira"])

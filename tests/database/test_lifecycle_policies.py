@@ -6,10 +6,10 @@ import pytest
 from psycopg.errors import IntegrityConstraintViolation
 
 from govbot.db.access import as_actor, as_system
-from govbot.documents import store
+from govbot.documents import grants, lifecycle, store
 from govbot.documents.rights import acting
-from govbot.documents.types import Review, Status
-from govbot.errors import Denied
+from govbot.documents.types import Level, Principal, Review, Status, Target
+from govbot.errors import Denied, NotFound
 from govbot.ids import VersionId
 from govbot.ingest import review
 from tests.ingestion import Cast, Parts, count, document_of, take
@@ -180,16 +180,68 @@ async def test_no_statement_deletes_what_is_under_legal_hold(
     assert (document.legal_hold, document.trashed_at) == ("Processo 1", None)
 
 
-async def test_a_grant_on_the_document_alone_shows_no_draft(parts: Parts, reviewed: Cast) -> None:
+@pytest.mark.parametrize(("level", "draft"), [("read", False), ("write", True), ("manage", True)])
+async def test_a_grant_on_the_document_alone_shows_its_draft_to_writers(
+    parts: Parts, reviewed: Cast, level: str, draft: bool
+) -> None:
     received = await drafted(parts, reviewed)
     async with as_system(parts.pool) as conn:
-        await conn.execute(
-            "INSERT INTO grants (id, user_id, document_key, level)"
-            " SELECT gen_random_uuid(), %(user)s, key, 'manage' FROM documents WHERE id = %(id)s",
-            {"user": reviewed.stranger.id, "id": received.document_id},
+        await grants.set_grant(
+            conn,
+            None,
+            Target.document(received.document_id),
+            Principal.user(reviewed.stranger.id),
+            Level(level),
         )
-    assert await seen(parts, reviewed.stranger, received.document_id) is None
+    assert (await seen(parts, reviewed.stranger, received.document_id) is not None) is draft
     await review.approve(parts, reviewed.curator, received.version_id)
     await parts.work()
     assert await seen(parts, reviewed.stranger, received.document_id) is not None
     assert await count(parts, "chunks") == 1
+
+
+async def test_who_manages_one_document_alone_decides_about_it(
+    parts: Parts, reviewed: Cast
+) -> None:
+    received = await drafted(parts, reviewed)
+    other = await take(parts, reviewed.writer, reviewed.a, "b.txt", "Outro rascunho.")
+    async with as_system(parts.pool) as conn:
+        await grants.set_grant(
+            conn,
+            None,
+            Target.document(received.document_id),
+            Principal.user(reviewed.stranger.id),
+            Level.MANAGE,
+        )
+    async with as_actor(parts.pool, reviewed.stranger) as conn:
+        assert [d.id for d in await lifecycle.reviews(conn, limit=9)] == []
+    await act(parts, reviewed.writer, "submit", received.version_id)
+    async with as_actor(parts.pool, reviewed.stranger) as conn:
+        assert [d.id for d in await lifecycle.reviews(conn, limit=9)] == [received.document_id]
+        assert await lifecycle.count_reviews(conn) == 1
+    await review.approve(parts, reviewed.stranger, received.version_id)
+    await act(parts, reviewed.stranger, "set_legal_hold", received.document_id, "Processo 9")
+    with pytest.raises(NotFound):
+        await review.approve(parts, reviewed.stranger, other.version_id)
+    assert (await document_of(parts, received)).legal_hold == "Processo 9"
+
+
+@pytest.mark.parametrize("level", ["read", "write", "manage"])
+async def test_a_denial_on_the_document_takes_decisions_from_who_manages_the_collection(
+    parts: Parts, reviewed: Cast, level: str
+) -> None:
+    received = await drafted(parts, reviewed)
+    async with as_system(parts.pool) as conn:
+        await grants.set_grant(
+            conn,
+            None,
+            Target.document(received.document_id),
+            Principal.user(reviewed.curator.id),
+            Level(level),
+            effect="deny",
+        )
+    with pytest.raises(Denied if level == "manage" else NotFound):
+        await review.approve(parts, reviewed.curator, received.version_id)
+    async with as_actor(parts.pool, reviewed.curator, write=True) as conn:
+        assert (await conn.execute("DELETE FROM grants WHERE effect = 'deny'")).rowcount == 0
+    assert (await document_of(parts, received)).status == Status.DRAFT
