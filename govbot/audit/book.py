@@ -186,6 +186,16 @@ async def last(conn: Connection) -> Entry | None:
     return Entry(**row) if row else None
 
 
+async def has_opened(conn: Connection, resource: str, version: int, page: int) -> bool:
+    """Whether the actor's look at this page was written down in the last 15 minutes."""
+    cursor = await conn.execute(
+        "SELECT govbot_audit_has_opened(%(resource)s, %(version)s, %(page)s) AS found",
+        {"resource": resource, "version": version, "page": page},
+    )
+    row = await cursor.fetchone() or {}
+    return bool(row.get("found"))
+
+
 async def actions(conn: Connection) -> list[str]:
     """The actions that occur in the log, by name; found by skipping along the index."""
     cursor = await conn.execute(

@@ -10,6 +10,8 @@ from collections import deque
 from time import monotonic
 from typing import Final
 
+import psycopg
+
 from govbot import metrics
 from govbot.audit import book, positions
 from govbot.audit.anchors import newest_anchor
@@ -59,7 +61,11 @@ class Forwarder:
             try:
                 delay = 0.0 if await self.step() else self._idle_s
                 failures = 0
-            except (OSError, GovBotError) as error:  # TimeoutError and TLS are OSErrors too
+            except (
+                OSError,
+                GovBotError,
+                psycopg.Error,
+            ) as error:  # OSError: TLS and TimeoutError too
                 failures += 1
                 delay = min(self._idle_s * 2**failures, LONGEST_WAIT_S)
                 await self._failed(error, failures)

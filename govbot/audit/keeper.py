@@ -9,6 +9,8 @@ from pathlib import Path
 from time import monotonic
 from typing import Final
 
+import psycopg
+
 from govbot import metrics
 from govbot.audit import archive, checkpoints
 from govbot.audit.book import record
@@ -66,7 +68,7 @@ class Keeper:
                 for forwarder in self._forwarders:
                     await self._bring_to_the_end(forwarder)
                 await checkpoints.take(self._pool, self._key, self.file)
-        except (GovBotError, OSError) as error:
+        except (GovBotError, psycopg.Error, OSError) as error:
             log.error(
                 "The audit log was left without its last checkpoint: %s",
                 error,
@@ -112,7 +114,7 @@ class Keeper:
                     self._pruned = monotonic()
                     await self.prune()
                 failed = False
-            except GovBotError as error:
+            except (GovBotError, psycopg.Error, OSError) as error:
                 metrics.audit_failures_total.inc()
                 if not failed:
                     log.error(

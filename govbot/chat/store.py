@@ -15,6 +15,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
+from govbot import audit
 from govbot.chat import cited
 from govbot.chat.cited import Citation, CitationKind
 from govbot.db.access import Actor
@@ -111,7 +112,9 @@ async def get_conversation(conn: Connection, conversation_id: ConversationId) ->
     return Conversation(**row)
 
 
-async def rename(conn: Connection, conversation_id: ConversationId, title: str) -> None:
+async def rename(
+    conn: Connection, actor: Actor, conversation_id: ConversationId, title: str
+) -> None:
     """Give a conversation another title; an empty one changes nothing."""
     title = " ".join(title.split())[:200]
     if not title:
@@ -122,15 +125,17 @@ async def rename(conn: Connection, conversation_id: ConversationId, title: str) 
     )
     if await cursor.fetchone() is None:
         raise NotFound
+    await _record(conn, actor, "conversation.renamed", conversation_id)
 
 
-async def delete(conn: Connection, conversation_id: ConversationId) -> None:
+async def delete(conn: Connection, actor: Actor, conversation_id: ConversationId) -> None:
     """Delete a conversation with all that is in it."""
     cursor = await conn.execute(
         "DELETE FROM conversations WHERE id = %(id)s RETURNING id", {"id": conversation_id}
     )
     if await cursor.fetchone() is None:
         raise NotFound
+    await _record(conn, actor, "conversation.deleted", conversation_id)
 
 
 async def add_question(
@@ -362,6 +367,13 @@ def _hidden(question: Mapping[str, Any]) -> Message:
         created_at=question["created_at"],
         hidden=True,
     )
+
+
+async def _record(
+    conn: Connection, actor: Actor, action: str, conversation_id: ConversationId
+) -> None:
+    """What was done, without a word of the conversation."""
+    await audit.record(conn, actor=actor, action=action, resource=f"conversation:{conversation_id}")
 
 
 def _title(question: str) -> str:

@@ -71,7 +71,7 @@ async def _stored(pool: Pool, settings: Settings) -> list[Check]:
             ("originals", lambda pool: _originals(pool, settings)),
             ("queue", _queue),
             ("accounts", _accounts),
-            ("audit log", _audit),
+            ("audit log", lambda pool: _audit(pool, settings)),
             ("vectors", lambda pool: _vectors(pool, settings)),
         ):
             checks.append(await _tried(name, look, pool))
@@ -174,16 +174,49 @@ async def _accounts(pool: Pool) -> str:
     return f"{row['n']} active, {row['admins']} of them administrators"
 
 
-async def _audit(pool: Pool) -> str:
+async def _audit(pool: Pool, settings: Settings) -> str:
+    """The chain against its checkpoints, which must not lag, and what receivers lack."""
     from govbot import audit
+    from govbot.audit import checkpoints, positions
+    from govbot.audit.keys import open_key
+    from govbot.audit.proof import Evidence
     from govbot.db.access import as_system
-    from govbot.errors import Conflict
+    from govbot.errors import Conflict, Unavailable
 
+    key = open_key(settings.audit.key.get_secret_value(), settings.data_dir)
+    file = checkpoints.file_of(settings.audit.checkpoint_file, settings.data_dir)
+    signed = tuple(checkpoints.read(file)) if file.exists() else ()
     async with as_system(pool) as conn:
-        report = await audit.verify(conn)
+        report = await audit.verify(conn, Evidence(signed))
+        standing = await checkpoints.standing(conn, key)
+        failing = [each for each in await positions.all_of(conn, "forward:") if each.error]
     if report.first_broken is not None:
-        raise Conflict("The chain is broken at entry %(entry)s.", entry=report.first_broken)
-    return f"{report.entries} entries, the chain is whole"
+        raise Conflict(
+            "The chain is broken at entry %(entry)s (%(reason)s).",
+            code="E-AUDIT-CHAIN",
+            entry=report.first_broken,
+            reason=str(report.reason),
+        )
+    if standing.error or (standing.seq and not file.exists()):
+        raise Unavailable(
+            "No checkpoint since entry %(entry)s: %(reason)s",
+            code="E-AUDIT-CHECKPOINTS",
+            entry=standing.seq,
+            reason=standing.error or f"{file} is not there any more.",
+        )
+    if failing:
+        raise Unavailable(
+            "The receiver %(name)s of the audit log has nothing after entry %(entry)s: %(reason)s",
+            code="E-AUDIT-RECEIVER",
+            name=failing[0].name.removeprefix("forward:"),
+            entry=failing[0].seq,
+            reason=failing[0].error,
+        )
+    late = standing.waiting_s > checkpoints.limit_s(settings.audit.checkpoint_minutes)
+    remark = f"{standing.behind} since the last checkpoint" + (
+        ", which the running service signs" if late else ""
+    )
+    return f"{report.entries} entries, the chain is whole; {remark}"
 
 
 async def _vectors(pool: Pool, settings: Settings) -> str:

@@ -2,244 +2,275 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-import re
-from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import asdict, dataclass
 from datetime import date, datetime, time, timedelta
+from itertools import groupby
 from typing import Annotated, Any
 from urllib.parse import urlencode
-from uuid import UUID
 
 from litestar import Response
-from litestar.params import QueryParameter
-from litestar.response import Stream
+from litestar.params import FromPath, QueryParameter
+from litestar.response import ServerSentEvent, Stream
+from litestar.response.sse import ServerSentEventMessage
 
 from govbot import audit
-from govbot.auth import roles, users
-from govbot.db.access import as_actor
-from govbot.web.audit_words import ACTIONS, DETAILS, WORDS
-from govbot.web.i18n import _
+from govbot.audit import archive, checkpoints
+from govbot.audit.keys import open_key
+from govbot.audit.proof import Evidence, Progress
+from govbot.auth import limits, roles, users
+from govbot.config import Settings
+from govbot.db.access import as_actor, as_system
+from govbot.db.pool import Connection
+from govbot.web import audit_export, audit_told
+from govbot.web.audit_words import GROUPS
 from govbot.web.visit import CurrentVisit, Visit
 
 PATH = "/admin/auditoria"
 PAGE = 50
-BATCH = 1000
-COLUMNS = ("seq", "at", "actor", "actor_id", "action", "resource", "details", "ip", "hash")
-MAX_VALUE = 400
-DIGEST = re.compile(r"[0-9a-f]{64}")
+PULSE_S = 0.5
+VERIFICATIONS = 10  # a minute, for each person: it reads the whole log
+
+Text = Annotated[str, QueryParameter(max_length=200)]
+Day = Annotated[str, QueryParameter(max_length=10)]
 
 
 @dataclass(frozen=True, slots=True)
-class Filter:
-    """What the visitor looks for; the days are whole days in the server's time zone."""
+class Choice:
+    """What the visitor looks for, as the form has it; days are whole days of the server."""
 
-    action: str = ""
-    who: str = ""
-    since: date | None = None
-    until: date | None = None
+    acao: str = ""
+    quem: str = ""
+    objeto: str = ""
+    endereco: str = ""
+    texto: str = ""
+    de: date | None = None
+    ate: date | None = None
 
-    def arguments(self) -> dict[str, Any]:
-        """The filter as audit.entries takes it."""
-        return {
-            "chosen": audit.Filter(
-                (self.action,) if self.action else (),
-                self.who,
-                since=_midnight(self.since) if self.since else None,
-                until=_midnight(self.until + timedelta(days=1)) if self.until else None,
-            )
-        }
+    def filter(self, known: list[str]) -> audit.Filter:
+        """The same for the log; "document.*" stands for all of the known actions of the group."""
+        actions: tuple[str, ...] = (self.acao,) if self.acao else ()
+        if self.acao.endswith(".*"):
+            group = self.acao.removesuffix("*")
+            actions = tuple(name for name in known if name.startswith(group)) or actions
+        return audit.Filter(
+            actions,
+            self.quem,
+            self.objeto,
+            self.endereco,
+            self.texto,
+            _midnight(self.de) if self.de else None,
+            _midnight(self.ate + timedelta(days=1)) if self.ate else None,
+        )
+
+    def told(self) -> dict[str, str]:
+        """What is filled in, by name."""
+        return {name: str(value) for name, value in asdict(self).items() if value}
 
     def path(self, suffix: str = "", **more: object) -> str:
-        """The address with this filter."""
-        values = {"acao": self.action, "quem": self.who, "de": self.since, "ate": self.until}
-        kept = {name: str(value) for name, value in {**values, **more}.items() if value}
+        """The address with this choice."""
+        kept = self.told() | {name: str(value) for name, value in more.items() if value}
         return PATH + suffix + (f"?{urlencode(kept)}" if kept else "")
 
 
 async def listing(
     visit: CurrentVisit,
-    acao: Annotated[str, QueryParameter(max_length=100)] = "",
-    quem: Annotated[str, QueryParameter(max_length=64)] = "",
-    de: Annotated[str, QueryParameter(max_length=10)] = "",
-    ate: Annotated[str, QueryParameter(max_length=10)] = "",
+    acao: Text = "",
+    quem: Text = "",
+    objeto: Text = "",
+    endereco: Text = "",
+    texto: Text = "",
+    de: Day = "",
+    ate: Day = "",
     antes: Annotated[int | None, QueryParameter(ge=1)] = None,
 ) -> Response[str]:
     """The newest entries first."""
-    chosen = _filter(acao, quem, de, ate)
-    context = await _entries(visit, chosen, antes)
+    context = await _entries(visit, _choice(acao, quem, objeto, endereco, texto, de, ate), antes)
     template = "admin/_audit.html" if visit.wants_fragment else "admin/audit.html"
     return visit.page(template, report=None, **context)
 
 
-async def verify(visit: CurrentVisit) -> Response[str]:
-    """Checks the chain of hashes from the first entry to the last."""
+async def show(visit: CurrentVisit, seq: FromPath[int]) -> Response[str]:
+    """One entry with its seal and the entries beside it."""
     roles.require(roles.may_read_audit(visit.actor))
     async with as_actor(visit.app.pool, visit.actor) as conn:
-        report = await audit.verify(conn)
+        entry = await audit.entry(conn, seq)
+        before, after = await audit.neighbours(conn, seq)
+        names = await users.names(conn, audit_told.ids_of([entry]))
+    return visit.page(
+        "admin/audit_entry.html",
+        entry=entry,
+        before=before,
+        after=after,
+        action=audit_told.action_name(visit, entry.action),
+        details=audit_told.details_of(visit, entry, names),
+        object=audit_told.object_of(visit, entry, names),
+        fits=audit.seal(entry, bytes(entry.prev_hash)) == bytes(entry.hash),
+        about=Choice(objeto=entry.resource).path(),
+    )
+
+
+async def verify(visit: CurrentVisit) -> Response[str]:
+    """Checks the log from the first entry to the last; with htmx the progress is shown first."""
+    roles.require(roles.may_read_audit(visit.actor))
     if visit.wants_fragment:
-        return visit.page("admin/_audit_report.html", report=report)
-    context = await _entries(visit, Filter(), None)
-    return visit.page("admin/audit.html", report=report, **context)
+        return visit.page("admin/_audit_progress.html")
+    report = await _verified(visit, None)
+    return visit.page("admin/audit.html", report=report, **await _entries(visit, Choice(), None))
+
+
+async def progress(visit: CurrentVisit) -> ServerSentEvent:
+    """The verification as it goes on: `progress` events with words, and `done` with the result."""
+    roles.require(roles.may_read_audit(visit.actor))
+    return ServerSentEvent(_steps(visit), headers={"Cache-Control": "no-store"})
 
 
 async def download(
     visit: CurrentVisit,
-    acao: Annotated[str, QueryParameter(max_length=100)] = "",
-    quem: Annotated[str, QueryParameter(max_length=64)] = "",
-    de: Annotated[str, QueryParameter(max_length=10)] = "",
-    ate: Annotated[str, QueryParameter(max_length=10)] = "",
+    acao: Text = "",
+    quem: Text = "",
+    objeto: Text = "",
+    endereco: Text = "",
+    texto: Text = "",
+    de: Day = "",
+    ate: Day = "",
 ) -> Stream:
     """The entries of the filter as CSV, newest first; taking them is an entry itself."""
+    chosen = _choice(acao, quem, objeto, endereco, texto, de, ate)
+    found, last = await _taken(visit, chosen, "csv")
+    return _attachment(audit_export.as_table(visit, found, last), "text/csv", "csv")
+
+
+async def download_lines(
+    visit: CurrentVisit,
+    acao: Text = "",
+    quem: Text = "",
+    objeto: Text = "",
+    endereco: Text = "",
+    texto: Text = "",
+    de: Day = "",
+    ate: Day = "",
+) -> Stream:
+    """The same as JSON lines; without a filter `govbot audit verify --file` checks them."""
+    chosen = _choice(acao, quem, objeto, endereco, texto, de, ate)
+    found, last = await _taken(visit, chosen, "json")
+    return _attachment(audit_export.as_lines(visit, found, last), "application/jsonl", "jsonl")
+
+
+async def _taken(visit: Visit, chosen: Choice, kind: str) -> tuple[audit.Filter, int]:
     roles.require(roles.may_read_audit(visit.actor))
-    chosen = _filter(acao, quem, de, ate)
-    details = {
-        name: str(value)
-        for name, value in (
-            ("action", chosen.action),
-            ("actor", chosen.who),
-            ("since", chosen.since),
-            ("until", chosen.until),
-        )
-        if value
-    }
+    details = {"format": kind, **chosen.told()}
     async with as_actor(visit.app.pool, visit.actor, write=True) as conn:
+        found = chosen.filter(await audit.actions(conn))
         last = await audit.record(conn, actor=visit.actor, action="audit.exported", details=details)
-    name = f"govbot-auditoria-{datetime.now().astimezone():%Y-%m-%d}.csv"
+    return found, last
+
+
+def _attachment(content: AsyncIterator[str], media_type: str, ending: str) -> Stream:
+    name = f"govbot-auditoria-{datetime.now().astimezone():%Y-%m-%d}.{ending}"
     return Stream(
-        _csv(visit, chosen, last),
-        media_type="text/csv",
+        content,
+        media_type=media_type,
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
 
 
-async def _entries(visit: Visit, chosen: Filter, before: int | None) -> dict[str, Any]:
+async def _entries(visit: Visit, chosen: Choice, before: int | None) -> dict[str, Any]:
     roles.require(roles.may_read_audit(visit.actor))
     async with as_actor(visit.app.pool, visit.actor) as conn:
-        found = await audit.entries(conn, limit=PAGE + 1, before=before, **chosen.arguments())
-        actions = await audit.actions(conn)
+        known = await audit.actions(conn)
+        found = await audit.entries(conn, chosen.filter(known), limit=PAGE + 1, before=before)
         shown = found[:PAGE]
-        names = await users.names(conn, _ids(shown))
+        names = await users.names(conn, audit_told.ids_of(shown))
+        standing = await _standing(visit, conn)
     return {
         "chosen": chosen,
         "entries": shown,
         "older": chosen.path(antes=shown[-1].seq) if len(found) > PAGE else None,
         "newest": chosen.path() if before else None,
-        "actions": sorted((_action(visit, name), name) for name in actions),
-        "action_name": lambda name: _action(visit, name),
-        "details_of": lambda entry: _details(visit, entry, names),
-        "object_of": lambda entry: _object(visit, entry, names),
-        "filtered": chosen != Filter(),
+        "groups": _groups(visit, known),
+        "action_name": lambda name: audit_told.action_name(visit, name),
+        "details_of": lambda entry: audit_told.details_of(visit, entry, names),
+        "object_of": lambda entry: audit_told.object_of(visit, entry, names),
+        "filtered": chosen != Choice(),
+        "standing": standing,
     }
 
 
-def _filter(action: str, who: str, since: str, until: str) -> Filter:
-    return Filter(action.strip(), who.strip().casefold(), _day(since), _day(until))
+def _groups(visit: Visit, known: list[str]) -> list[tuple[str, str, list[tuple[str, str]]]]:
+    """The actions that occur, by group: its name, its filter, and each action's name and filter."""
+    found = []
+    for group, names in groupby(known, key=lambda name: name.partition(".")[0]):
+        told = sorted((audit_told.action_name(visit, name), name) for name in names)
+        label = visit.translate(GROUPS[group]) if group in GROUPS else group
+        found.append((label, f"{group}.*" if len(told) > 1 else "", told))
+    return sorted(found)
 
 
-def _action(visit: Visit, name: str) -> str:
-    return visit.translate(ACTIONS[name]) if name in ACTIONS else name
-
-
-def _details(visit: Visit, entry: audit.Entry, names: Mapping[UUID, str]) -> list[tuple[str, str]]:
-    """The details in words: name and value, the empty ones left out."""
-    return [
-        (visit.translate(DETAILS[name]) if name in DETAILS else name, _value(visit, value, names))
-        for name, value in _fields(entry).items()
-        if value not in (None, "", [], {})
-    ]
-
-
-def _object(visit: Visit, entry: audit.Entry, names: Mapping[UUID, str]) -> str:
-    """What the entry is about: a name where there is one, else the id."""
-    kind, colon, text = entry.resource.rpartition(":")
-    found = _uuid(text)
-    if found and found in names:
-        return names[found]
-    label = visit.translate(DETAILS[kind]) if kind in DETAILS else kind
-    return f"{label}{colon} {text}".strip()
-
-
-def _value(visit: Visit, value: object, names: Mapping[UUID, str]) -> str:
-    match value:
-        case bool():
-            return visit.translate(_("yes") if value else _("no"))
-        case str() if value in WORDS:
-            return visit.translate(WORDS[value])
-        case str() if (found := _uuid(value)) and found in names:
-            return names[found]
-        case str() if DIGEST.fullmatch(value):
-            return value[:12] + "…"
-        case str() | int():
-            text = str(value)
-        case list() if all(isinstance(item, str | int) for item in value):
-            text = ", ".join(str(item) for item in value)
-        case _:
-            text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= MAX_VALUE else text[:MAX_VALUE] + "…"
-
-
-def _ids(entries: Sequence[audit.Entry]) -> list[UUID]:
-    """The ids that occur in these entries as values of their own."""
-    texts = {entry.resource.rpartition(":")[2] for entry in entries}
-    for entry in entries:
-        texts.update(value for value in _fields(entry).values() if isinstance(value, str))
-    return [found for text in texts if (found := _uuid(text))]
-
-
-def _fields(entry: audit.Entry) -> dict[str, object]:
-    try:
-        found = json.loads(entry.details)
-    except ValueError:
-        return {"": entry.details}
-    return found if isinstance(found, dict) else {"": found}
-
-
-def _uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text) if len(text) == 36 else None
-    except ValueError:
-        return None
-
-
-async def _csv(visit: Visit, chosen: Filter, last: int) -> AsyncIterator[str]:
-    """In batches, each in a transaction of its own: a slow reader holds no connection."""
-    separator = ";" if visit.language.code == "pt-BR" else ","  # what its spreadsheets expect
-    yield "\ufeff" + _lines([COLUMNS], separator)
-    before = last
-    while True:
-        async with as_actor(visit.app.pool, visit.actor) as conn:
-            found = await audit.entries(conn, limit=BATCH, before=before, **chosen.arguments())
-        if not found:
-            return
-        before = found[-1].seq
-        yield _lines([_row(entry) for entry in found], separator)
-
-
-def _row(entry: audit.Entry) -> tuple[str, ...]:
-    values = (
-        str(entry.seq),
-        entry.at.isoformat(),
-        entry.actor_name,
-        str(entry.actor_id or ""),
-        entry.action,
-        entry.resource,
-        entry.details,
-        entry.ip,
-        bytes(entry.hash).hex(),
+async def _standing(visit: Visit, conn: Connection) -> checkpoints.Standing:
+    settings = visit.app.settings
+    key = await asyncio.to_thread(
+        open_key, settings.audit.key.get_secret_value(), settings.data_dir
     )
-    # A cell that begins like a formula would be run by a spreadsheet.
-    return tuple(
-        f"'{value}" if value.startswith(("=", "+", "-", "@")) else value for value in values
+    return await checkpoints.standing(conn, key)
+
+
+async def _steps(visit: Visit) -> AsyncIterator[ServerSentEventMessage]:
+    reached = [0, 0]
+
+    def on_progress(seq: int, total: int) -> None:
+        reached[:] = seq, total
+
+    task = asyncio.create_task(_verified(visit, on_progress))
+    try:
+        while not task.done():
+            await asyncio.wait({task}, timeout=PULSE_S)
+            words = visit.translate("Checked %(seq)s of %(total)s entries…")
+            text = words % {"seq": reached[0], "total": reached[1]}
+            yield ServerSentEventMessage(data=text, event="progress")
+        html = visit.html("admin/_audit_report.html", report=task.result())
+        yield ServerSentEventMessage(data=html, event="done")
+    finally:
+        task.cancel()
+
+
+async def _verified(visit: Visit, on_progress: Progress | None) -> audit.AuditReport:
+    """The result, which is an entry of the log as well."""
+    async with as_system(visit.app.pool) as conn:
+        key = f"audit-verify:{visit.actor.id}"
+        await limits.hit(conn, key, limit=VERIFICATIONS, window_s=60)
+    evidence = await asyncio.to_thread(_evidence, visit.app.settings)
+    async with as_actor(visit.app.pool, visit.actor) as conn:
+        report = await audit.verify(conn, evidence, on_progress=on_progress)
+    details = {"entries": report.entries, "first": report.first, "last": report.last}
+    if report.first_broken is not None:
+        details["broken"] = report.first_broken
+    async with as_actor(visit.app.pool, visit.actor, write=True) as conn:
+        await audit.record(conn, actor=visit.actor, action="audit.verified", details=details)
+    return report
+
+
+def _evidence(settings: Settings) -> Evidence:
+    """The service's own checkpoints and archives."""
+    file = checkpoints.file_of(settings.audit.checkpoint_file, settings.data_dir)
+    key = open_key(settings.audit.key.get_secret_value(), settings.data_dir)
+    signed = tuple(checkpoints.read(file)) if file.exists() else ()
+    return Evidence(signed, frozenset({key.public}), settings.data_dir / archive.FOLDER)
+
+
+def _choice(
+    action: str, who: str, resource: str, address: str, words: str, since: str, until: str
+) -> Choice:
+    return Choice(
+        action.strip(),
+        who.strip().casefold(),
+        resource.strip(),
+        address.strip(),
+        words.strip(),
+        _day(since),
+        _day(until),
     )
-
-
-def _lines(rows: Sequence[Sequence[str]], separator: str) -> str:
-    buffer = io.StringIO()
-    csv.writer(buffer, delimiter=separator, lineterminator="\r\n").writerows(rows)
-    return buffer.getvalue()
 
 
 def _day(text: str) -> date | None:

@@ -69,7 +69,7 @@ async def get_conversation(
 async def delete_conversation(call: CurrentCall, conversation_id: FromPath[UUID]) -> None:
     """Deletes a conversation with all that is in it."""
     async with as_actor(call.app.pool, call.actor, write=True) as conn:
-        await store.delete(conn, ConversationId(conversation_id))
+        await store.delete(conn, call.actor, ConversationId(conversation_id))
 
 
 def _moment(cursor: str) -> datetime | None:

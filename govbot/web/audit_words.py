@@ -82,6 +82,31 @@ ACTIONS: Final = {
     "service.stopped": _("Service stopped"),
 }
 
+# Groups of actions, by the word before the point.
+GROUPS: Final = {
+    "access": _("Questions about access"),
+    "audit": _("Audit log"),
+    "collection": _("Collections"),
+    "conversation": _("Conversations"),
+    "directory": _("Directory"),
+    "document": _("Documents"),
+    "grant": _("Grants"),
+    "group": _("Groups"),
+    "key": _("API keys"),
+    "person": _("Personal data"),
+    "question": _("Questions"),
+    "queue": _("Queue"),
+    "schema": _("Database"),
+    "search": _("Searches"),
+    "second-factor": _("Second factor"),
+    "secret": _("Secrets"),
+    "service": _("Service"),
+    "session": _("Sessions"),
+    "sign-in": _("Sign-in"),
+    "sign-out": _("Signing out"),
+    "user": _("Accounts"),
+}
+
 # Names of details and of kinds of objects.
 DETAILS: Final = {
     "collections": _("collections"),
@@ -90,7 +115,16 @@ DETAILS: Final = {
     "leaks": _("leaking"),
     "blocked": _("kept back"),
     "actor": _("person"),
+    "acao": _("action"),
     "address": _("address"),
+    "ate": _("until"),
+    "broken": _("broken at"),
+    "de": _("from"),
+    "endereco": _("address"),
+    "format": _("format"),
+    "objeto": _("object"),
+    "quem": _("person"),
+    "texto": _("words"),
     "archive": _("archive"),
     "citation": _("citation"),
     "conversation": _("conversation"),
@@ -99,7 +133,6 @@ DETAILS: Final = {
     "hash": _("seal"),
     "last": _("last"),
     "object": _("object"),
-    "passages": _("passages"),
     "picture": _("picture of the page"),
     "settings": _("settings"),
     "sha256": _("SHA-256"),

@@ -143,7 +143,7 @@ async def rename(visit: CurrentVisit, conversation_id: FromPath[UUID]) -> Respon
     title = await visit.field("title", max_length=200)
     found = ConversationId(conversation_id)
     async with as_actor(visit.app.pool, visit.actor, write=True) as conn:
-        await store.rename(conn, found, title)
+        await store.rename(conn, visit.actor, found, title)
         conversation = await store.get_conversation(conn, found)
     if visit.wants_fragment:
         return visit.page("chat/_renamed.html", item=conversation)
@@ -158,7 +158,7 @@ async def delete_form(visit: CurrentVisit, conversation_id: FromPath[UUID]) -> R
 async def delete(visit: CurrentVisit, conversation_id: FromPath[UUID]) -> Response[Any]:
     """Deletes a conversation with all that is in it."""
     async with as_actor(visit.app.pool, visit.actor, write=True) as conn:
-        await store.delete(conn, ConversationId(conversation_id))
+        await store.delete(conn, visit.actor, ConversationId(conversation_id))
     return visit.redirect("/")
 
 

@@ -17,6 +17,7 @@ from litestar.params import FromPath, FromQuery, PathParameter, QueryParameter
 from litestar.response import File
 
 from govbot import audit
+from govbot.chat.neutral import visible
 from govbot.chat.store import Citation, get_citation
 from govbot.db.access import Actor, as_actor
 from govbot.documents import store, words
@@ -27,16 +28,22 @@ from govbot.extract.render import WIDTHS, PagePicture, PageRenderer
 from govbot.ids import MessageId, VersionId
 from govbot.web import rates
 from govbot.web.access_words import secrecy_name
-from govbot.web.headers import POLICY
 from govbot.web.visit import CurrentVisit, Visit
 
 if TYPE_CHECKING:
     from govbot.app import App
 
-# The browser's own PDF viewer draws with inline styles in a document of its own.
-PDF_POLICY = POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'").replace(
-    "default-src 'none'", "default-src 'none'; object-src 'self'; plugin-types application/pdf"
+# Originals come from unknown hands: they load nothing, run nothing and belong to no site.
+SANDBOX = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'; sandbox"
+# The browser's own PDF viewer draws with inline styles in a document of its own, and does not
+# work in a sandbox.
+PDF_POLICY = (
+    "default-src 'none'; object-src 'self'; style-src 'unsafe-inline'; img-src 'self' data:; "
+    "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 )
+# Types that no browser runs or draws as part of a site; all others are sent as bytes.
+PLAIN_TYPES = frozenset({PDF, "text/plain", "text/csv", "text/markdown"})
+OFFICE_TYPES = ("application/vnd.openxmlformats-officedocument.", "application/vnd.oasis.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +76,7 @@ async def page(
     context: dict[str, Any] = {
         "opened": opened,
         "picture": picture,
-        "parts": _parts(opened),
+        "parts": tuple(visible(part) for part in _parts(opened)),
         "mark": _mark(m, c, k),
         "quote": opened.citation.quote if opened.citation else "",
         "secrecy": secrecy_name(visit, opened.document.secrecy) if opened.document.secrecy else "",
@@ -87,10 +94,14 @@ async def image(
     largura: FromQuery[int] = WIDTHS[0],
 ) -> Response[bytes]:
     """The picture of a page of a PDF."""
-    async with as_actor(visit.app.pool, visit.actor) as conn:
+    async with as_actor(visit.app.pool, visit.actor, write=True) as conn:
         version = await store.get_version(conn, VersionId(version_id))
-    if version.mime != PDF:
-        raise NotFound
+        if version.mime != PDF:
+            raise NotFound
+        resource = f"document:{version.document_id}"
+        if not await audit.has_opened(conn, resource, version.number, number):
+            details = {"page": number, "picture": True}
+            await record_opened(conn, visit.actor, version, details)
     await rates.count_picture(visit.app, visit.actor)
     width = min((w for w in WIDTHS if w >= largura), default=WIDTHS[-1])
     path = visit.app.files.path_of(version.sha256)
@@ -117,14 +128,13 @@ async def original_file(
     path = app.files.path_of(version.sha256)
     if not path.is_file():
         raise NotFound
-    # HTML and text of unknown hands never run or render as part of this site.
-    media_type = version.mime if version.mime not in ("text/html",) else "application/octet-stream"
+    known = version.mime in PLAIN_TYPES or version.mime.startswith(OFFICE_TYPES)
     return File(
         path,
         filename=document.filename,
-        media_type=media_type,
+        media_type=version.mime if known else "application/octet-stream",
         content_disposition_type="inline" if inline else "attachment",
-        headers={"Content-Security-Policy": PDF_POLICY} if inline else None,
+        headers={"Content-Security-Policy": PDF_POLICY if inline else SANDBOX},
     )
 
 
@@ -144,7 +154,8 @@ async def _open(
         placed = []
         if citation is not None and number in version.ocr_pages:
             placed = await words.page_words(conn, version_id, number)
-        await record_opened(conn, visit.actor, version, {"page": number})
+        cited = {} if citation is None else {"answer": str(m), "citation": citation.number}
+        await record_opened(conn, visit.actor, version, {"page": number, **cited})
     return Opened(document, version, number, max(total, version.pages), text, citation, placed)
 
 

@@ -56,8 +56,8 @@ async def test_nobody_else_finds_the_conversation(pool: Pool, troupe: Troupe, na
             store.turns(conn, conversation),
             store.get_message(conn, answer),
             store.get_citation(conn, answer, 1),
-            store.rename(conn, conversation, "meu"),
-            store.delete(conn, conversation),
+            store.rename(conn, troupe[name], conversation, "meu"),
+            store.delete(conn, troupe[name], conversation),
             store.add_question(conn, troupe[name], conversation, "?"),
         ):
             with pytest.raises(NotFound):
@@ -114,10 +114,10 @@ async def test_titles_are_searched_without_accents(pool: Pool, troupe: Troupe) -
 async def test_a_conversation_is_renamed_and_deleted(pool: Pool, troupe: Troupe) -> None:
     conversation, answer = await _asked(pool, troupe, troupe.reader)
     async with as_actor(pool, troupe.reader, write=True) as conn:
-        await store.rename(conn, conversation, "  Limites   de compra ")
-        await store.rename(conn, conversation, "   ")
+        await store.rename(conn, troupe.reader, conversation, "  Limites   de compra ")
+        await store.rename(conn, troupe.reader, conversation, "   ")
         assert (await store.get_conversation(conn, conversation)).title == "Limites de compra"
-        await store.delete(conn, conversation)
+        await store.delete(conn, troupe.reader, conversation)
         with pytest.raises(NotFound):
             await store.get_message(conn, answer)
 
