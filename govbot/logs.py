@@ -42,6 +42,7 @@ QUIET = (
     "uvicorn.error",
     "watchdog",
 )
+_ESCAPED = "\u2028\u200b"  # stands for the two characters of an escaped end of line: a space
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message"}
 
 
@@ -78,12 +79,12 @@ class JsonFormatter(logging.Formatter):
             "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": mask(record.getMessage()),
+            "message": _hidden(record.getMessage()),
             **_context(),
             **_extra(record),
         }
         if record.exc_info:
-            line["exception"] = mask(self.formatException(record.exc_info))
+            line["exception"] = _hidden(self.formatException(record.exc_info))
         return json.dumps(line, ensure_ascii=False, default=str)
 
 
@@ -95,10 +96,10 @@ class TextFormatter(logging.Formatter):
         pairs = " ".join(
             f"{key}={value}" for key, value in {**_context(), **_extra(record)}.items()
         )
-        text = f"{at} {record.levelname:<7} {record.name}: {mask(record.getMessage())}"
+        text = f"{at} {record.levelname:<7} {record.name}: {_hidden(record.getMessage())}"
         text += f" ({pairs})" if pairs else ""
         if record.exc_info:
-            text += "\n" + mask(self.formatException(record.exc_info))
+            text += "\n" + _hidden(self.formatException(record.exc_info))
         return text
 
 
@@ -117,9 +118,14 @@ def _masked(value: object) -> object:
         return value
     if isinstance(value, int):
         text = str(value)
-        return value if mask(text) == text else mask(text)
+        return value if _hidden(text) == text else _hidden(text)
     if isinstance(value, dict):
-        return {mask(str(key)): _masked(item) for key, item in value.items()}
+        return {_hidden(str(key)): _masked(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [_masked(item) for item in value]
-    return mask(str(value))
+    return _hidden(str(value))
+
+
+def _hidden(text: str) -> str:
+    """The text with personal data hidden, also where a representation wrote the end of a line."""
+    return mask(text.replace("\\n", _ESCAPED)).replace(_ESCAPED, "\\n")

@@ -128,6 +128,7 @@ def test_personal_data_is_hidden_in_messages_extras_and_exceptions(format_: str)
     log = logging.getLogger("some.library")
     cpf, email, card = "123.456.\n789-09", "ana.souza@exemplo.gov.br", "4111 1111 1111 1111"
     log.warning("Key (cpf)=(%s) exists", "987.654.321-00")
+    log.warning("Row %r of a list", [cpf])
     log.warning("Odd row", extra={"row": [email, {"tel. 3216-7570": 12345678909}], "n": 42})
     try:
         raise ValueError(f"CPF {cpf} de {email}")
