@@ -28,6 +28,11 @@ Pool = AsyncConnectionPool[Connection]
 ADDRESS_FACTOR = 10
 
 
+def _(message: str) -> str:
+    """Marks a message for the catalog; it is translated where it is shown."""
+    return message
+
+
 class TooManyAttempts(Busy):
     """Too many attempts to sign in: wait a moment and try again."""
 
@@ -36,10 +41,10 @@ class TooManyAttempts(Busy):
     def __init__(self, seconds: int) -> None:
         self.retry_after_s = seconds
         if seconds < 60:
-            super().__init__("Too many attempts: try again in %(seconds)s s.", seconds=seconds)
+            super().__init__(_("Too many attempts: try again in %(seconds)s s."), seconds=seconds)
         else:
             minutes = math.ceil(seconds / 60)
-            super().__init__("Too many attempts: try again in %(minutes)s min.", minutes=minutes)
+            super().__init__(_("Too many attempts: try again in %(minutes)s min."), minutes=minutes)
 
 
 @dataclass(frozen=True, slots=True)

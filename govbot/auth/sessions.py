@@ -312,6 +312,15 @@ async def end_sessions(
     return cursor.rowcount
 
 
+async def end_all_sessions(conn: Connection, *, by: Actor) -> int:
+    """End every session of everybody; how many there were. Audited."""
+    cursor = await conn.execute("DELETE FROM sessions")
+    await audit.record(
+        conn, actor=by, action="session.ended", details={"sessions": cursor.rowcount}
+    )
+    return cursor.rowcount
+
+
 async def sign_out(conn: Connection, token: str, actor: Actor) -> None:
     """End the session; a second call does nothing."""
     cursor = await conn.execute(

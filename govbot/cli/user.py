@@ -82,9 +82,12 @@ def sessions(username: Username, as_json: AsJson = False) -> None:
 
 
 @app.command("sign-out")
-def sign_out(username: Username) -> None:
-    """End all sessions of a user."""
-    run_async(_sign_out, username)
+def sign_out(
+    username: Annotated[str, typer.Argument(help="User name, such as ana.souza.")] = "",
+    everyone: Annotated[bool, typer.Option("--all", help="Of all users.")] = False,
+) -> None:
+    """End all sessions of a user, or of all users."""
+    run_async(_sign_out, username, everyone)
 
 
 def _password(from_stdin: bool) -> str | None:
@@ -213,15 +216,21 @@ async def _sessions(username: str, as_json: bool) -> None:
     output.print_table(["since", "last used", "address", "by", "second factor", "program"], rows)
 
 
-async def _sign_out(username: str) -> None:
+async def _sign_out(username: str, everyone: bool) -> None:
     from govbot.app import open_store
     from govbot.auth import sessions, users
     from govbot.db.access import OPERATOR, as_system
+    from govbot.errors import Invalid
 
+    if bool(username) == everyone:
+        raise Invalid("Name a user, or say --all.")
     async with open_store(current_settings()) as pool, as_system(pool) as conn:
-        user = await users.by_username(conn, username)
-        ended = await sessions.end_sessions(conn, user.id, by=OPERATOR)
-    print(f"{user.username}: {ended}")
+        if everyone:
+            ended = await sessions.end_all_sessions(conn, by=OPERATOR)
+        else:
+            user = await users.by_username(conn, username)
+            ended = await sessions.end_sessions(conn, user.id, by=OPERATOR)
+    print(f"{username or 'all'}: {ended}")
 
 
 def _role(text: str) -> Role:

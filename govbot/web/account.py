@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from litestar import Response
@@ -15,6 +16,9 @@ from govbot.web import cookies, device
 from govbot.web.i18n import LANGUAGES, _
 from govbot.web.sign_in import waiting
 from govbot.web.visit import THEMES, CurrentVisit, Visit, local_path
+
+# Who typed the password this recently is not asked for it again.
+FRESH = timedelta(minutes=10)
 
 
 async def account(visit: CurrentVisit) -> Response[str]:
@@ -80,6 +84,11 @@ def own_session(visit: Visit) -> Session:
 def by_password(session: Session) -> bool:
     """Whether GovBot asked for a password itself; else it asks for no second factor either."""
     return session.method in (Method.PASSWORD, Method.LDAP)
+
+
+def asks_again(session: Session) -> bool:
+    """Whether the password is so long ago that it is asked for before something grave."""
+    return by_password(session) and datetime.now(UTC) - session.since > FRESH
 
 
 async def confirm_password(visit: Visit, password: str) -> None:

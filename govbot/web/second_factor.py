@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ from govbot.auth.totp import Enrolment
 from govbot.db.access import as_system
 from govbot.errors import BadConfig, Conflict, Denied, GovBotError, Invalid
 from govbot.web import cookies
-from govbot.web.account import by_password, confirm_password, own_session
+from govbot.web.account import asks_again, by_password, confirm_password, own_session
 from govbot.web.i18n import _
 from govbot.web.sign_in import waiting
 from govbot.web.visit import CurrentVisit, Visit
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 PATH = "/conta/segundo-fator"
-# Who typed the password this recently is not asked for it again to set the factor up.
-FRESH = timedelta(minutes=10)
 _PURPOSE = "totp-enrolment"
 
 
@@ -129,7 +127,7 @@ async def _enrolment(visit: Visit) -> Enrolment | None:
 
 
 def _asks_password(session: Session, found: Enrolment | None) -> bool:
-    return found is not None or datetime.now(UTC) - session.since > FRESH
+    return found is not None or asks_again(session)
 
 
 def _opened(visit: Visit, sealed: str) -> str:
@@ -146,8 +144,6 @@ def _opened(visit: Visit, sealed: str) -> str:
 
 
 def _passed(session: Session, csrf: str) -> Session:
-    from dataclasses import replace
-
     return replace(session, csrf=csrf, factor=Factor.PASSED, step=None)
 
 

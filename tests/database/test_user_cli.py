@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
@@ -25,8 +24,8 @@ from tests.troupe import Troupe
 
 
 @pytest.fixture
-def scene(dsns: Dsns, pool: Pool, troupe: Troupe, monkeypatch: pytest.MonkeyPatch) -> Troupe:
-    """The cast; commands work on their database. The curator is signed in, with a factor."""
+async def scene(dsns: Dsns, pool: Pool, troupe: Troupe, monkeypatch: pytest.MonkeyPatch) -> Troupe:
+    """The cast, in whose database commands work. The curator and the reader are signed in."""
 
     @asynccontextmanager
     async def open_store(_: Any) -> AsyncIterator[Pool]:
@@ -35,10 +34,6 @@ def scene(dsns: Dsns, pool: Pool, troupe: Troupe, monkeypatch: pytest.MonkeyPatc
         await opened.close()
 
     monkeypatch.setattr("govbot.app.open_store", open_store)
-    return troupe
-
-
-async def sign_in_with_factor(pool: Pool, troupe: Troupe) -> None:
     secret = totp.new_secret()
     async with as_system(pool) as conn:
         await totp.enrol(
@@ -49,11 +44,14 @@ async def sign_in_with_factor(pool: Pool, troupe: Troupe) -> None:
             conn, troupe.curator, method=Method.PASSWORD, user_agent="curl/8.5.0",
             settings=Settings().auth,
         )  # fmt: skip
+        await sessions.open_session(
+            conn, troupe.reader, method=Method.LDAP, user_agent="", settings=Settings().auth
+        )
+    return troupe
 
 
-async def govbot(*arguments: str) -> None:
-    """A command, in a thread: it has a loop of its own."""
-    await asyncio.to_thread(main, list(arguments))
+def govbot(*arguments: str) -> int:
+    return main(list(arguments))
 
 
 def count(dsns: Dsns, table: str) -> int:
@@ -63,28 +61,38 @@ def count(dsns: Dsns, table: str) -> int:
     return int(row[0])
 
 
-async def test_sessions_are_listed_and_ended(
-    scene: Troupe, pool: Pool, dsns: Dsns, capsys: pytest.CaptureFixture[str]
+def test_sessions_are_listed_and_ended(
+    scene: Troupe, dsns: Dsns, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    await sign_in_with_factor(pool, scene)
-    await govbot("user", "sessions", "curator", "--json")
+    govbot("user", "sessions", "curator", "--json")
     [found] = json.loads(capsys.readouterr().out)
     assert (found["method"], found["factor"], found["user_agent"]) == (
         "password", "pending", "curl/8.5.0",
     )  # fmt: skip
     assert not {"token_hash", "csrf"} & set(found)
-    await govbot("user", "sessions", "curator")
+    govbot("user", "sessions", "curator")
     assert "curl/8.5.0" in capsys.readouterr().out
-    await govbot("user", "sign-out", "curator")
+    govbot("user", "sign-out", "curator")
     assert capsys.readouterr().out == "curator: 1\n"
+    assert count(dsns, "sessions") == 1
+
+
+def test_everybody_is_signed_out_at_once(
+    scene: Troupe, dsns: Dsns, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert govbot("user", "sign-out") == 1
+    assert govbot("user", "sign-out", "reader", "--all") == 1
+    assert "Name a user" in capsys.readouterr().err
+    assert count(dsns, "sessions") == 2
+    govbot("user", "sign-out", "--all")
+    assert capsys.readouterr().out == "all: 2\n"
     assert count(dsns, "sessions") == 0
 
 
-async def test_a_second_factor_is_reset_by_the_operator(
-    scene: Troupe, pool: Pool, dsns: Dsns, capsys: pytest.CaptureFixture[str]
+def test_a_second_factor_is_reset_by_the_operator(
+    scene: Troupe, dsns: Dsns, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    await sign_in_with_factor(pool, scene)
     for expected in ("curator: second factor removed\n", "curator: no second factor\n"):
-        await govbot("user", "reset-second-factor", "curator")
+        govbot("user", "reset-second-factor", "curator")
         assert capsys.readouterr().out == expected
-    assert [count(dsns, name) for name in ("totp", "recovery_codes", "sessions")] == [0, 0, 0]
+    assert [count(dsns, name) for name in ("totp", "recovery_codes", "sessions")] == [0, 0, 1]

@@ -63,6 +63,22 @@ async def test_all_others_are_ended_and_this_one_stays(scene: Scene, signed_in: 
     assert [(await each.get("/conta")).status_code for each in (here, stranger)] == [200, 200]
 
 
+async def test_an_old_session_ends_others_only_with_the_password(
+    scene: Scene, signed_in: SignIn
+) -> None:
+    there, here = await signed_in("reader"), await signed_in("reader")
+    first, _ = await ids_of(scene, "reader")
+    async with as_system(scene.app.pool) as conn:
+        await conn.execute("UPDATE sessions SET created_at = now() - interval '11 minutes'")
+    for path in ("encerrar-outras", f"{first}/encerrar"):
+        answer = await here.post(f"/conta/sessoes/{path}", data={"password": "errada"})
+        assert answer.status_code == 422
+        assert 'name="password"' in answer.text
+    assert (await there.get("/conta")).status_code == 200
+    await here.post(f"/conta/sessoes/{first}/encerrar", data={"password": PASSWORD})
+    assert (await there.get("/conta")).status_code == 303
+
+
 async def test_the_session_of_somebody_else_does_not_exist(scene: Scene, signed_in: SignIn) -> None:
     reader, admin = await signed_in("reader"), await signed_in("admin")
     [session] = await ids_of(scene, "reader")
