@@ -44,6 +44,7 @@ async def submit(visit: CurrentVisit) -> Response[Any]:
         )
     except GovBotError as error:
         return form_page(visit, follow, username, error)
+    await _end_here(visit)
     return enter(visit, signed_in, follow)
 
 
@@ -118,6 +119,14 @@ def form_page(
         username=username,
         problem=visit.language.sentence(problem) if problem else "",
     )
+
+
+async def _end_here(visit: Visit) -> None:
+    """Ends the session that the browser came with, if any."""
+    token = cookies.value_of(visit.request, cookies.SESSION, visit.app.settings)
+    if token and visit.session is not None:
+        async with as_system(visit.app.pool) as conn:
+            await sessions.sign_out(conn, token, visit.actor)
 
 
 def _code_page(visit: Visit, follow: str, problem: GovBotError | None) -> Response[str]:

@@ -98,6 +98,15 @@ async def test_an_administrator_ends_all_sessions_of_a_person(
     assert (await admin.get("/conta")).status_code == 200
 
 
+async def test_signing_in_again_ends_the_session_of_before(scene: Scene, signed_in: SignIn) -> None:
+    reader = await signed_in("reader")
+    [before] = await ids_of(scene, "reader")
+    form = {"username": "reader", "password": PASSWORD}
+    assert (await reader.post("/entrar", data=form)).status_code == 303
+    [now] = await ids_of(scene, "reader")
+    assert now != before
+
+
 async def test_another_role_ends_the_sessions(scene: Scene, signed_in: SignIn) -> None:
     admin = await signed_in("admin")
     async with as_system(scene.app.pool) as conn:
