@@ -68,6 +68,7 @@ async def open_app(
     settings: Settings, *, migrate: bool = False, on_progress: Progress | None = None
 ) -> AsyncIterator[App]:
     """All parts, ready. Raises Unavailable when one is missing, with what to do about it."""
+    from govbot.auth import sealed
     from govbot.auth.ldap import open_directory
     from govbot.chat.live import Answers
     from govbot.documents.files import FileStore
@@ -78,6 +79,7 @@ async def open_app(
     async with AsyncExitStack() as stack:
         sealer = open_sealer(settings.security.key.get_secret_value(), settings.data_dir)
         pool, dsn = await _open_database(stack, settings, migrate, on_progress)
+        settings = await sealed.fill(settings, pool, sealer)
         files = FileStore(settings.data_dir / "files")
         files.prepare()
         embedder = open_embedder(settings)

@@ -717,8 +717,8 @@ class Api(Section):
     enabled: bool = Field(True, description="Answer under /api/v1. false: keys open nothing.")
     roles: tuple[Literal["user", "curator", "admin"], ...] = Field(
         ("user", "curator"),
-        description="Roles whose accounts may have keys; auditors never have. A key never does what its scopes do not "
-        "name: it cannot administer, whoever has it.",
+        description="Roles whose accounts may have keys; auditors never have. A key never does what "
+        "its scopes do not name: it cannot administer, whoever has it.",
     )
     key_days: int = Field(90, ge=1, le=3650, description="How long a new key lives, by default.")
     max_key_days: int = Field(365, ge=1, le=3650, description="Longest life of a new key, in days.")
@@ -779,6 +779,14 @@ class Settings(Section):
     def origin(self, key: str) -> str:
         """Where the value of `key` (`web.port`, `data_dir`) came from; "default" if nowhere."""
         return self._origins.get(key, "default")
+
+    def with_secret(self, key: str, value: str, *, origin: str) -> Settings:
+        """The same settings with another value of the secret `key` (`generation.api_key`)."""
+        section, _, name = key.partition(".")
+        part = getattr(self, section).model_copy(update={name: SecretStr(value)})
+        changed = self.model_copy(update={section: part})
+        changed._origins = {**self._origins, key: origin}
+        return changed
 
 
 SECTIONS: dict[str, type[Section]] = {

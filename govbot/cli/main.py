@@ -58,6 +58,8 @@ COMMANDS = {
     "document": Entry("document", "Review, date, revoke, hold and delete documents.", group=True),
     "access": Entry("access", "Explain who may read what, and test for leaks.", group=True),
     "folder": Entry("folder", "See the watched folders and what they would change.", group=True),
+    "key": Entry("key", "Make, list and revoke API keys.", group=True),
+    "secret": Entry("secret", "Keep secrets of the settings sealed; change their key.", group=True),
     "audit": Entry("audit", "List and verify the audit log.", group=True),
     "config": Entry("config", "Show, check and document the settings.", group=True),
     "doctor": Entry("doctor", "Check this installation, part by part."),
