@@ -177,7 +177,10 @@ async def _picture(visit: Visit, pages: PageRenderer, opened: Opened) -> PagePic
     path = visit.app.files.path_of(opened.version.sha256)
     quote = ""
     if opened.citation and _holds(opened.citation, opened.number):
+        # What an answer hid stands in the page as it is, and is looked for there.
+        place = _parts(opened)[1]
         quote = opened.citation.quote
+        quote = place if len(place) == len(quote) else quote
     try:
         return await pages.page(
             path, opened.number, width=WIDTHS[0], quote=quote, words=opened.words
