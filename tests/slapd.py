@@ -28,6 +28,15 @@ SCHEMAS = Path("/etc/ldap/schema")
 
 CONFIG = """\
 {includes}
+attributetype ( 1.2.840.113556.1.4.221 NAME 'sAMAccountName' EQUALITY caseIgnoreMatch
+  SYNTAX 1.3.6.1.4.1.1466.115.121.1.15 SINGLE-VALUE )
+attributetype ( 1.2.840.113556.1.4.2 NAME 'objectGUID' EQUALITY octetStringMatch
+  SYNTAX 1.3.6.1.4.1.1466.115.121.1.40 SINGLE-VALUE )
+attributetype ( 1.2.840.113556.1.4.8 NAME 'userAccountControl' EQUALITY integerMatch
+  SYNTAX 1.3.6.1.4.1.1466.115.121.1.27 SINGLE-VALUE )
+objectclass ( 1.2.840.113556.1.5.9 NAME 'user' SUP top AUXILIARY
+  MAY ( sAMAccountName $ objectGUID $ userAccountControl ) )
+objectclass ( 1.2.840.113556.1.5.8 NAME 'group' SUP top STRUCTURAL MUST cn MAY member )
 modulepath /usr/lib/ldap
 moduleload back_mdb
 moduleload ppolicy
@@ -155,7 +164,7 @@ class Slapd:
         self.values = {
             "includes": "\n".join(
                 f"include {SCHEMAS}/{name}.schema"
-                for name in ("core", "cosine", "inetorgperson", "nis", "msuser")
+                for name in ("core", "cosine", "inetorgperson", "nis")
             ),
             "folder": folder, "ca": authority.file, "certificate": certificate, "key": key,
             "base": BASE, "root": ROOT, "root_password": ROOT_PASSWORD, "reader": READER,
