@@ -1,0 +1,84 @@
+"""Nothing changes without an entry: every route that changes something, every action in words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from govbot.db.access import as_system
+from govbot.db.pool import Pool
+from govbot.jobs.queue import Queue
+from govbot.web.audit_words import ACTIONS, GROUPS
+from tests.web.conftest import SignIn
+from tests.web.office import Office
+from tests.web.stage import Stage, make_stage
+from tests.web.table import TABLE
+from tests.web.test_table import ask
+
+ROOT = Path(__file__).parents[2]
+
+# Routes that change nothing which anybody could ask about later.
+EXPLAINED = {
+    "/preferencias": "colours and language are cookies of the browser",
+    "/entrar/codigo": "nobody waits for a code: the request leads back to the form",
+    "/conversas": "the answer records the question, in the transaction that hands passages to "
+    "the model; the scripted answers of these tests do not (tests/database/test_answers.py)",
+    "/conversas/{conversation_id:uuid}/perguntas": "the same",
+    "/conversas/{conversation_id:uuid}/respostas/{answer_id:uuid}/refazer": "the same",
+    "/conversas/{conversation_id:uuid}/respostas/{answer_id:uuid}/parar": "the words so far stay",
+}
+
+
+@pytest.fixture
+async def stage(pool: Pool, queue: Queue, tmp_path: Path) -> Stage:
+    return await make_stage(pool, queue, tmp_path)
+
+
+@pytest.fixture
+def scene(stage: Stage) -> Office:
+    return stage.office
+
+
+async def entries(pool: Pool) -> int:
+    async with as_system(pool) as conn:
+        cursor = await conn.execute("SELECT max(seq) AS n FROM audit_log")
+        row = await cursor.fetchone()
+    return int((row or {}).get("n") or 0)
+
+
+@pytest.mark.parametrize("who", ["curator", "admin"])
+async def test_every_request_that_changes_something_writes_an_entry(
+    stage: Stage, pool: Pool, signed_in: SignIn, who: str
+) -> None:
+    client = await signed_in(who)
+    silent = set()
+    for row in TABLE:
+        before = await entries(pool)
+        answer = await ask(client, stage, row)
+        done = row.method == "POST" and answer.status_code in (200, 204, 303)
+        if done and await entries(pool) == before and row.path not in EXPLAINED:
+            silent.add(row.route)
+    assert silent == set()
+
+
+def test_every_explained_route_is_one() -> None:
+    assert EXPLAINED.keys() - {row.path for row in TABLE if row.method == "POST"} == set()
+
+
+def test_every_action_is_written_by_the_program_and_tried_by_a_test() -> None:
+    program = _texts("govbot") + _texts("migrations", "*.sql")
+    tests = _texts("tests")
+    written = {name for name in ACTIONS if f'"{name}"' in program or f"'{name}'" in program}
+    assert ACTIONS.keys() - written == set()
+    assert {name for name in ACTIONS if name not in tests} == set()
+
+
+def test_every_group_of_actions_has_words() -> None:
+    assert {name.partition(".")[0] for name in ACTIONS} - GROUPS.keys() == set()
+
+
+def _texts(folder: str, pattern: str = "*.py") -> str:
+    own = {"audit_words.py", Path(__file__).name}
+    files = (each for each in (ROOT / folder).rglob(pattern) if each.name not in own)
+    return "\n".join(each.read_text("utf-8") for each in files)
