@@ -42,6 +42,7 @@ PLACES = {
     "number": "1",
     "digest": "000000000000",
     "name": "css/base.css",
+    "seq": "1",
 }
 _PLACE = re.compile(r"\{(\w+):(\w+)\}")
 
@@ -70,9 +71,13 @@ class Stage:
         }
 
 
-def without_ids(path: str) -> str:
+def without_ids(path: str, use: Mapping[str, str]) -> str:
     """The path of a route with ids that nothing has."""
-    return _PLACE.sub(lambda match: str(uuid4()) if match[2] == "uuid" else PLACES[match[1]], path)
+
+    def fill(match: re.Match[str]) -> str:
+        return str(uuid4()) if match[2] == "uuid" else use.get(match[1]) or PLACES[match[1]]
+
+    return _PLACE.sub(fill, path)
 
 
 async def make_stage(pool: Pool, queue: Queue, folder: Path) -> Stage:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 import pytest
@@ -24,11 +24,12 @@ from govbot.generate.extractive import ExtractiveGenerator
 from govbot.ids import ConversationId, new_id
 from govbot.ingest.receive import Received, receive
 from govbot.retrieval.retrieve import retrieve
+from govbot.sealing import Sealer
 from govbot.web.site import routes
 from tests.answering import LEAVE, Desk, Dictated, withdraw
 from tests.ingestion import Cast, Parts, take
 from tests.web.conftest import Client, browser
-from tests.web.scene import ENCODED, PASSWORD
+from tests.web.scene import ENCODED, KEY, PASSWORD
 
 # Words of B that stand nowhere else: in its text, title, file name, number, name and question.
 SECRETS = ("zurbanovic", "marimbondo", "quimera", "98431", "98.431", "xaxim")
@@ -44,6 +45,7 @@ class House:
     parts: Parts
     answers: Answers
     generator: Generator
+    sealer: Sealer = field(default_factory=lambda: Sealer([KEY]))
 
     @property
     def app(self) -> House:
