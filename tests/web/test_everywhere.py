@@ -32,8 +32,8 @@ PAGES = [row for row in TABLE if row.path not in API]
 POSTS = [row for row in PAGES if row.method == "POST"]
 KINDS = {
     "text/html", "text/plain", "text/css", "text/csv", "text/event-stream", "application/json",
-    "application/pdf", "application/zip", "application/x-ndjson", "application/jsonl", "image/png", "image/jpeg",
-    "image/webp", "application/xml", "image/svg+xml",
+    "application/pdf", "application/zip", "application/x-ndjson", "application/jsonl",
+    "image/png", "image/jpeg", "image/webp", "image/svg+xml",
 }  # fmt: skip
 DOWNLOADS = {
     "text/csv",
