@@ -44,7 +44,6 @@ pidfile {folder}/pid
 TLSCACertificateFile {ca}
 TLSCertificateFile {certificate}
 TLSCertificateKeyFile {key}
-sizelimit {sizelimit}
 database mdb
 suffix "{base}"
 rootdn "{root}"
@@ -53,6 +52,7 @@ directory {folder}/data
 maxsize 16777216
 dbnosync
 index objectClass,entryUUID,uid eq
+limits * {limits}
 overlay ppolicy
 access to attrs=userPassword by anonymous auth by * none
 access to * by dn.exact="{reader}" read by * none
@@ -156,7 +156,7 @@ member: {ROOT}
 class Slapd:
     """The running server; `stop` and `start` make an outage."""
 
-    def __init__(self, folder: Path, authority: Authority, *, sizelimit: str = "500") -> None:
+    def __init__(self, folder: Path, authority: Authority) -> None:
         self.folder, self.authority = folder, authority
         self.port, self.tls_port = _free_port(), _free_port()
         certificate, key = authority.issue("localhost")
@@ -168,7 +168,7 @@ class Slapd:
             ),
             "folder": folder, "ca": authority.file, "certificate": certificate, "key": key,
             "base": BASE, "root": ROOT, "root_password": ROOT_PASSWORD, "reader": READER,
-            "sizelimit": sizelimit,
+            "limits": "size=500",
         }  # fmt: skip
         self.process: subprocess.Popen[bytes] | None = None
         self.configure()

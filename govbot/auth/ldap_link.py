@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 
 __all__ = ["Entry", "Incomplete", "LdapFailure", "Link", "Refused", "Server", "escape_filter_chars"]
 
+SUCCESS = 0
 PAGE = 500
 MAX_ENTRIES = 5000
 PAGING = "1.2.840.113556.1.4.319"
@@ -165,6 +166,9 @@ class Link:
             raise LdapFailure("bind", _words(error)) from None
         finally:
             self._conn.password = None
+        # ldap3 raises nothing for some answers that are no success, a referral among them.
+        if self._conn.result["result"] != SUCCESS or not self._conn.bound:
+            raise Refused("bind", str(self._conn.result["description"]))
 
     def search(
         self,
@@ -224,15 +228,14 @@ class Link:
             )
         except trouble.LDAPNoSuchObjectResult:
             return None
-        except (
-            trouble.LDAPSizeLimitExceededResult,
-            trouble.LDAPTimeLimitExceededResult,
-            trouble.LDAPAdminLimitExceededResult,
-        ) as error:
+        except trouble.LDAPAdminLimitExceededResult as error:
             raise Incomplete("search", _words(error)) from None
         except (trouble.LDAPExceptionError, OSError) as error:
             raise LdapFailure("search", _words(error)) from None
         result: dict[str, Any] = self._conn.result
+        # ldap3 raises nothing when limits of size or time cut the answer.
+        if result["result"] != SUCCESS:
+            raise Incomplete("search", str(result["description"]))
         return result
 
 

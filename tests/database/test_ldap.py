@@ -288,6 +288,17 @@ async def test_without_starttls_no_password_is_sent() -> None:
     assert PASSWORD.encode() not in b"".join(heard)
 
 
+@pytest.mark.parametrize("result", [3, 4, 6, 10, 14], ids=str)
+def test_an_answer_to_a_bind_that_is_no_success_is_no_success(result: int) -> None:
+    """Limits, comparisons, a referral, a SASL step: what ldap3 raises nothing for."""
+    answer = bytes([0x30, 12, 2, 1, 1, 0x61, 7, 10, 1, result, 4, 0, 4, 0])
+    with _silent(answer=answer) as port:
+        url = f"ldap://localhost:{port}"
+        link = Link(_settings(url, tls="off"), Server.parse(url))
+        with link, pytest.raises(Refused):
+            link.bind(MARIA, PASSWORD)
+
+
 async def test_a_wrong_password_of_the_searching_account_is_no_wrong_password_of_the_person(
     slapd: Slapd, pool: Pool
 ) -> None:

@@ -184,7 +184,7 @@ async def test_an_outage_disables_nobody_and_is_kept_for_the_page(
 async def test_an_answer_that_the_server_cuts_disables_nobody(own_slapd: Slapd, pool: Pool) -> None:
     ldap = await filled(own_slapd, pool)
     own_slapd.stop()
-    own_slapd.configure(sizelimit="2")
+    own_slapd.configure(limits="size=2 size.prtotal=2")
     own_slapd.start()
     with pytest.raises(DirectoryDown):
         await ldap_sync.sync(ldap)
