@@ -717,7 +717,7 @@ class Api(Section):
     enabled: bool = Field(True, description="Answer under /api/v1. false: keys open nothing.")
     roles: tuple[Literal["user", "curator", "admin"], ...] = Field(
         ("user", "curator"),
-        description="Roles whose accounts may have keys; auditors never have. A key never does what "
+        description="Roles whose accounts may have keys; never auditors. A key never does what "
         "its scopes do not name: it cannot administer, whoever has it.",
     )
     key_days: int = Field(90, ge=1, le=3650, description="How long a new key lives, by default.")

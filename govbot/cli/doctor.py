@@ -47,7 +47,7 @@ def command(
 
 async def _examine() -> list[Check]:
     settings = current_settings()
-    checks = [_configuration(settings), _data_folder(settings.data_dir)]
+    checks = [_configuration(settings), _data_folder(settings.data_dir), _keys(settings)]
     async with AsyncExitStack() as stack:
         try:
             pool = await _database(stack, settings)
@@ -245,6 +245,15 @@ async def _vectors(pool: Pool, settings: Settings) -> str:
             wanted=wanted.name,
         )
     return f"{row['n']} by {row['name']}"
+
+
+def _keys(settings: Settings) -> Check:
+    from govbot.cli.doctor_keys import key_files, open_to_others
+
+    if bad := open_to_others(settings):
+        names = ", ".join(str(file) for file in bad[:SHOWN])
+        return Check("keys", False, f"other accounts may read {names}: chmod o-rwx")
+    return Check("keys", True, f"{len(key_files(settings))} files, closed to other accounts")
 
 
 async def _embedder(settings: Settings) -> Check:

@@ -1,0 +1,35 @@
+"""The files of keys and secrets, as `govbot doctor` looks at them: who else may read them?"""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+from govbot.config import Settings, fields, is_secret
+from govbot.sealing import KEY_FILE
+
+OTHERS = stat.S_IRWXO
+OWN_KEYS = (KEY_FILE, "audit.key")
+
+
+def key_files(settings: Settings) -> list[Path]:
+    """The files that hold a key or a secret of this installation and that are there."""
+    named = [settings.data_dir / name for name in OWN_KEYS]
+    secrets = {f"{section}.{name}" for section, name, info in fields() if is_secret(info)}
+    for section, name, _info in fields():
+        if section and f"{section}.{name.removesuffix('_file')}" in secrets - {f"{section}.{name}"}:
+            value = getattr(getattr(settings, section), name)
+            named += [Path(value)] if value else []
+    if settings.file is not None and any(_in_file(settings, key) for key in secrets):
+        named.append(settings.file)
+    return [file for file in dict.fromkeys(named) if file.is_file()]
+
+
+def open_to_others(settings: Settings) -> list[Path]:
+    """Those of them that other accounts of this machine may read or write."""
+    return [file for file in key_files(settings) if file.stat().st_mode & OTHERS]
+
+
+def _in_file(settings: Settings, key: str) -> bool:
+    """Whether a secret stands in the configuration file itself."""
+    return settings.origin(key) == str(settings.file)
