@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,6 +13,7 @@ from govbot.cli import current_settings, output, run_async
 if TYPE_CHECKING:
     from govbot.auth.ldap import LdapDirectory
     from govbot.auth.ldap_check import Step
+    from govbot.config import Settings
     from govbot.db.pool import Pool
 
 app = typer.Typer(no_args_is_help=True, help="Try the directory, compare the accounts with it.")
@@ -50,9 +53,13 @@ async def _test(username: str, password: str | None, as_json: bool) -> None:
 
     from govbot.auth import ldap_check
 
-    # The steps ask the directory alone, so that they work where the database does not.
-    ldap = _directory(cast("Pool", None))
-    steps = await ldap_check.diagnose(ldap, username, password)
+    settings = current_settings()
+    if settings.ldap.bind_dn and not settings.ldap.bind_password.get_secret_value():
+        async with _opened() as ldap:  # its password is kept in the database
+            steps = await ldap_check.diagnose(ldap, username, password)
+    else:  # the steps ask the directory alone, so that they work where the database does not
+        ldap = _directory(settings, cast("Pool", None))
+        steps = await ldap_check.diagnose(ldap, username, password)
     if as_json:
         output.print_json([_plain(step) for step in steps])
     else:
@@ -65,14 +72,11 @@ async def _test(username: str, password: str | None, as_json: bool) -> None:
 
 
 async def _preview(_force: bool, as_json: bool) -> None:
-    from govbot.app import open_store
     from govbot.auth import ldap_sync
 
-    settings = current_settings()
-    async with open_store(settings) as pool:
-        planned = await ldap_sync.plan(_directory(pool))
-    leaving = planned.departures()
-    share = settings.ldap.max_disabled_percent
+    async with _opened() as ldap:
+        planned = await ldap_sync.plan(ldap)
+    leaving, share = planned.departures(), ldap.settings.max_disabled_percent
     if not ldap_sync.is_plausible(planned, share):
         output.warn(f"a comparison would be refused: more than {share} % would be disabled")
     if as_json:
@@ -83,12 +87,11 @@ async def _preview(_force: bool, as_json: bool) -> None:
 
 
 async def _sync(force: bool, as_json: bool) -> None:
-    from govbot.app import open_store
     from govbot.auth import ldap_sync
     from govbot.db.access import OPERATOR
 
-    async with open_store(current_settings()) as pool:
-        done = await ldap_sync.sync(_directory(pool), force=force, by=OPERATOR)
+    async with _opened() as ldap:
+        done = await ldap_sync.sync(ldap, force=force, by=OPERATOR)
     if as_json:
         output.print_json(done)
         return
@@ -96,11 +99,24 @@ async def _sync(force: bool, as_json: bool) -> None:
     output.print_table(columns, [[getattr(done, name) for name in columns]])
 
 
-def _directory(pool: Pool) -> LdapDirectory:
+@asynccontextmanager
+async def _opened() -> AsyncIterator[LdapDirectory]:
+    """The directory with the secrets that the database keeps, and the accounts behind it."""
+    from govbot.app import open_store
+    from govbot.auth import sealed
+    from govbot.sealing import open_sealer
+
+    settings = current_settings()
+    async with open_store(settings) as pool:
+        sealer = open_sealer(settings.security.key.get_secret_value(), settings.data_dir)
+        yield _directory(await sealed.fill(settings, pool, sealer), pool)
+
+
+def _directory(settings: Settings, pool: Pool) -> LdapDirectory:
     from govbot.auth.ldap import open_directory
     from govbot.errors import BadConfig
 
-    ldap = open_directory(current_settings().ldap, pool)
+    ldap = open_directory(settings.ldap, pool)
     if ldap is None:
         raise BadConfig("No directory is configured: set ldap.servers (docs/sign-in.md)")
     return ldap
