@@ -161,7 +161,9 @@ async def test_another_role_counts_at_once(scene: Office, signed_in: SignIn) -> 
     assert (await reader.get("/admin/auditoria")).status_code == 403
     path = f"/admin/usuarios/{scene.actors['reader'].id}/papel"
     await admin.post(path, data={"role": "auditor"})
-    assert (await reader.get("/admin/auditoria")).status_code == 200
+    assert (await reader.get("/admin/auditoria")).headers["location"].startswith("/entrar")
+    again = await signed_in("reader")
+    assert (await again.get("/admin/auditoria")).status_code == 200
 
 
 async def test_a_disabled_account_is_out_and_an_enabled_one_may_come_back(
