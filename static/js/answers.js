@@ -23,7 +23,8 @@ export function startAnswers() {
   });
   document.body.addEventListener("htmx:sseBeforeMessage", (event) => {
     // The end replaces the answer, and with it the element that would tell of it afterwards.
-    if (event.detail.type === "done") finished(event.target.closest(".answer"), event.detail.data);
+    const answer = event.target.closest(".answer");
+    if (answer && event.detail.type === "done") finished(answer, event.detail.data);
   });
   document.body.addEventListener("htmx:sseError", () => say("offline"));
   document.addEventListener("click", (event) => {

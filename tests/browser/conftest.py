@@ -82,7 +82,7 @@ async def open_page(chromium: Browser, address: str) -> AsyncIterator[OpenPage]:
             await page.get_by_label("Nome de usuário").fill(name)
             await page.get_by_label("Senha").fill(PASSWORD)
             await page.get_by_role("button", name="Entrar").click()
-            await page.wait_for_url("**/")
+            await page.wait_for_url(lambda url: "/entrar" not in url)
         return page
 
     yield open_for

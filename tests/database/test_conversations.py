@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from govbot import audit
 from govbot.chat import store
 from govbot.chat.store import Citation
 from govbot.db.access import Actor, as_actor, as_system
@@ -120,6 +121,9 @@ async def test_a_conversation_is_renamed_and_deleted(pool: Pool, troupe: Troupe)
         await store.delete(conn, troupe.reader, conversation)
         with pytest.raises(NotFound):
             await store.get_message(conn, answer)
+    async with as_system(pool) as conn:
+        found = [entry.action for entry in await audit.entries(conn)]
+    assert found[:2] == ["conversation.deleted", "conversation.renamed"]
 
 
 async def test_answers_under_way_at_a_crash_are_closed_and_only_those(
