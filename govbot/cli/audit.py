@@ -228,7 +228,7 @@ def _sentence(report: AuditReport) -> str:
         "inserted": f"The chain is broken at {span}: it was put in later.",
         "rewritten": f"The chain is broken in {span}: it was rewritten after a checkpoint of "
         f"entry {until or seq} was signed.",
-        "truncated": f"The chain is broken at {span}: a checkpoint knows of an end that is missing.",
+        "truncated": f"The chain is broken at {span}: a checkpoint knows more entries.",
         "bad-signature": f"The checkpoint of entry {seq} is not signed by a key that may sign.",
     }
     return words[str(report.reason)]

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from govbot.auth.api_keys import Scope
 from govbot.auth.bearer import BadKey, Bearer, Refusal, bearer_of, record_refusal
 from govbot.auth.limits import hit, origin
-from govbot.db.access import as_system
-from govbot.errors import NotFound
+from govbot.db.access import Role, as_system
+from govbot.errors import Denied, NotFound
 from govbot.web.visit import HttpRequest
 
 if TYPE_CHECKING:
@@ -37,6 +37,8 @@ async def admit(app: App, request: HttpRequest, address: str, scope: Scope | Non
             await _count_refusal(app, conn, found, address)
     if isinstance(found, Refusal):
         raise BadKey
+    if found.actor.role is Role.AUDITOR:  # the audit log and nothing else
+        raise Denied
     if scope is not None:
         found.require(scope)
     return found
