@@ -135,7 +135,7 @@ class Link:
         """Says goodbye as far as the server still listens."""
         try:
             self._conn.unbind()
-        except (trouble.LDAPExceptionError, OSError):
+        except (trouble.LDAPException, OSError):
             log.debug("An LDAP server hung up first")
         finally:
             _drop_socket(self._conn)
@@ -162,7 +162,7 @@ class Link:
             trouble.LDAPConstraintViolationResult,
         ) as error:
             raise Refused("bind", _words(error)) from None
-        except (trouble.LDAPExceptionError, OSError) as error:
+        except (trouble.LDAPException, OSError) as error:
             raise LdapFailure("bind", _words(error)) from None
         finally:
             self._conn.password = None
@@ -205,7 +205,7 @@ class Link:
             self._conn.open(read_server_info=False)
             if starttls and not self._conn.start_tls(read_server_info=False):
                 raise LdapFailure("tls", "the server does not do STARTTLS")
-        except (trouble.LDAPExceptionError, OSError) as error:
+        except (trouble.LDAPException, OSError) as error:
             self.close()
             if self._tls.trouble is not None:
                 raise LdapFailure("tls", _words(self._tls.trouble)) from None
@@ -230,7 +230,7 @@ class Link:
             return None
         except trouble.LDAPAdminLimitExceededResult as error:
             raise Incomplete("search", _words(error)) from None
-        except (trouble.LDAPExceptionError, OSError) as error:
+        except (trouble.LDAPException, OSError) as error:
             raise LdapFailure("search", _words(error)) from None
         result: dict[str, Any] = self._conn.result
         # ldap3 raises nothing when limits of size or time cut the answer.
@@ -287,7 +287,7 @@ def normal_dn(text: str) -> str | None:
     """A name in a form that compares: lower case, one way of escaping; None when it is none."""
     try:
         parts = parse_dn(text, escape=False, strip=True)
-    except trouble.LDAPExceptionError:
+    except trouble.LDAPException:
         return None
     return "".join(
         f"{name.strip().casefold()}={_plain(value).casefold()!r}{'+' if separator == '+' else ','}"

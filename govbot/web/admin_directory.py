@@ -44,6 +44,17 @@ REMEDIES = {
     ),
     "mapping": _("See ldap.required_groups and the tables [[ldap.groups]]."),
 }
+# What steps tell besides names and the servers' own words.
+SEEN = (
+    _("LDAPS, the certificate is verified"),
+    _("STARTTLS, the certificate is verified"),
+    _("none: passwords travel in clear text (ldap.tls is off)"),
+    _("unnamed"),
+    _("no entry, or more than one"),
+    _("no table [[ldap.groups]] fits"),
+    _("no access"),
+    _("none"),
+)
 OUTCOMES = {
     "running": _("under way"),
     "done": _("done"),
@@ -109,6 +120,7 @@ async def _page(
         username=username,
         problem=visit.language.sentence(problem) if problem else "",
         label=lambda step: visit.translate(STEPS[step.name]),
+        seen=lambda step: visit.translate(step.seen) if step.seen in SEEN else step.seen,
         remedy=lambda step: visit.translate(REMEDIES[step.name]),
         outcome=lambda sync: visit.translate(OUTCOMES[sync.outcome]),
     )
