@@ -15,6 +15,7 @@ from govbot.cli import current_settings, output, run_async
 from govbot.errors import GovBotError
 
 if TYPE_CHECKING:
+    from govbot.audit.checkpoints import Standing
     from govbot.config import Settings
     from govbot.db.pool import Pool
 
@@ -178,17 +179,18 @@ async def _audit(pool: Pool, settings: Settings) -> str:
     """The chain against its checkpoints, which must not lag, and what receivers lack."""
     from govbot import audit
     from govbot.audit import checkpoints, positions
-    from govbot.audit.keys import open_key
+    from govbot.audit.keys import KEY_FILE, open_key
     from govbot.audit.proof import Evidence
     from govbot.db.access import as_system
     from govbot.errors import Conflict, Unavailable
 
-    key = open_key(settings.audit.key.get_secret_value(), settings.data_dir)
+    text, file = settings.audit.key.get_secret_value(), settings.data_dir / KEY_FILE
+    key = open_key(text, settings.data_dir) if text or file.exists() else None
     file = checkpoints.file_of(settings.audit.checkpoint_file, settings.data_dir)
     signed = tuple(checkpoints.read(file)) if file.exists() else ()
     async with as_system(pool) as conn:
-        report = await audit.verify(conn, Evidence(signed))
-        standing = await checkpoints.standing(conn, key)
+        report = await audit.verify(conn, Evidence(signed, frozenset({key.public} if key else ())))
+        standing = await checkpoints.standing(conn, key) if key else None
         failing = [each for each in await positions.all_of(conn, "forward:") if each.error]
     if report.first_broken is not None:
         raise Conflict(
@@ -197,13 +199,8 @@ async def _audit(pool: Pool, settings: Settings) -> str:
             entry=report.first_broken,
             reason=str(report.reason),
         )
-    if standing.error or (standing.seq and not file.exists()):
-        raise Unavailable(
-            "No checkpoint since entry %(entry)s: %(reason)s",
-            code="E-AUDIT-CHECKPOINTS",
-            entry=standing.seq,
-            reason=standing.error or f"{file} is not there any more.",
-        )
+    if standing is not None:
+        _require_checkpoints(standing, file, settings)
     if failing:
         raise Unavailable(
             "The receiver %(name)s of the audit log has nothing after entry %(entry)s: %(reason)s",
@@ -212,11 +209,27 @@ async def _audit(pool: Pool, settings: Settings) -> str:
             entry=failing[0].seq,
             reason=failing[0].error,
         )
-    late = standing.waiting_s > checkpoints.limit_s(settings.audit.checkpoint_minutes)
-    remark = f"{standing.behind} since the last checkpoint" + (
-        ", which the running service signs" if late else ""
-    )
+    remark = f"{standing.behind} since the last checkpoint" if standing else "no checkpoint yet"
     return f"{report.entries} entries, the chain is whole; {remark}"
+
+
+def _require_checkpoints(standing: Standing, file: Path, settings: Settings) -> None:
+    """Raises Unavailable where checkpoints fail, lag or have vanished."""
+    from govbot.audit import checkpoints
+    from govbot.errors import Unavailable
+
+    reason = standing.error
+    if standing.seq and not file.exists():
+        reason = f"{file} is not there any more."
+    elif standing.waiting_s > checkpoints.limit_s(settings.audit.checkpoint_minutes):
+        reason = reason or "start the service, or run `govbot audit checkpoint`."
+    if reason:
+        raise Unavailable(
+            "No checkpoint since entry %(entry)s: %(reason)s",
+            code="E-AUDIT-CHECKPOINTS",
+            entry=standing.seq,
+            reason=reason,
+        )
 
 
 async def _vectors(pool: Pool, settings: Settings) -> str:
