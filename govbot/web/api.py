@@ -19,6 +19,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import (
     Components,
     OpenAPIMediaType,
+    OpenAPIResponse,
     OpenAPIType,
     Operation,
     RequestBody,
@@ -70,6 +71,16 @@ class _BinaryBody(Operation):
             content={"application/octet-stream": OpenAPIMediaType(schema=schema)},
             required=True,
         )
+
+
+@dataclass
+class _FileAnswer(Operation):
+    """An operation that answers with a file of whatever kind it is."""
+
+    def __post_init__(self) -> None:
+        file = OpenAPIMediaType(schema=Schema(content_media_type="application/octet-stream"))
+        answer = OpenAPIResponse(description="The file.", content={"*/*": file})
+        self.responses = {**(self.responses or {}), "200": answer}
 
 
 @dataclass(frozen=True)
@@ -170,7 +181,7 @@ def _documents(upload_bytes: int) -> list[HTTPRouteHandler]:
         ),
         _get(
             DOCUMENT + "/original",
-            _Call(reads, "getOriginal", here, more={"media_type": "application/octet-stream"}),
+            _Call(reads, "getOriginal", here, more={"operation_class": _FileAnswer}),
         )(api_documents.original),
         _get(DOCUMENT + "/pages/{page:int}", _Call(reads, "getPageText", here))(
             api_documents.page_text
