@@ -46,6 +46,7 @@ class House:
     answers: Answers
     generator: Generator
     sealer: Sealer = field(default_factory=lambda: Sealer([KEY]))
+    directory: None = None
 
     @property
     def app(self) -> House:
