@@ -54,7 +54,7 @@ async def test_listing_and_filters_of_a_million_entries(
         "a group": (audit.Filter(("sign-in.ok", "sign-in.failed")), None),
         "one person": (audit.Filter(actor="user77"), None),
         "person and action": (audit.Filter(("sign-in.ok",), actor="user77"), None),
-        "one object": (audit.Filter(resource="0cc175b9-c0f1-b6a8-31c3-99e269772661"), None),
+        "one object": (audit.Filter(resource="28dd2c79-55ce-9264-5624-0b2ff0100bde"), None),
         "one address": (audit.Filter(ip="10.0.7.107"), None),
         "rare word": (audit.Filter(words="norma 31415"), None),
         "frequent word": (audit.Filter(words="filename pdf"), None),
