@@ -297,7 +297,7 @@ class Oidc(Section):
     ca_file: str = Field(
         "",
         json_schema_extra=PATH,
-        description="Certificates (PEM) that the provider's must be signed by. Empty: those of the system.",
+        description="Certificates (PEM) that sign the provider's. Empty: those of the system.",
     )
     timeout_s: int = Field(10, ge=1, le=120, description="Longest wait for it, in seconds.")
     username_claim: str = Field("preferred_username", description="Claim with the user name.")
