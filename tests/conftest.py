@@ -11,7 +11,13 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-pytest_plugins = ["tests.postgres", "tests.troupe", "tests.ingestion", "tests.answering", "tests.slapd"]
+pytest_plugins = [
+    "tests.postgres",
+    "tests.troupe",
+    "tests.ingestion",
+    "tests.answering",
+    "tests.slapd",
+]
 
 
 @pytest.fixture(scope="session")
