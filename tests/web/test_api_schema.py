@@ -101,7 +101,7 @@ async def send(client: httpx.AsyncClient, case: Any) -> httpx.Response | None:
             parts["method"], parts["url"], params=parts.get("params"), headers=headers, **body
         )
         request.read()  # a form is a stream, which the checks want to look at
-    except (httpx.InvalidURL, UnicodeError, TypeError, ValueError):
+    except (httpx.InvalidURL, AttributeError, UnicodeError, TypeError, ValueError):
         return None
     return await client.send(request)
 
