@@ -109,7 +109,7 @@ BEGIN ATOMIC
     WHERE s.allowed >= govbot_documents_from.level
       AND least(s.denied, s.whole_denied) > govbot_documents_from.level
       AND s.whole_allowed < govbot_documents_from.level
-      AND s.secrecy <= govbot_clearance();
+      AND s.secrecy <= (SELECT govbot_clearance());
 END;
 
 -- Documents that a denial of their own takes from the actor, who has the level on the collection.
@@ -122,12 +122,12 @@ BEGIN ATOMIC
       AND s.whole_denied > govbot_documents_below.level;
 END;
 
--- Documents above the clearance of the person who acts.
+-- Documents above the clearance of the person who acts. (SELECT ...): asked once, not for each row.
 CREATE FUNCTION govbot_secret_documents() RETURNS SETOF integer
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp
 BEGIN ATOMIC
     SELECT d.key FROM documents d
-    WHERE d.secrecy > 0 AND d.secrecy > coalesce(govbot_clearance(), 0);
+    WHERE d.secrecy > 0 AND d.secrecy > (SELECT coalesce(govbot_clearance(), 0));
 END;
 
 -- What gives the actor no passage: not in force on the day asked about, refused, or too secret.
@@ -136,11 +136,13 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp
 BEGIN ATOMIC
     SELECT d.key FROM documents d
     WHERE (d.valid_from IS NOT NULL OR d.valid_to IS NOT NULL OR d.revoked_on IS NOT NULL)
-      AND NOT govbot_in_force(d.valid_from, d.valid_to, d.revoked_on, govbot_as_of())
+      AND NOT govbot_in_force(d.valid_from, d.valid_to, d.revoked_on,
+                              (SELECT govbot_as_of()))
     UNION ALL
     SELECT govbot_documents_below(1)
     UNION ALL
-    SELECT govbot_secret_documents();
+    SELECT d.key FROM documents d
+    WHERE d.secrecy > 0 AND d.secrecy > (SELECT coalesce(govbot_clearance(), 0));
 END;
 
 -- The level of one document of a collection, 0 to 3; of one that is not there yet, the collection's.
@@ -496,7 +498,7 @@ BEGIN ATOMIC
             SELECT o.key, o.collection_key, o.secrecy
             FROM documents o WHERE o.key = b.key OFFSET 0
         ) d
-        WHERE d.secrecy <= govbot_clearance()
+        WHERE d.secrecy <= (SELECT govbot_clearance())
     )
     SELECT p.lexeme, count(*), 0::bigint
     FROM postings p
