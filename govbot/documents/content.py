@@ -318,7 +318,8 @@ async def _finish(
         SET state = 'ready', pages = %(pages)s, pages_done = %(pages)s,
             ocr_pages = %(ocr_pages)s, unread_pages = %(unread_pages)s,
             metadata = %(metadata)s, attachments = %(attachments)s, chunks = %(chunks)s,
-            error_code = NULL, error = NULL, finished_at = clock_timestamp()
+            personal_look = %(personal_look)s, error_code = NULL, error = NULL,
+            finished_at = clock_timestamp()
         WHERE id = %(id)s AND started_at IS NOT DISTINCT FROM %(started_at)s
           AND state NOT IN ('cancelled', 'failed')
         RETURNING id
@@ -332,6 +333,7 @@ async def _finish(
             "metadata": Jsonb(reading.metadata),
             "attachments": list(reading.attachments),
             "chunks": chunks,
+            "personal_look": personal.LOOK,
         },
     )
     if await cursor.fetchone() is None:

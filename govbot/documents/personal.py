@@ -67,7 +67,10 @@ def look(pages: Sequence[PageText]) -> list[Found]:
 
 
 async def replace(conn: Connection, version: Version, found: Sequence[Found]) -> None:
-    """Stores what was found on the pages of a version, in their transaction, as the system."""
+    """Stores what was found on the pages of a version, in their transaction, as the system.
+
+    The version itself is not touched: its row must stay free for who cancels the work.
+    """
     await conn.execute("DELETE FROM personal_data WHERE version_id = %(id)s", {"id": version.id})
     for start in range(0, len(found), BATCH):
         part = found[start : start + BATCH]
@@ -88,9 +91,13 @@ async def replace(conn: Connection, version: Version, found: Sequence[Found]) ->
                 "ends": [each.finding.end for each in part],
             },
         )
+
+
+async def mark_looked(conn: Connection, version_id: VersionId) -> None:
+    """Notes that the pages of a version were looked through by today's detection."""
     await conn.execute(
         "UPDATE document_versions SET personal_look = %(look)s WHERE id = %(id)s",
-        {"id": version.id, "look": LOOK},
+        {"id": version_id, "look": LOOK},
     )
 
 

@@ -58,4 +58,5 @@ async def _look(pool: Pool, version_id: VersionId) -> bool:
         )
         pages = [_Page(row["number"], row["text"]) for row in await cursor.fetchall()]
         await personal.replace(conn, version, await asyncio.to_thread(personal.look, pages))
+        await personal.mark_looked(conn, version.id)
     return True

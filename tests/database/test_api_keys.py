@@ -75,9 +75,13 @@ def test_one_wrong_letter_is_seen_before_the_database(place: int) -> None:
     assert handle_of("".join(letters)) is None
 
 
-@pytest.mark.parametrize("text", ["", "gb_", "x" * 500, "gb_" + "é" * 60, new_key()[1] + "\n"])
+@pytest.mark.parametrize("text", ["", "gb_", "x" * 500, "gb_" + "é" * 60])
 def test_what_is_no_key_has_no_handle(text: str) -> None:
     assert handle_of(text) is None
+
+
+def test_a_key_with_a_line_end_is_no_key() -> None:
+    assert handle_of(new_key()[1] + "\n") is None
 
 
 async def test_a_key_acts_as_its_person_with_the_role_of_now(pool: Pool, troupe: Troupe) -> None:
