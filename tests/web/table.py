@@ -265,7 +265,7 @@ KEYS = (
     ),
 )  # fmt: skip
 LAST = (
-    Row("POST /sair", everyone(others=303)),  # "/entrar" is where it leads
+    Row("POST /sair", everyone(others=303, auditor=303)),  # "/entrar" is where it leads
 )
 
 TABLE: tuple[Row, ...] = (
