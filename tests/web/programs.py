@@ -52,9 +52,7 @@ class Office:
     ) -> tuple[ApiKey, str]:
         """A key of somebody of the cast."""
         owner = self.actor(name)
-        settings = self.settings.api.model_copy(
-            update={"roles": ("user", "curator", "admin")}
-        )
+        settings = self.settings.api.model_copy(update={"roles": ("user", "curator", "admin")})
         async with as_system(self.parts.pool) as conn:
             return await api_keys.create(
                 conn, owner, Wish("Programa", scopes, **wish), settings=settings, by=owner

@@ -249,7 +249,7 @@ UPKEEP = (
     Row("GET /admin/auditoria/verificar/eventos", AUDIT),
     # The setting is off: tests/web/test_supervision.py has the other half.
     Row(f"GET {PERSON}/conversas", everyone(others=403, admin=404)),
-    Row(f"POST {PERSON}/conversas", everyone(others=403, admin=404), {"reason": "Processo 12/2026"}),
+    Row(f"POST {PERSON}/conversas", everyone(others=403, admin=404), {"reason": "Processo 12"}),
     Row(f"POST {PERSON}/conversas/{{conversation_id:uuid}}", everyone(others=403, admin=404)),
 )  # fmt: skip
 KEYS = (

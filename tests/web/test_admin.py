@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 
@@ -16,7 +15,6 @@ from govbot.db.pool import Pool
 from govbot.ids import GroupId
 from govbot.jobs.queue import Queue
 from tests.web.conftest import HTMX, Client, SignIn
-from tests.web.matrix import PEOPLE, client_of, everyone, status_of
 from tests.web.office import Office, make_office
 from tests.web.scene import PASSWORD
 
@@ -45,47 +43,6 @@ async def group(scene: Office, *members: str) -> GroupId:
 async def members(scene: Office, found: GroupId) -> tuple[str, ...]:
     async with as_system(scene.app.pool) as conn:
         return (await groups.get(conn, found)).members
-
-
-@pytest.mark.parametrize("who", PEOPLE)
-async def test_each_route_answers_each_person_as_it_should(
-    scene: Office, anyone: Client, signed_in: SignIn, who: str
-) -> None:
-    finance = await group(scene, "reader")
-    reader = scene.actors["reader"].id
-    person, team = f"/admin/usuarios/{reader}", f"/admin/grupos/{finance}"
-    nobody, nowhere = f"/admin/usuarios/{uuid4()}", f"/admin/grupos/{uuid4()}"
-    ok, moved = everyone(others=403, admin=200), everyone(others=403, admin=303)
-    missing = everyone(others=403, admin=404)
-    table: list[tuple[str, str, dict[str, str], dict[str, int]]] = [
-        ("GET", "/admin/usuarios", {}, ok),
-        ("GET", "/admin/usuarios/novo", {}, ok),
-        ("POST", "/admin/usuarios", NEW, ok),
-        ("GET", person, {}, ok),
-        ("GET", nobody, {}, missing),
-        ("POST", person + "/papel", {"role": "auditor"}, moved),
-        ("POST", nobody + "/papel", {"role": "auditor"}, missing),
-        ("POST", person + "/situacao", {"disabled": "false"}, moved),
-        ("POST", nobody + "/situacao", {"disabled": "true"}, missing),
-        ("POST", nobody + "/senha", {}, missing),
-        ("GET", "/admin/grupos", {}, ok),
-        ("POST", "/admin/grupos", {"name": "Obras"}, moved),
-        ("GET", team, {}, ok),
-        ("GET", nowhere, {}, missing),
-        ("POST", team + "/membros", {"who": "writer"}, moved),
-        ("POST", nowhere + "/membros", {"who": "writer"}, missing),
-        ("POST", f"{team}/membros/{reader}/retirar", {}, moved),
-        ("POST", f"{team}/membros/{uuid4()}/retirar", {}, missing),
-        ("GET", team + "/excluir", {}, ok),
-        ("GET", nowhere + "/excluir", {}, missing),
-        ("POST", team + "/excluir", {}, moved),
-        ("POST", nowhere + "/excluir", {}, missing),
-    ]
-    client = await client_of(who, anyone, signed_in)
-    for method, path, data, expected in table:
-        assert (method, path, await status_of(client, method, path, data)) == (
-            method, path, expected[who],
-        )  # fmt: skip
 
 
 async def test_the_menu_names_only_what_one_may_open(scene: Office, signed_in: SignIn) -> None:

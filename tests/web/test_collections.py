@@ -14,8 +14,7 @@ from govbot.documents import collections, grants
 from govbot.documents.types import Level, Target
 from govbot.ids import CollectionId
 from govbot.jobs.queue import Queue
-from tests.web.conftest import HTMX, Client, SignIn
-from tests.web.matrix import PEOPLE, client_of, everyone, status_of
+from tests.web.conftest import HTMX, SignIn
 from tests.web.office import Office, make_office
 
 
@@ -35,40 +34,6 @@ async def levels(scene: Office, collection: CollectionId | None = None) -> dict[
 async def names(scene: Office) -> set[str]:
     async with as_system(scene.app.pool) as conn:
         return {each.name for each in await collections.list_collections(conn)}
-
-
-@pytest.mark.parametrize("who", PEOPLE)
-async def test_each_route_answers_each_person_as_it_should(
-    scene: Office, anyone: Client, signed_in: SignIn, who: str
-) -> None:
-    base, unknown = f"/colecoes/{scene.laws}", f"/colecoes/{uuid4()}"
-    reader = {"kind": "user", "id": str(scene.actors["reader"].id)}
-    manages = everyone(others=404, reader=403, writer=403, curator=303, admin=303)
-    seen = everyone(others=404, reader=200, writer=200, curator=200, admin=200)
-    asked = everyone(others=404, reader=403, writer=403, curator=200, admin=200)
-    table: list[tuple[str, str, dict[str, str], dict[str, int]]] = [
-        ("GET", "/colecoes", {}, everyone(others=200)),
-        ("GET", "/colecoes/nova", {}, everyone(others=403, curator=200, admin=200)),
-        ("POST", "/colecoes", {"name": "Nova"}, everyone(others=403, curator=303, admin=303)),
-        ("GET", base, {}, seen),
-        ("GET", unknown, {}, everyone(others=404)),
-        ("POST", base, {"name": "Leis"}, manages),
-        ("POST", unknown, {"name": "Leis"}, everyone(others=404)),
-        ("POST", base + "/acessos", {"who": "auditor", "level": "read"}, manages),
-        ("POST", unknown + "/acessos", {"who": "x", "level": "read"}, everyone(others=404)),
-        ("POST", base + "/acessos/retirar", reader,
-         everyone(others=404, reader=403, writer=403, curator=303, admin=303)),
-        ("POST", unknown + "/acessos/retirar", reader, everyone(others=404)),
-        ("GET", base + "/excluir", {}, asked),
-        ("POST", base + "/excluir", {"name": "Leis"},
-         everyone(others=404, reader=403, writer=403, curator=303, admin=303)),
-        ("POST", unknown + "/excluir", {}, everyone(others=404)),
-    ]  # fmt: skip
-    client = await client_of(who, anyone, signed_in)
-    for method, path, data, expected in table:
-        assert (method, path, await status_of(client, method, path, data)) == (
-            method, path, expected[who],
-        )  # fmt: skip
 
 
 async def test_a_collection_out_of_reach_and_one_that_is_not_give_the_same_page(

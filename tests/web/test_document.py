@@ -6,7 +6,6 @@ import re
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
@@ -16,7 +15,6 @@ from govbot.documents import lifecycle, store
 from govbot.documents.types import Document, State
 from govbot.jobs.queue import Queue
 from tests.web.conftest import HTMX, Client, SignIn
-from tests.web.matrix import PEOPLE, client_of, everyone, status_of
 from tests.web.office import Office, make_office
 
 NOTE = "Art. {n}º O protocolo {n} funciona das oito às dezessete horas.\n\n"
@@ -53,30 +51,6 @@ async def change(scene: Office, document: Document, assignments: str, **values: 
             f"UPDATE document_versions SET {assignments} WHERE id = %(id)s".encode(),
             {"id": document.version.id, **values},
         )
-
-
-@pytest.mark.parametrize("who", PEOPLE)
-async def test_each_route_answers_each_person_as_it_should(
-    scene: Office, anyone: Client, signed_in: SignIn, who: str
-) -> None:
-    memo = (await scene.document("memorando.txt")).id
-    await scene.put("nova.txt", NOTE.format(n=1).encode())
-    new = (await scene.document("nova.txt")).id
-    reads = everyone(others=404, reader=200, writer=200, curator=200, admin=200)
-    writes = everyone(others=404, reader=403, writer=303, curator=303, admin=303)
-    table: list[tuple[str, str, dict[str, int]]] = [
-        ("GET", f"/documentos/{memo}", reads),
-        ("GET", f"/documentos/{memo}/trechos", reads),
-        ("POST", f"/documentos/{new}/cancelar", writes),
-        ("GET", f"/documentos/{uuid4()}", everyone(others=404)),
-        ("GET", f"/documentos/{uuid4()}/trechos", everyone(others=404)),
-        ("POST", f"/documentos/{uuid4()}/cancelar", everyone(others=404)),
-    ]
-    client = await client_of(who, anyone, signed_in)
-    for method, path, expected in table:
-        assert (method, path, await status_of(client, method, path, {})) == (
-            method, path, expected[who],
-        )  # fmt: skip
 
 
 async def test_a_reader_sees_what_it_says_and_not_how_it_came(

@@ -16,8 +16,7 @@ from govbot.jobs.queue import Queue
 from govbot.web import reasons
 from govbot.web.documents import Query
 from govbot.web.i18n import language
-from tests.web.conftest import HTMX, Client, SignIn
-from tests.web.matrix import PEOPLE, client_of, everyone, status_of
+from tests.web.conftest import HTMX, SignIn
 from tests.web.office import Office, make_office
 
 NOTE = "Art. 1º O protocolo funciona das oito às dezessete horas.\n"
@@ -29,37 +28,6 @@ async def scene(pool: Pool, queue: Queue, tmp_path: Path) -> Office:
 
 
 # Who may do what
-
-
-@pytest.mark.parametrize("who", PEOPLE)
-async def test_each_route_answers_each_person_as_it_should(
-    scene: Office, anyone: Client, signed_in: SignIn, who: str
-) -> None:
-    await scene.put("ruim.pdf", b"%PDF-1.7 broken")
-    await scene.desk.work()
-    bad = (await scene.document("ruim.pdf")).id
-    memo = (await scene.document("memorando.txt")).id
-    unknown = uuid4()
-    writes = everyone(others=404, reader=403, writer=303, curator=303, admin=303)
-    table: list[tuple[str, str, dict[str, str], dict[str, int]]] = [
-        ("GET", "/documentos", {}, everyone(others=200)),
-        ("GET", "/documentos/enviar", {}, everyone(others=200)),
-        ("GET", f"/documentos?colecao={scene.laws}", {},
-         everyone(others=404, reader=200, writer=200, curator=200, admin=200)),
-        ("GET", f"/documentos?colecao={unknown}", {}, everyone(others=404)),
-        ("GET", f"/documentos/{memo}/excluir", {},
-         everyone(others=404, reader=403, writer=200, curator=200, admin=200)),
-        ("POST", f"/documentos/{bad}/repetir", {}, writes),
-        ("POST", f"/documentos/{memo}/excluir", {}, writes),
-        ("POST", f"/documentos/{unknown}/repetir", {}, everyone(others=404)),
-        ("POST", f"/documentos/{unknown}/excluir", {}, everyone(others=404)),
-        ("POST", f"/documentos/{unknown}/restaurar", {}, everyone(others=404)),
-    ]  # fmt: skip
-    client = await client_of(who, anyone, signed_in)
-    for method, path, data, expected in table:
-        assert (method, path, await status_of(client, method, path, data)) == (
-            method, path, expected[who],
-        )  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,7 @@ from govbot.db.pool import Pool
 from govbot.documents import folders
 from govbot.documents.folders import Configured, FolderFile
 from govbot.jobs.queue import Queue
-from tests.web.conftest import HTMX, Client, SignIn
-from tests.web.matrix import PEOPLE, client_of, everyone, status_of
+from tests.web.conftest import HTMX, SignIn
 from tests.web.office import Office, make_office
 
 PATH = "/admin/pastas"
@@ -34,19 +33,6 @@ async def scene(pool: Pool, queue: Queue, tmp_path: Path) -> Office:
         )
         await folders.put_files(conn, NORMS, [_refused(f"foto-{n}.png") for n in range(3)])
     return office
-
-
-@pytest.mark.parametrize("who", PEOPLE)
-async def test_each_route_answers_each_person_as_it_should(
-    scene: Office, anyone: Client, signed_in: SignIn, who: str
-) -> None:
-    client = await client_of(who, anyone, signed_in)
-    for method, path, data, expected in (
-        ("GET", PATH, {}, everyone(others=403, admin=200)),
-        ("POST", f"{PATH}/olhar", {"path": NORMS}, everyone(others=403, admin=303)),
-        ("POST", f"{PATH}/olhar", {"path": "/etc"}, everyone(others=403, admin=404)),
-    ):
-        assert (path, await status_of(client, method, path, data)) == (path, expected[who])
 
 
 async def test_each_folder_shows_its_counts_and_its_trouble(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 
@@ -13,37 +12,13 @@ from govbot.db.pool import Pool
 from govbot.documents.types import State
 from govbot.jobs import control
 from govbot.jobs.queue import Queue
-from tests.web.conftest import HTMX, Client, SignIn
-from tests.web.matrix import PEOPLE, client_of, everyone, status_of
+from tests.web.conftest import HTMX, SignIn
 from tests.web.office import Office, make_office
 
 
 @pytest.fixture
 async def scene(pool: Pool, queue: Queue, tmp_path: Path) -> Office:
     return await make_office(pool, queue, tmp_path)
-
-
-@pytest.mark.parametrize("who", PEOPLE)
-async def test_each_route_answers_each_person_as_it_should(
-    scene: Office, anyone: Client, signed_in: SignIn, who: str
-) -> None:
-    await scene.put("nota.txt", b"Art. 1 Nota.")
-    waiting = (await scene.document("nota.txt")).version.id
-    table: list[tuple[str, str, dict[str, int]]] = [
-        ("GET", "/admin/fila", everyone(others=403, curator=200, admin=200)),
-        ("POST", "/admin/fila/pausar", everyone(others=403, admin=303)),
-        ("POST", "/admin/fila/retomar", everyone(others=403, admin=303)),
-        ("POST", "/admin/fila/repetir", everyone(others=403, curator=303, admin=303)),
-        ("POST", f"/admin/fila/{waiting}/cancelar",
-         everyone(others=403, curator=303, admin=303)),
-        ("POST", f"/admin/fila/{uuid4()}/cancelar",
-         everyone(others=403, curator=404, admin=404)),
-    ]  # fmt: skip
-    client = await client_of(who, anyone, signed_in)
-    for method, path, expected in table:
-        assert (method, path, await status_of(client, method, path, {})) == (
-            method, path, expected[who],
-        )  # fmt: skip
 
 
 async def test_the_page_shows_what_waits_and_why_something_failed(

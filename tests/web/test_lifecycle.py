@@ -11,8 +11,7 @@ import pytest
 from govbot.db.pool import Pool
 from govbot.documents.types import Document
 from govbot.jobs.queue import Queue
-from tests.web.conftest import HTMX, Client, SignIn
-from tests.web.matrix import PEOPLE, client_of, everyone, status_of
+from tests.web.conftest import HTMX, SignIn
 from tests.web.office import Office, make_office
 
 TODAY = date.today()
@@ -30,38 +29,6 @@ async def scene(pool: Pool, queue: Queue, tmp_path: Path) -> Office:
 
 async def law_of(scene: Office) -> Document:
     return await scene.document("lei-12.pdf")
-
-
-@pytest.mark.parametrize("who", PEOPLE)
-async def test_each_route_answers_each_person_as_it_should(
-    scene: Office, anyone: Client, signed_in: SignIn, who: str
-) -> None:
-    law = (await law_of(scene)).id
-    shown = everyone(others=404, reader=403, writer=200, curator=200, admin=200)
-    done = everyone(others=404, reader=403, writer=303, curator=303, admin=303)
-    managed = everyone(others=404, reader=403, writer=403, curator=200, admin=200)
-    held = everyone(others=404, reader=403, writer=403, curator=303, admin=303)
-    not_trashed = everyone(others=404, reader=403, writer=403, curator=409, admin=409)
-    table: list[tuple[str, str, dict[str, str], dict[str, int]]] = [
-        ("GET", "dados", {}, shown),
-        ("POST", "dados", FACTS, done),
-        ("GET", "vigencia", {}, shown),
-        ("POST", "vigencia", {"from": "2020-01-01"}, done),
-        ("GET", "revogar", {}, shown),
-        ("POST", "revogar", {"on": "2020-01-01"}, done),
-        ("GET", "restabelecer", {}, shown),
-        ("POST", "restabelecer", {}, done),
-        ("GET", "guarda", {}, managed),
-        ("POST", "guarda", {"reason": "Processo"}, held),
-        ("GET", "excluir-definitivamente", {}, not_trashed),
-        ("POST", "excluir-definitivamente", {}, not_trashed),
-    ]
-    client = await client_of(who, anyone, signed_in)
-    for method, word, data, expected in table:
-        status = await status_of(client, method, f"/documentos/{law}/{word}", data)
-        assert (method, word, status) == (method, word, expected[who])
-        unknown = await status_of(client, method, f"/documentos/{uuid4()}/{word}", data)
-        assert unknown == (401 if who == "nobody" else 404)
 
 
 async def test_facts_are_stored_and_shown_again(scene: Office, signed_in: SignIn) -> None:

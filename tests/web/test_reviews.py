@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 
@@ -13,7 +12,6 @@ from govbot.documents import collections
 from govbot.documents.types import Document, Review, State
 from govbot.jobs.queue import Queue
 from tests.web.conftest import Client, SignIn
-from tests.web.matrix import PEOPLE, client_of, everyone, status_of
 from tests.web.office import Office, make_office
 
 NOTE = "Art. 1º O protocolo funciona das oito às dezessete horas.\n"
@@ -47,33 +45,6 @@ async def waiting(scene: Office, client: Client, name: str = "nova.txt") -> Docu
     answer = await client.post(f"/documentos/{document.version.id}/revisao")
     assert answer.headers["location"] == f"/documentos/{document.id}?feito=revisao"
     return await scene.document(name)
-
-
-@pytest.mark.parametrize("who", PEOPLE)
-async def test_each_route_answers_each_person_as_it_should(
-    scene: Office, anyone: Client, signed_in: SignIn, who: str
-) -> None:
-    await waiting(scene, await signed_in("writer"))
-    version = (await scene.document("nova.txt")).version.id
-    manages = everyone(others=404, writer=403, curator=200, admin=200)
-    none = everyone(others=404)
-    table: list[tuple[str, str, dict[str, int]]] = [
-        ("GET", "/revisoes", everyone(others=200)),
-        ("GET", f"/documentos/{version}/devolver", manages),
-        ("POST", f"/documentos/{version}/revisao",
-         everyone(others=404, writer=303, curator=303, admin=303)),
-        ("POST", f"/documentos/{version}/aprovar",
-         everyone(others=404, writer=403, curator=303, admin=303)),
-        ("POST", f"/documentos/{uuid4()}/aprovar", none),
-        ("GET", f"/documentos/{uuid4()}/devolver", none),
-        ("POST", f"/documentos/{uuid4()}/devolver", none),
-        ("POST", f"/documentos/{uuid4()}/revisao", none),
-    ]  # fmt: skip
-    client = await client_of(who, anyone, signed_in)
-    for method, path, expected in table:
-        assert (method, path, await status_of(client, method, path, {})) == (
-            method, path, expected[who],
-        )  # fmt: skip
 
 
 async def test_what_is_sent_into_such_a_collection_is_a_draft_and_says_so(
