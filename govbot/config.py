@@ -213,7 +213,11 @@ def _resolve(layer: _Layer, folder: Path) -> None:
         value = str(folder / Path(value).expanduser())
         layer.values[key] = value
         secret = key.removesuffix("_file")
-        if secret != key:
+        if (
+            secret != key
+            and section
+            and secret.rpartition(".")[2] in SECTIONS[section].model_fields
+        ):
             if layer.values.get(secret):
                 raise BadConfig(f"{layer.origins[key]}: {secret} and {key}: set only one of them")
             layer.put(secret, _read_secret(Path(value), f"{layer.origins[key]}: {key}"), value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from time import time
 from typing import Any
 
@@ -123,7 +124,7 @@ def test_people_are_looked_up_in_batches_and_guids_byte_by_byte() -> None:
         ({"accountexpires": "0"}, True),
         ({"accountexpires": "9223372036854775807"}, True),
         ({"accountexpires": str(int((time() + 11_644_473_600 - 60) * 10_000_000))}, False),
-        ({"accountexpires": str(int((time() + 11_644_473_600 + 60) * 10_000_000))}, True),
+        ({"accountexpires": str(int((time() + 11_644_473_600 + 86_400) * 10_000_000))}, True),
         ({"nsaccountlock": "TRUE"}, False),
         ({"pwdaccountlockedtime": "000001010000Z"}, False),
         ({"pwdaccountlockedtime": "20260101000000Z"}, True),
@@ -171,3 +172,11 @@ def test_settings_that_would_be_unsafe_or_incomplete_are_refused(
     with pytest.raises(BadConfig) as error:
         load_settings(None, {f"GOVBOT_{name}": value for name, value in variables.items()})
     assert sentence in str(error.value)
+
+
+def test_a_file_of_certificates_is_a_path_and_no_secret(tmp_path: Path) -> None:
+    file = tmp_path / "govbot.toml"
+    file.write_text('[ldap]\nca_file = "ca.pem"\n[oidc]\nca_file = "/etc/ca.pem"\n')
+    settings = load_settings(file, {})
+    assert settings.ldap.ca_file == str(tmp_path / "ca.pem")
+    assert settings.oidc.ca_file == "/etc/ca.pem"
