@@ -1,4 +1,4 @@
-"""Bounds of submitted forms: bytes and numbers of fields, before anything is parsed."""
+"""Bounds of submitted forms: bytes and numbers of fields, before anything is parsed; no NUL."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from litestar import Request
 
-from govbot.errors import TooLarge
+from govbot.errors import Invalid, TooLarge
 
 if TYPE_CHECKING:
     from litestar.datastructures import FormMultiDict
@@ -24,4 +24,9 @@ class BoundedRequest(Request[Any, Any, Any]):
         encoded = kind == "application/x-www-form-urlencoded"
         if encoded and (await self.body()).count(b"&") >= MAX_FIELDS:
             raise TooLarge
-        return await super().form()
+        form = await super().form()
+        # No page sends it, and PostgreSQL holds no text with it.
+        if any(isinstance(value, str) and "\0" in value for _, value in form.multi_items()):
+            await form.close()
+            raise Invalid
+        return form
