@@ -28,6 +28,7 @@ from govbot.auth.sessions import (
 from govbot.auth.totp import WrongCode
 from govbot.auth.users import USERNAME
 from govbot.db.access import Actor, Role, as_system
+from govbot.errors import GovBotError
 from govbot.ids import UserId
 from govbot.sealing import Sealer
 
@@ -104,15 +105,17 @@ async def sign_in(
     username = username.strip().casefold()
     row = await _account(pool, username)
     attempt = await _take(pool, _doors(username, row, origin, settings), settings)
-    user_id = await _judge(row, username, password, directory)
     method = Method.PASSWORD if row is not None and row["source"] == "local" else Method.LDAP
     try:
+        user_id = await _judge(row, username, password, directory)
         if user_id is None:
             raise WrongCredentials
         return await _open(pool, user_id, method, password, attempt, origin, settings)
-    except WrongCredentials:
+    except GovBotError as error:  # the directory may be down, or not let this person in
         metrics.observe_sign_in("failed")
-        await record_failure(pool, username, origin.ip, "credentials")
+        wrong = isinstance(error, WrongCredentials)
+        reason = "credentials" if wrong else error.error_code
+        await record_failure(pool, username, origin.ip, reason)
         raise
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import statistics
 import time
 from dataclasses import dataclass
@@ -306,6 +307,9 @@ async def test_a_directory_that_is_down_tells_nothing_about_accounts(
             pool, username=name, password="wrong", origin=Origin("192.0.2.1"), settings=Limits(),
             directory=Phonebook(troupe.stranger.id, down=True),
         )  # fmt: skip
+    async with as_system(pool) as conn:
+        (entry,) = await audit.entries(conn, action="sign-in.failed")
+    assert json.loads(entry.details)["reason"] == Unavailable.code
 
 
 async def test_who_a_directory_confirms_but_is_disabled_here_stays_out(
