@@ -14,7 +14,7 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import TextIO
 
-from govbot.config_table import Settings
+from govbot.config.table import Settings
 from govbot.privacy import mask
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")

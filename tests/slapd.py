@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from govbot.config_table import Ldap
+from govbot.config.table import Ldap
 from tests.certificates import Authority, make_authority
 
 BASE = "dc=aurora,dc=gov"

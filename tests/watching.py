@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from govbot.config_table import Watch, WatchedFolder
+from govbot.config.table import Watch, WatchedFolder
 from govbot.db.access import as_system
 from govbot.documents import folders, store
 from govbot.documents.folders import Folder, FolderFile

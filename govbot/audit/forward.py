@@ -16,7 +16,7 @@ from govbot import metrics
 from govbot.audit import book, positions
 from govbot.audit.anchors import newest_anchor
 from govbot.audit.receivers import open_way
-from govbot.config_table import AuditReceiver
+from govbot.config.table import AuditReceiver
 from govbot.db.access import as_system
 from govbot.db.pool import Pool
 from govbot.errors import GovBotError

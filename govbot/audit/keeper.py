@@ -18,7 +18,7 @@ from govbot.audit.checkpoints import Standing
 from govbot.audit.forward import Forwarder, position_of
 from govbot.audit.keys import SigningKey, open_key
 from govbot.audit.starts import record_start
-from govbot.config_table import Settings
+from govbot.config.table import Settings
 from govbot.db.access import as_system
 from govbot.db.pool import Pool
 from govbot.errors import GovBotError

@@ -17,7 +17,7 @@ from typing import Final, Protocol
 from govbot.audit.book import Entry
 from govbot.audit.lines import to_line
 from govbot.audit.syslog import to_message
-from govbot.config_table import AuditReceiver
+from govbot.config.table import AuditReceiver
 
 TIMEOUT_S: Final = 10.0
 CLOSING_S: Final = 3.0

@@ -20,7 +20,7 @@ from psycopg.rows import DictRow
 
 from govbot import audit
 from govbot.auth import memberships, users
-from govbot.config_table import OutsideGroup
+from govbot.config.table import OutsideGroup
 from govbot.db.access import Actor, Role, as_system
 from govbot.db.pool import Pool
 from govbot.errors import Conflict, Denied, Invalid

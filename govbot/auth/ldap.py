@@ -23,7 +23,7 @@ from govbot.errors import Denied, Unavailable
 
 if TYPE_CHECKING:
     from govbot.auth.ldap_link import Entry, Link, Server
-    from govbot.config_table import Ldap
+    from govbot.config.table import Ldap
     from govbot.db.pool import Pool
     from govbot.ids import UserId
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from govbot.config_table import Ldap
+from govbot.config.table import Ldap
 
 with warnings.catch_warnings():
     # ldap3 2.9 names parts of pyasn1 by their old names.

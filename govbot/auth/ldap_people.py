@@ -18,7 +18,7 @@ from govbot.auth.ldap_link import (
     filter_bytes,
     normal_dn,
 )
-from govbot.config_table import Ldap
+from govbot.config.table import Ldap
 
 # Active Directory walks nested groups itself:
 # https://learn.microsoft.com/openspecs/windows_protocols/ms-adts/4e638665-f466-4597-93c4-12f2ebfabab5

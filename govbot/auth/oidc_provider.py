@@ -22,7 +22,7 @@ from govbot.errors import Unavailable
 if TYPE_CHECKING:
     import httpx
 
-    from govbot.config_table import Oidc
+    from govbot.config.table import Oidc
 
 log = logging.getLogger(__name__)
 

@@ -19,7 +19,7 @@ from govbot.db.access import Actor, as_system
 
 if TYPE_CHECKING:
     from govbot.config import Settings
-    from govbot.config_table import Proxy
+    from govbot.config.table import Proxy
     from govbot.db.pool import Connection, Pool
 
 log = logging.getLogger(__name__)

@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 from govbot.cli import current_settings
 from govbot.cli.output import print_json, print_table
 from govbot.config import Settings, allowed, fields, is_secret, table_of
-from govbot.config_table import SECTIONS, Section
+from govbot.config.table import SECTIONS, Section
 from govbot.errors import BadConfig
 
 app = typer.Typer(no_args_is_help=True)
@@ -86,7 +86,7 @@ def reference() -> str:
     lines = [
         "# Settings",
         "",
-        "Written by `govbot config docs`; change `govbot/config_table.py`, then run it again.",
+        "Written by `govbot config docs`; change `govbot/config`, then run it again.",
         "",
         "A setting is looked for in the environment, then in systemd credentials",
         "(`$CREDENTIALS_DIRECTORY/<section>.<key>`), then in the configuration file, which is the",

@@ -9,7 +9,7 @@ import typer
 from govbot.cli import current_settings, output, run_async
 
 if TYPE_CHECKING:
-    from govbot.config_table import WatchedFolder
+    from govbot.config.table import WatchedFolder
 
 app = typer.Typer(no_args_is_help=True, help="See the watched folders and what they would change.")
 

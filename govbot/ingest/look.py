@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
-from govbot.config_table import WatchedFolder
+from govbot.config.table import WatchedFolder
 from govbot.db.access import as_system
 from govbot.documents import folders, mirrored
 from govbot.documents.folders import Difference, FolderFile

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from govbot.config_table import WatchedFolder
+from govbot.config.table import WatchedFolder
 from govbot.db.access import as_system
 from govbot.db.pool import Connection
 from govbot.documents import collections, folders, intake, mirrored, store

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from govbot.config import Settings
-from govbot.config_table import WatchedFolder
+from govbot.config.table import WatchedFolder
 from govbot.db.access import as_system
 from govbot.db.pool import Connection, Pool
 from govbot.documents import collections, folders, intake, mirrored

@@ -10,7 +10,7 @@ import pytest
 from playwright.async_api import Page
 
 from govbot.auth.ldap import LdapDirectory
-from govbot.config_table import Ldap, Oidc, OutsideGroup, Web
+from govbot.config.table import Ldap, Oidc, OutsideGroup, Web
 from govbot.db.pool import Pool
 from tests.browser.conftest import OpenPage
 from tests.oidc_provider import CLIENT, SECRET, Provider, running

@@ -13,7 +13,7 @@ from govbot.auth import api_keys, bearer, users
 from govbot.auth.api_keys import ApiKey, Scope, Wish
 from govbot.auth.bearer import Bearer, OutOfScope, Refusal
 from govbot.auth.key_text import KEY, digest, handle_of, new_key
-from govbot.config_table import Api
+from govbot.config.table import Api
 from govbot.db.access import Actor, Role, as_actor, as_system
 from govbot.db.pool import Pool
 from govbot.errors import Conflict, Denied, Invalid, NotFound

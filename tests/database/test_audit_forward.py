@@ -24,7 +24,7 @@ from govbot import audit
 from govbot.audit import positions
 from govbot.audit.forward import Forwarder
 from govbot.audit.syslog import to_message
-from govbot.config_table import AuditReceiver
+from govbot.config.table import AuditReceiver
 from govbot.db.access import as_system
 from govbot.db.pool import Pool
 from tests.troupe import Troupe

@@ -13,7 +13,7 @@ from govbot import audit, metrics
 from govbot.audit import checkpoints
 from govbot.audit.keeper import Keeper
 from govbot.audit.proof import Evidence
-from govbot.config_table import Audit, AuditReceiver, Generation, Settings, Web
+from govbot.config.table import Audit, AuditReceiver, Generation, Settings, Web
 from govbot.db.access import as_system
 from govbot.db.pool import Pool
 from govbot.errors import Unavailable

@@ -19,7 +19,7 @@ from govbot.auth import ldap_check, users
 from govbot.auth.directory import NameTaken, NotAdmitted
 from govbot.auth.ldap import DirectoryDown, DirectoryPassword, LdapDirectory, open_directory
 from govbot.auth.ldap_link import LdapFailure, Link, Refused, Server
-from govbot.config_table import Ldap, OutsideGroup
+from govbot.config.table import Ldap, OutsideGroup
 from govbot.db.access import Role, as_system
 from govbot.db.pool import Pool
 from govbot.ids import UserId

@@ -12,7 +12,7 @@ from govbot.auth.directory import NameTaken
 from govbot.auth.ldap import DirectoryDown, LdapDirectory
 from govbot.auth.ldap_sync import SyncRefused
 from govbot.auth.sessions import Method
-from govbot.config_table import Auth, OutsideGroup
+from govbot.config.table import Auth, OutsideGroup
 from govbot.db.access import Role, as_system
 from govbot.db.pool import Pool
 from tests.slapd import GROUPS, JOAO, MARIA, PASSWORD, PEOPLE, Slapd

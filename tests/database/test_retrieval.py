@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from govbot.config import Settings
-from govbot.config_table import Retrieval as RetrievalSettings
+from govbot.config.table import Retrieval as RetrievalSettings
 from govbot.db.access import Actor, as_actor
 from govbot.db.pool import Pool
 from govbot.errors import Unavailable

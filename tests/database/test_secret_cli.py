@@ -17,7 +17,7 @@ from govbot.auth.bearer import Bearer, bearer_of
 from govbot.cli.doctor_keys import open_to_others
 from govbot.cli.main import main
 from govbot.config import load_settings
-from govbot.config_table import Api
+from govbot.config.table import Api
 from govbot.db.access import as_system
 from govbot.db.dsns import Dsns
 from govbot.db.pool import Connection, Pool, open_pool

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from govbot.config import allowed, fields, load_settings
-from govbot.config_table import Settings
+from govbot.config.table import Settings
 from govbot.errors import BadConfig
 
 

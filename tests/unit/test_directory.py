@@ -12,7 +12,7 @@ from govbot.auth.directory import Mapping, account_name, split_groups
 from govbot.auth.ldap_link import Entry, Server, normal_dn
 from govbot.auth.ldap_people import Dialect, by_ids, by_username, is_active, rule_token
 from govbot.config import load_settings
-from govbot.config_table import Ldap, OutsideGroup
+from govbot.config.table import Ldap, OutsideGroup
 from govbot.db.access import Role
 from govbot.errors import BadConfig, Invalid
 

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from govbot.cli.config import keys, reference
 from govbot.cli.main import COMMANDS
 from govbot.config import load_settings
-from govbot.config_table import SECTIONS, Settings
+from govbot.config.table import SECTIONS, Settings
 
 ROOT = Path(__file__).parents[2]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from govbot import logs
-from govbot.config_table import Logging, Settings
+from govbot.config.table import Logging, Settings
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,7 @@ import pytest
 from govbot.auth import api_keys
 from govbot.auth.api_keys import Scope
 from govbot.chat import store as chats
-from govbot.config_table import Api, Limits
+from govbot.config.table import Api, Limits
 from govbot.db.access import as_actor, as_system
 from govbot.ids import ConversationId, new_id
 from govbot.web import api

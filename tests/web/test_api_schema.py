@@ -15,7 +15,7 @@ from schemathesis import checks
 from schemathesis.core.transport import Response
 from schemathesis.generation import GenerationMode
 
-from govbot.config_table import Api, Limits
+from govbot.config.table import Api, Limits
 from govbot.web import api
 from tests.ingestion import Cast, Parts
 from tests.web.programs import Office, open_office

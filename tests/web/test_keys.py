@@ -11,7 +11,7 @@ import pytest
 from govbot.auth import api_keys
 from govbot.auth.bearer import Bearer, bearer_of
 from govbot.auth.key_text import KEY
-from govbot.config_table import Api
+from govbot.config.table import Api
 from govbot.db.access import as_system
 from govbot.db.pool import Pool
 from tests.web.conftest import Client, SignIn

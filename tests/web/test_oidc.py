@@ -16,7 +16,7 @@ from joserfc import jwk, jwt
 
 from govbot import audit
 from govbot.auth import users
-from govbot.config_table import Oidc
+from govbot.config.table import Oidc
 from govbot.db.access import Role, as_system
 from govbot.db.pool import Pool
 from tests.oidc_provider import CLIENT, SECRET, Provider, back, new_key, running

@@ -11,7 +11,7 @@ import pytest
 
 from govbot.auth import users
 from govbot.auth.proxy import person_of
-from govbot.config_table import Proxy
+from govbot.config.table import Proxy
 from govbot.db.access import Role, as_system
 from govbot.db.pool import Pool
 from govbot.web.site import build_site

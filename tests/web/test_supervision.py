@@ -13,7 +13,7 @@ from govbot.audit.keys import open_key
 from govbot.audit.starts import record_start
 from govbot.chat import store, supervision
 from govbot.config import as_texts
-from govbot.config_table import Audit
+from govbot.config.table import Audit
 from govbot.db.access import Actor, as_actor, as_system
 from govbot.db.pool import Pool
 from govbot.errors import Denied, Invalid, NotFound

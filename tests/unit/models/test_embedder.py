@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from govbot.config import Settings
-from govbot.config_table import Embedder as EmbedderSettings
+from govbot.config.table import Embedder as EmbedderSettings
 from govbot.errors import Unavailable
 from govbot.models.embedder import ThreadedEmbedder, open_embedder
 from govbot.models.files import ModelFiles

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from govbot.config import Settings
-from govbot.config_table import Embedder as EmbedderSettings
+from govbot.config.table import Embedder as EmbedderSettings
 from govbot.errors import Unavailable
 from govbot.models import encoder as encoders
 from govbot.models.files import ModelFiles, find_model

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from govbot.config import Settings
-from govbot.config_table import Embedder
+from govbot.config.table import Embedder
 from govbot.errors import Unavailable
 from govbot.models import files as model_files
 from govbot.models.catalog import PRESETS, find_preset
