@@ -332,9 +332,8 @@ async def sign_out(conn: Connection, token: str, actor: Actor) -> None:
 
 
 async def delete_expired(conn: Connection) -> None:
-    """Remove sessions and request counts that no longer matter (a timer calls it)."""
+    """Remove sessions that have ended (a timer calls it)."""
     await conn.execute("DELETE FROM sessions WHERE expires_at < now()")
-    await conn.execute("DELETE FROM rate_limits WHERE window_start < now() - interval '1 day'")
 
 
 def _next_step(

@@ -28,7 +28,7 @@ from govbot.auth.sessions import (
 from govbot.auth.totp import WrongCode
 from govbot.auth.users import USERNAME
 from govbot.db.access import Actor, Role, as_system
-from govbot.errors import GovBotError
+from govbot.errors import Denied, GovBotError
 from govbot.ids import UserId
 from govbot.sealing import Sealer
 
@@ -52,6 +52,14 @@ class SignInSettings(SessionSettings, Protocol):
     def sign_in_attempts(self) -> int: ...
     @property
     def sign_in_window_minutes(self) -> int: ...
+    @property
+    def first_password_days(self) -> int: ...
+
+
+class FirstPasswordEnded(Denied):
+    """This first password is no longer valid: ask an administrator for a new one."""
+
+    code = "E-FIRST-PASSWORD"
 
 
 class PasswordDirectory(Protocol):
@@ -103,13 +111,15 @@ async def sign_in(
     though the request fails.
     """
     username = username.strip().casefold()
-    row = await _account(pool, username)
+    row = await _account(pool, username, settings.first_password_days)
     attempt = await _take(pool, _doors(username, row, origin, settings), settings)
     method = Method.PASSWORD if row is not None and row["source"] == "local" else Method.LDAP
     try:
         user_id = await _judge(row, username, password, directory)
         if user_id is None:
             raise WrongCredentials
+        if row is not None and row["ended"]:
+            raise FirstPasswordEnded
         return await _open(pool, user_id, method, password, attempt, origin, settings)
     except GovBotError as error:  # the directory may be down, or not let this person in
         metrics.observe_sign_in("failed")
@@ -132,7 +142,7 @@ async def confirm(
 
     Raises WrongCredentials or TooManyAttempts.
     """
-    row = await _account(pool, actor.name)
+    row = await _account(pool, actor.name, settings.first_password_days)
     attempt = await _take(pool, _doors(actor.name, row, origin, settings), settings)
     if await _judge(row, actor.name, password, directory) != actor.id:
         await record_failure(pool, actor.name, origin.ip, "confirmation")
@@ -190,13 +200,18 @@ async def record_failure(pool: Pool, username: str, ip: str, reason: str) -> Non
         )
 
 
-async def _account(pool: Pool, username: str) -> DictRow | None:
+async def _account(pool: Pool, username: str, first_password_days: int) -> DictRow | None:
     known = username if USERNAME.fullmatch(username) else ""
     async with as_system(pool) as conn:
         cursor = await conn.execute(
-            "SELECT id, username, source, password_hash, disabled_at IS NOT NULL AS disabled"
-            " FROM users WHERE username = %(username)s",
-            {"username": known},
+            """
+            SELECT id, username, source, password_hash, disabled_at IS NOT NULL AS disabled,
+                   source = 'local' AND must_change_password
+                   AND password_at < now() - make_interval(days => %(days)s) AS ended
+            FROM users
+            WHERE username = %(username)s
+            """,
+            {"username": known, "days": first_password_days},
         )
         return await cursor.fetchone()
 

@@ -35,6 +35,8 @@ class User:
     role: Role
     language: str
     must_change_password: bool
+    source: str
+    email: str
     clearance: int
     created_at: datetime
     disabled_at: datetime | None
@@ -107,8 +109,8 @@ async def set_password(
     encoded = await asyncio.to_thread(passwords.hash_password, password)
     await _touch(
         conn,
-        "UPDATE users SET password_hash = %(hash)s, must_change_password = %(must_change)s"
-        " WHERE id = %(id)s RETURNING id",
+        "UPDATE users SET password_hash = %(hash)s, must_change_password = %(must_change)s,"
+        " password_at = now() WHERE id = %(id)s RETURNING id",
         {"id": user_id, "hash": encoded, "must_change": must_change},
     )
     await conn.execute(
@@ -235,7 +237,7 @@ async def _select(
     cursor = await conn.execute(
         """
         SELECT u.id, u.username, u.name, u.role, u.language, u.must_change_password,
-               u.clearance, u.created_at, u.disabled_at,
+               u.source, u.email, u.clearance, u.created_at, u.disabled_at,
                ARRAY(SELECT g.name FROM memberships m JOIN groups g ON g.id = m.group_id
                      WHERE m.user_id = u.id ORDER BY g.name) AS groups
         FROM users u

@@ -144,7 +144,7 @@ async def _passwd(username: str, password: str | None) -> None:
     passwords.check_strength(secret, minimum=minimum, context=(username, settings.organisation))
     async with open_store(settings) as pool, as_system(pool) as conn:
         user = await users.by_username(conn, username)
-        await users.set_password(conn, user.id, secret, by=OPERATOR)
+        await users.set_password(conn, user.id, secret, must_change=password is None, by=OPERATOR)
     print(f"{username}" + (f"  password: {secret}" if password is None else ""))
 
 

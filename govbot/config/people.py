@@ -33,6 +33,12 @@ class Auth(Section):
     min_password_length: int = Field(
         12, ge=8, le=128, description="Fewest characters of a new password."
     )
+    first_password_days: int = Field(
+        14,
+        ge=1,
+        le=3650,
+        description="A password given out by an administrator can be used this many days.",
+    )
     second_factor: Literal["off", "privileged", "everyone"] = Field(
         "privileged",
         description="Who must confirm a password with a code of an authenticator app (TOTP). "

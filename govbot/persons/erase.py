@@ -168,11 +168,9 @@ async def _forget_names(conn: Connection, user_id: UserId, username: str) -> int
         "UPDATE queue_control SET paused_by = %(anonymous)s WHERE paused_by = %(username)s",
         {"anonymous": _anonymous(user_id), "username": username},
     )
-    for query in (
-        "DELETE FROM rate_buckets WHERE position(%(id)s::text IN key) > 0",
-        "DELETE FROM rate_limits WHERE position(%(id)s::text IN key) > 0",
-    ):
-        await conn.execute(query, {"id": str(user_id)})
+    await conn.execute(
+        "DELETE FROM rate_buckets WHERE position(%(id)s::text IN key) > 0", {"id": str(user_id)}
+    )
     return cursor.rowcount
 
 

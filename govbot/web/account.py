@@ -121,7 +121,7 @@ async def _replace_password(visit: Visit, current: str, password: str, again: st
     passwords.check_strength(
         password,
         minimum=visit.app.settings.auth.min_password_length,
-        context=(user.username, user.name, visit.app.settings.organisation),
+        context=(user.username, user.name, user.email, visit.app.settings.organisation),
     )
     await confirm_password(visit, current)
     if password == current:

@@ -132,6 +132,8 @@ async def set_disabled(visit: CurrentVisit, user_id: FromPath[UUID]) -> Response
 async def new_password(visit: CurrentVisit, user_id: FromPath[UUID]) -> Response[str]:
     """Gives an account a generated password and shows it, this once."""
     user = await _other(visit, user_id)
+    if user.source != "local":
+        raise Conflict(_("The password of this account is kept elsewhere: change it there."))
     password = passwords.generate_password()
     async with as_actor(visit.app.pool, visit.actor, write=True) as conn:
         await users.set_password(conn, user.id, password, must_change=True, by=visit.actor)

@@ -282,11 +282,8 @@ CREATE POLICY citations_read ON citations FOR SELECT TO govbot_app USING (
     AND EXISTS (SELECT FROM messages m WHERE m.id = message_id)
 );
 
--- Names and addresses of those who tried to sign in are for the service alone.
-ALTER TABLE rate_limits ENABLE ROW LEVEL SECURITY;
-ALTER TABLE rate_limits FORCE ROW LEVEL SECURITY;
-CREATE POLICY rate_limits_system ON rate_limits FOR ALL TO govbot_app
-    USING ((SELECT govbot_is_system()));
+-- Attempts at signing in are counted in sign_in_failures and rate_buckets since.
+DROP TABLE rate_limits;
 
 -- ---------------------------------------------------------------------------------------------
 -- Guards: what a person who may write a document may still not do to it.

@@ -50,7 +50,9 @@ BEGIN ATOMIC
 END;
 
 -- An account whose person was erased: a number that nobody can sign in with again.
+-- password_at: since when the password is this one; a first password ends some days after.
 ALTER TABLE users
+    ADD COLUMN password_at timestamptz NOT NULL DEFAULT now(),
     ADD COLUMN erased_at timestamptz,
     ADD CHECK (
         erased_at IS NULL

@@ -85,7 +85,7 @@ async def test_a_connection_forgets_the_actor_after_an_error(dsns: Dsns) -> None
 async def test_an_actor_cannot_write_without_asking_for_it(pool: Pool) -> None:
     with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
         async with as_actor(pool, person()) as conn:
-            await conn.execute("DELETE FROM rate_limits")
+            await conn.execute("DELETE FROM rate_buckets")
 
 
 async def test_a_read_only_block_cannot_be_made_writable_again(pool: Pool) -> None:
@@ -105,14 +105,14 @@ async def test_an_error_in_the_block_undoes_what_was_written(pool: Pool) -> None
     async def write_and_fail() -> None:
         async with as_system(pool) as conn:
             await conn.execute(
-                "INSERT INTO rate_limits (key, window_start, hits) VALUES ('k', now(), 1)"
+                "INSERT INTO sign_in_failures (key, failures, last_at) VALUES ('k', 1, now())"
             )
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         await write_and_fail()
     async with as_system(pool) as conn:
-        assert await value(conn, "SELECT count(*) FROM rate_limits") == 0
+        assert await value(conn, "SELECT count(*) FROM sign_in_failures") == 0
 
 
 async def test_blocks_must_not_be_nested(pool: Pool) -> None:

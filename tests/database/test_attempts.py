@@ -34,6 +34,7 @@ class Limits:
     privileged_absolute_hours: int = 4
     second_factor: Literal["off", "privileged", "everyone"] = "off"
     sign_in_attempts: int = 3
+    first_password_days: int = 14
     sign_in_window_minutes: int = WINDOW
 
 

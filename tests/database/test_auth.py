@@ -8,7 +8,7 @@ from argon2 import PasswordHasher
 from govbot import audit, metrics
 from govbot.auth import groups, passwords, sessions, users
 from govbot.auth.attempts import TooManyAttempts
-from govbot.auth.sign_in import Origin, sign_in
+from govbot.auth.sign_in import FirstPasswordEnded, Origin, sign_in
 from govbot.db.access import Role, as_system
 from govbot.db.pool import Pool
 from govbot.errors import Conflict, Invalid, NotFound
@@ -50,6 +50,27 @@ async def test_wrong_credentials_all_read_the_same(
         await _sign_in(pool, username, password)
     assert str(error.value) == "The user name or the password is wrong."
     assert (await _actions(pool))[0] == "sign-in.failed"
+
+
+@pytest.mark.parametrize(("must_change", "days", "opens"), [(True, 13, True), (True, 15, False),
+                                                            (False, 15, True)])  # fmt: skip
+async def test_a_password_given_out_is_worth_nothing_after_some_days(
+    pool: Pool, troupe: Troupe, must_change: bool, days: int, opens: bool
+) -> None:
+    async with as_system(pool) as conn:
+        await users.set_password(conn, troupe.reader.id, PASSWORD, must_change=must_change)
+        await conn.execute(
+            "UPDATE users SET password_at = now() - make_interval(days => %(days)s)",
+            {"days": days},
+        )
+    if opens:
+        assert await _session(pool, await _sign_in(pool, "reader", PASSWORD)) is not None
+        return
+    with pytest.raises(sessions.WrongCredentials):
+        await _sign_in(pool, "reader", "wrong")
+    with pytest.raises(FirstPasswordEnded):
+        await _sign_in(pool, "reader", PASSWORD)
+    assert "sign-in.ok" not in await _actions(pool)
 
 
 async def test_too_many_attempts_close_the_door_for_the_right_password_too(
@@ -167,15 +188,12 @@ async def test_attempts_to_sign_in_are_counted_by_outcome(pool: Pool, troupe: Tr
     assert {k: after[k] - before[k] for k in after} == {"ok": 1, "failed": 3, "limited": 1}
 
 
-async def test_expired_sessions_and_old_counts_are_swept(pool: Pool, troupe: Troupe) -> None:
+async def test_expired_sessions_are_swept(pool: Pool, troupe: Troupe) -> None:
     await _sign_in(pool, "reader", PASSWORD)
     async with as_system(pool) as conn:
         await conn.execute("UPDATE sessions SET expires_at = now() - interval '1 hour'")
-        await conn.execute("UPDATE rate_limits SET window_start = now() - interval '2 days'")
         await sessions.delete_expired(conn)
-        cursor = await conn.execute(
-            "SELECT (SELECT count(*) FROM sessions) + (SELECT count(*) FROM rate_limits) AS n"
-        )
+        cursor = await conn.execute("SELECT count(*) AS n FROM sessions")
         assert await cursor.fetchone() == {"n": 0}
 
 

@@ -64,8 +64,6 @@ async def known(pool: Pool, troupe: Troupe) -> None:
             " ARRAY['ask'])",
             "UPDATE documents SET created_by = %(id)s WHERE filename = 'norma-a.txt'",
             "UPDATE queue_control SET paused_by = 'reader', paused_at = now()",
-            "INSERT INTO rate_limits (key, window_start, hits)"
-            " VALUES ('ask:' || %(id)s::text, now(), 1)",
         ):
             await conn.execute(statement.encode(), {"id": reader.id})
         await audit.record(conn, actor=reader, action="question.asked")

@@ -46,7 +46,7 @@ async def send(client: Client, scene: Office, sent: Files, **options: Any) -> ht
 
 @pytest.mark.parametrize(
     ("who", "status"),
-    [("nobody", 401), ("reader", 403), ("stranger", 404), ("auditor", 404), ("writer", 200),
+    [("nobody", 401), ("reader", 403), ("stranger", 404), ("auditor", 403), ("writer", 200),
      ("curator", 200), ("admin", 200)],
 )  # fmt: skip
 async def test_only_writers_of_a_collection_may_send_files_to_it(
