@@ -289,6 +289,12 @@ def _administration() -> list[HTTPRouteHandler]:
 
 def build_site(app: App, *, worker_alive: Callable[[], bool] = lambda: True) -> ASGIApp:
     """The ASGI application for `app`; `worker_alive` tells whether documents are processed."""
+    site = application(app, worker_alive=worker_alive)
+    return Frame(Border(site, app.settings), secure=app.settings.web.secure)
+
+
+def application(app: App, *, worker_alive: Callable[[], bool] = lambda: True) -> Litestar:
+    """The routes and what they need, without what stands before them (see build_site)."""
     files = assets.Assets(resources.static_dir())
     renderer = Renderer(resources.templates_dir(), files, NAV)
     pages = PageRenderer()
@@ -299,7 +305,7 @@ def build_site(app: App, *, worker_alive: Callable[[], bool] = lambda: True) -> 
     async def visit(request: HttpRequest) -> Visit:
         return visit_of(request)
 
-    site = Litestar(
+    return Litestar(
         route_handlers=[
             *routes(uploads.body_limit(app.settings)),
             api.router(uploads.body_limit(app.settings)),
@@ -319,4 +325,3 @@ def build_site(app: App, *, worker_alive: Callable[[], bool] = lambda: True) -> 
         openapi_config=None,
         logging_config=None,
     )
-    return Frame(Border(site, app.settings), secure=app.settings.web.secure)
