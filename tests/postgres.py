@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from govbot.db.bootstrap import create_database
+from govbot.db.bootstrap import OWNER, create_database
 from govbot.db.dsns import Dsns
 from govbot.db.embedded import EmbeddedPostgres
 from govbot.db.pool import Pool, open_pool
@@ -81,7 +81,13 @@ async def owner_pool(dsns: Dsns) -> AsyncIterator[Pool]:
 def _database(postgres: EmbeddedPostgres, template: str) -> Iterator[Dsns]:
     name = f"test_{next(_numbers)}"
     with _superuser(postgres) as conn:
-        create_database(conn, name, template=template)
+        # Copying files takes half the time of writing everything to the log.
+        conn.execute(
+            sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE {} STRATEGY file_copy").format(
+                sql.Identifier(name), sql.Identifier(OWNER), sql.Identifier(template)
+            )
+        )
+        create_database(conn, name)  # with the rights of ours
     yield postgres.dsns(name)
     with _superuser(postgres) as conn:
         conn.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))

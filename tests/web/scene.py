@@ -7,6 +7,7 @@ import io
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -258,6 +259,7 @@ async def revoke(scene: Scene) -> None:
         await conn.execute("DELETE FROM grants")
 
 
+@cache
 def law_pdf() -> bytes:
     buffer = io.BytesIO()
     canvas = Canvas(buffer, pagesize=A4)
