@@ -31,7 +31,7 @@ setup-test: setup
 	@packaging/setup/install-tests.sh
 
 test: setup-test
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(T)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(T)
 
 lint: setup-test
 	$(BIN)/ruff check .

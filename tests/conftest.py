@@ -20,6 +20,18 @@ pytest_plugins = [
 ]
 
 
+# What takes longest goes first, so that no worker is left alone with it at the end.
+LONGEST_FIRST = ("system", "browser", "web", "database")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def place(item: pytest.Item) -> int:
+        part = item.path.relative_to(ROOT / "tests").parts[0]
+        return LONGEST_FIRST.index(part) if part in LONGEST_FIRST else len(LONGEST_FIRST)
+
+    items.sort(key=place)
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of real documents and question sets, which is not part of the repository."""

@@ -73,9 +73,8 @@ class Outgoing:
 
     def feed(self, delta: str) -> str:
         words = _WORD.findall(self._unfinished + delta)
-        self._unfinished = ""
-        if words and not words[-1][-1].isspace():
-            self._unfinished = words.pop()
+        # More of its letters may come, or of the space behind it, which goes the way of the word.
+        self._unfinished = words.pop() if words else ""
         shown = "".join(self._word(word) for word in words)
         if len(self._unfinished) > _MOST_HELD:
             whole, self._unfinished = self._unfinished, ""

@@ -144,7 +144,10 @@ async def test_every_entry_goes_to_a_tcp_receiver_in_order(pool: Pool, receiver:
     assert receiver.numbers == list(range(1, 454))
 
 
-async def test_a_receiver_that_dies_in_the_middle_gets_all_when_it_is_back(pool: Pool) -> None:
+async def test_a_receiver_that_dies_in_the_middle_gets_all_when_it_is_back(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("govbot.audit.forward.LONGEST_WAIT_S", 0.5)
     first = Receiver(limit=37)
     await first.start()
     await fill(pool, 300)
