@@ -14,8 +14,9 @@ from govbot.config import Settings
 from govbot.errors import Unavailable
 from govbot.models.embedder import Embedder
 from govbot.retrieval.evidence import sufficient
-from govbot.retrieval.hybrid import DenseQuery, require_model, search
+from govbot.retrieval.hybrid import require_model, search
 from govbot.retrieval.masking import masked
+from govbot.retrieval.meaning import DenseQuery
 from govbot.retrieval.passages import Passage, diverse, passage_of
 
 log = logging.getLogger(__name__)
