@@ -1,0 +1,1 @@
+-- Stems with weights, acronyms, near spellings.

@@ -1,0 +1,1 @@
+-- Support of sentences, instructions of collections.

@@ -1,0 +1,1 @@
+-- Cached answers, search in one's own history, pinned passages.

@@ -1,0 +1,15 @@
+"""The index of vectors."""
+
+from __future__ import annotations
+
+from govbot.db.schema import run_sql
+
+revision = "0018"
+down_revision = "0017"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Apply the SQL beside this file."""
+    run_sql("0018_vectors.sql")

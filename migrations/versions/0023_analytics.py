@@ -1,0 +1,15 @@
+"""Categories of questions."""
+
+from __future__ import annotations
+
+from govbot.db.schema import run_sql
+
+revision = "0023"
+down_revision = "0022"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Apply the SQL beside this file."""
+    run_sql("0023_analytics.sql")

@@ -1,0 +1,15 @@
+"""Gold questions and runs."""
+
+from __future__ import annotations
+
+from govbot.db.schema import run_sql
+
+revision = "0024"
+down_revision = "0023"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Apply the SQL beside this file."""
+    run_sql("0024_evaluation.sql")
