@@ -1,1 +1,2 @@
 -- Stems with weights, acronyms, near spellings.
+SELECT 1;

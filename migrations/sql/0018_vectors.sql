@@ -1,1 +1,2 @@
 -- The index of vectors.
+SELECT 1;

@@ -1,1 +1,2 @@
 -- When the evidence is enough.
+SELECT 1;

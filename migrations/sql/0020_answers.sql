@@ -1,1 +1,2 @@
 -- Support of sentences, instructions of collections.
+SELECT 1;

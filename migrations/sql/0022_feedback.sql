@@ -1,1 +1,2 @@
 -- Ratings of answers and what became of them.
+SELECT 1;

@@ -1,1 +1,2 @@
 -- Categories of questions.
+SELECT 1;

@@ -1,1 +1,2 @@
 -- Gold questions and runs.
+SELECT 1;
