@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from govbot.retrieval.passages import Passage
 
@@ -18,6 +19,20 @@ _NORM = re.compile(
     r"\s*(?:n[or]?s?\b\.?\s*)?(\d+)"
 )
 _NUMBER = re.compile(r"\d+")
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """Whether the passages answer a question, and how likely that is (0 to 1)."""
+
+    sufficient: bool
+    confidence: float
+
+
+def judge(question: str, passages: Sequence[Passage], min_coverage: float) -> Judgement:
+    """The judgement on the passages found for a question."""
+    best = max((passage.coverage for passage in passages), default=0.0)
+    return Judgement(sufficient(question, passages, min_coverage), best)
 
 
 def sufficient(question: str, passages: Sequence[Passage], min_coverage: float) -> bool:

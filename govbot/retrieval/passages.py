@@ -23,8 +23,9 @@ class Passage:
 
     `start` and `end` are offsets in the text of `page_from` and `page_to`. `score` is the fused
     score from 0 to 1; `lexical` is BM25 with bonus, `dense` a cosine (0 where that leg did not
-    find it); `coverage` is the share of the question's stems it holds, weighted by rarity. The
-    document is in force from `valid_from` to `valid_to` and until the day before `revoked_on`.
+    find it); `coverage` is the share of the question's stems it holds, weighted by rarity;
+    `rerank` is the judgement of a cross-encoder from 0 to 1 where one is in use. The document is
+    in force from `valid_from` to `valid_to` and until the day before `revoked_on`.
     """
 
     chunk_id: int
@@ -46,6 +47,7 @@ class Passage:
     dense: float
     coverage: float
     ord: int
+    rerank: float | None = None
     valid_from: date | None = None
     valid_to: date | None = None
     revoked_on: date | None = None
@@ -62,7 +64,7 @@ class Passage:
 
 def passage_of(row: Mapping[str, Any]) -> Passage:
     """The passage in a row of the search."""
-    return Passage(**{name: row[name] for name in Passage.__slots__})
+    return Passage(**{name: row[name] for name in Passage.__slots__ if name in row})
 
 
 def diverse(found: Iterable[Passage], limit: int) -> list[Passage]:

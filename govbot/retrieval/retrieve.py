@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-import logging
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from psycopg import AsyncConnection
 
 from govbot.config import Settings
-from govbot.errors import Unavailable
+from govbot.db.access import Actor, as_actor
+from govbot.db.pool import Pool
 from govbot.models.embedder import Embedder
-from govbot.retrieval.evidence import sufficient
+from govbot.retrieval.evidence import Judgement, judge
 from govbot.retrieval.hybrid import require_model, search
 from govbot.retrieval.masking import masked
-from govbot.retrieval.meaning import DenseQuery
 from govbot.retrieval.passages import Passage, diverse, passage_of
+from govbot.retrieval.query import Mode, Query, prepare
+from govbot.retrieval.variants import Variant
 
-log = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from govbot.models.reranker import Reranker
 
-Mode = Literal["hybrid", "lexical", "dense"]
+__all__ = ["Mode", "Retrieval", "find", "retrieve"]
 
 # Rows fetched for each passage wanted, so that there is a choice.
 CHOICE = 3
@@ -29,22 +32,56 @@ CHOICE = 3
 
 @dataclass(frozen=True, slots=True)
 class Retrieval:
-    """Passages, best first. `sufficient`: they hold enough of what is asked to attempt an answer.
+    """Passages, best first. `sufficient`: they hold enough of what is asked to attempt an answer;
+    `confidence` of that, 0 to 1.
 
     `timings` are seconds: embed, search.
     """
 
     passages: list[Passage]
     sufficient: bool
+    confidence: float = 0.0
     timings: dict[str, float] = field(default_factory=dict)
 
 
-async def retrieve(
-    conn: AsyncConnection[Any],
+async def find(
+    pool: Pool,
+    actor: Actor,
     question: str,
     *,
     embedder: Embedder | None,
     settings: Settings,
+    reranker: Reranker | None = None,
+    variants: Sequence[Variant] | None = None,
+    limit: int | None = None,
+    mode: Mode = "hybrid",
+    as_of: date | None = None,
+    collection_key: int | None = None,
+) -> Retrieval:
+    """`retrieve` for those who hold no connection: none is taken while models compute."""
+    query = await prepare(question, embedder=embedder, mode=mode, variants=variants)
+    async with as_actor(pool, actor) as conn:
+        return await retrieve(
+            conn,
+            query,
+            embedder=embedder,
+            settings=settings,
+            reranker=reranker,
+            limit=limit,
+            mode=mode,
+            as_of=as_of,
+            collection_key=collection_key,
+        )
+
+
+async def retrieve(
+    conn: AsyncConnection[Any],
+    question: str | Query,
+    *,
+    embedder: Embedder | None,
+    settings: Settings,
+    reranker: Reranker | None = None,
+    variants: Sequence[Variant] | None = None,
     limit: int | None = None,
     mode: Mode = "hybrid",
     as_of: date | None = None,
@@ -54,21 +91,21 @@ async def retrieve(
 
     Personal data that a collection hides is masked in them. Only documents in force on the day
     `as_of` (today by the server's clock) are searched, and with `collection_key` only those of one
-    collection that the actor reads.
+    collection that the actor reads. A Query is used as it is; a text is made one first.
 
-    A hybrid search goes on with the words alone when the embedder fails; mode "dense" raises
-    Unavailable then.
+    Raises Unavailable where mode "dense" has no embedder.
     """
+    query = question
+    if isinstance(query, str):
+        query = await prepare(query, embedder=embedder, mode=mode, variants=variants)
     started = time.perf_counter()
-    dense = await _dense(question, embedder, mode)
-    embedded = time.perf_counter()
     limit = limit or settings.retrieval.passages
-    if mode == "dense" and dense is not None:
-        await require_model(conn, dense.fingerprint)
+    if query.mode == "dense" and query.dense is not None:
+        await require_model(conn, query.dense.fingerprint)
     rows = await search(
         conn,
-        question,
-        dense=dense,
+        query.text,
+        dense=query.dense,
         candidates=max(settings.retrieval.candidates, limit),
         exact_scan_limit=settings.retrieval.exact_scan_limit,
         limit=limit * CHOICE,
@@ -76,29 +113,14 @@ async def retrieve(
         only=collection_key,
     )
     passages = diverse((passage_of(row) for row in rows), limit)
+    judgement = _judged(query.text, passages, settings)
     return Retrieval(
         passages=await masked(conn, passages),
-        sufficient=sufficient(question, passages, settings.retrieval.min_coverage),
-        timings={"embed": embedded - started, "search": time.perf_counter() - embedded},
+        sufficient=judgement.sufficient,
+        confidence=judgement.confidence,
+        timings={"embed": query.seconds, "search": time.perf_counter() - started},
     )
 
 
-async def _dense(question: str, embedder: Embedder | None, mode: Mode) -> DenseQuery | None:
-    if mode == "lexical":
-        return None
-    if embedder is None and mode == "dense":
-        raise Unavailable("There is no embedder to search by meaning.")
-    if embedder is None or (mode == "hybrid" and embedder.weight == 0):
-        return None
-    try:
-        vector = await embedder.embed_query(question)
-    except Unavailable as error:
-        if mode == "dense":
-            raise
-        log.warning(
-            "The embedder is not available; the search goes on with the words alone: %s",
-            error,
-            extra={"action": "retrieval.lexical-only"},
-        )
-        return None
-    return DenseQuery(vector, embedder.fingerprint, 1.0 if mode == "dense" else embedder.weight)
+def _judged(question: str, passages: Sequence[Passage], settings: Settings) -> Judgement:
+    return judge(question, passages, settings.retrieval.min_coverage)
