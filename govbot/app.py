@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from govbot.generate import Generator
     from govbot.jobs.queue import Queue
     from govbot.models.embedder import Embedder
+    from govbot.models.reranker import Reranker
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +42,7 @@ class App:
     embedder: Embedder
     generator: Generator
     sealer: Sealer
+    reranker: Reranker | None = None
     # Where passwords are asked beside our own, such as LDAP.
     directory: PasswordDirectory | None = None
 
@@ -75,6 +77,7 @@ async def open_app(
     from govbot.generate.router import open_generator
     from govbot.jobs.queue import open_queue
     from govbot.models.embedder import open_embedder
+    from govbot.models.reranker import open_reranker
 
     async with AsyncExitStack() as stack:
         sealer = open_sealer(settings.security.key.get_secret_value(), settings.data_dir)
@@ -84,10 +87,13 @@ async def open_app(
         files.prepare()
         embedder = open_embedder(settings)
         stack.push_async_callback(embedder.aclose)
+        reranker = open_reranker(settings)
+        if reranker is not None:
+            stack.push_async_callback(reranker.aclose)
         generator = open_generator(settings.generation)
         stack.push_async_callback(generator.aclose)
         queue = await stack.enter_async_context(open_queue(dsn))
-        app = App(settings, pool, queue, files, embedder, generator, sealer)
+        app = App(settings, pool, queue, files, embedder, generator, sealer, reranker)
         app.directory = open_directory(settings.ldap, pool)
         app._answers = Answers(app)
         stack.push_async_callback(app._answers.close)

@@ -57,6 +57,7 @@ async def _examine() -> list[Check]:
         else:
             checks += await _stored(pool, settings)
         checks.append(await _embedder(settings))
+    checks.append(await _reranker(settings))
     checks.append(_generator(settings))
     checks.append(_ocr(settings))
     checks.append(_watched(settings))
@@ -281,6 +282,22 @@ async def _embedder(settings: Settings) -> Check:
     except GovBotError as error:
         return Check("embedder", False, str(error))
     return Check("embedder", True, f"{embedder.name}, {len(vector)} dimensions")
+
+
+async def _reranker(settings: Settings) -> Check:
+    from govbot.models.reranker import open_reranker
+
+    try:
+        reranker = open_reranker(settings)
+        if reranker is None:
+            return Check("reranker", True, "none: the order of the search stands")
+        try:
+            await reranker.score("teste", ["teste"])
+        finally:
+            await reranker.aclose()
+    except GovBotError as error:
+        return Check("reranker", False, str(error))
+    return Check("reranker", True, reranker.name)
 
 
 def _generator(settings: Settings) -> Check:

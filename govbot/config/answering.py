@@ -63,6 +63,32 @@ class Retrieval(Section):
     )
 
 
+class Reranker(Section):
+    """The model that reads question and passage together and puts the best passages first."""
+
+    model: str = Field(
+        "",
+        description="Name in the catalog (mmarco-mMiniLMv2-L12-H384-v1, bge-reranker-v2-m3) or "
+        "the folder of a cross-encoder; empty: none.",
+    )
+    device: str = Field(
+        "auto",
+        pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$",
+        json_schema_extra={"allowed": "auto, cpu, mps, cuda or cuda:N"},
+        description="Where it runs: auto, cpu, mps, cuda or cuda:N.",
+    )
+    batch_size: int = Field(8, ge=1, le=256, description="Passages read at once.")
+    candidates: int = Field(
+        24, ge=1, le=200, description="Passages it reads for a question, the best ones found."
+    )
+    weight: float = Field(
+        0.7, ge=0, le=1, description="Share of its score in the order, 0 to 1; the rest: search."
+    )
+    timeout_s: float = Field(
+        5, gt=0, le=120, description="Longest wait for it; then the order of the search stands."
+    )
+
+
 class Generation(Section):
     """The model that writes the answer."""
 

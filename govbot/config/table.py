@@ -16,7 +16,7 @@ from pydantic import (
 )
 from pydantic.fields import FieldInfo
 
-from govbot.config.answering import Embedder, Generation, Retrieval
+from govbot.config.answering import Embedder, Generation, Reranker, Retrieval
 from govbot.config.keeping import Audit, AuditReceiver, Documents, Ingest, Ocr, Watch, WatchedFolder
 from govbot.config.people import Auth, Ldap, Oidc, OutsideGroup, Privacy, Proxy
 from govbot.config.section import PATH, Section
@@ -41,6 +41,7 @@ __all__ = [
     "OutsideGroup",
     "Privacy",
     "Proxy",
+    "Reranker",
     "Retrieval",
     "Section",
     "Security",
@@ -77,6 +78,7 @@ class Settings(Section):
     security: Security = Security()
     embedder: Embedder = Embedder()
     retrieval: Retrieval = Retrieval()
+    reranker: Reranker = Reranker()
     generation: Generation = Generation()
     documents: Documents = Documents()
     ingest: Ingest = Ingest()

@@ -1,4 +1,4 @@
-"""Embedding models known by name: prefixes, window, fusion weight.
+"""Models known by name: embedders with prefixes, window and fusion weight; rerankers.
 
 The weight is the share of the vectors in the hybrid score. 0.1 for the starter was measured
 (tests/bench/README.md); the multilingual models could not be measured here and start from the even
@@ -100,4 +100,39 @@ def preset_of_folder(folder: str) -> Preset | None:
     wanted = folder.casefold()
     return next(
         (p for p in PRESETS.values() if p.repository.rpartition("/")[2].casefold() == wanted), None
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class RerankerPreset:
+    """A cross-encoder with one score. `max_tokens` bounds question and passage together."""
+
+    name: str
+    repository: str
+    max_tokens: int = 512
+
+
+RERANKERS: dict[str, RerankerPreset] = {
+    preset.name: preset
+    for preset in (
+        # 118 million parameters, trained on MS MARCO in 14 languages, Portuguese among them.
+        RerankerPreset(
+            "mmarco-mMiniLMv2-L12-H384-v1", "cross-encoder/mmarco-mMiniLMv2-L12-H384-v1"
+        ),
+        # 568 million: for a GPU, or a few candidates on many cores.
+        RerankerPreset("bge-reranker-v2-m3", "BAAI/bge-reranker-v2-m3"),
+    )
+}
+
+
+def find_reranker_preset(name: str) -> RerankerPreset | None:
+    """The preset of a catalog or repository name, in any case."""
+    wanted = name.casefold()
+    return next(
+        (
+            preset
+            for preset in RERANKERS.values()
+            if wanted in (preset.name.casefold(), preset.repository.casefold())
+        ),
+        None,
     )

@@ -8,19 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import queue
-import sys
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
-from dataclasses import dataclass, field
 from typing import Protocol
 
 from govbot.config import Settings
 from govbot.errors import Unavailable
 from govbot.models.encoder import Encoder, open_encoder
 from govbot.models.files import ModelFiles, find_model
+from govbot.models.lane import Lane
 from govbot.models.tokens import TokenCounter
 
 __all__ = ["Embedder", "ThreadedEmbedder", "open_embedder"]
@@ -91,8 +87,12 @@ class ThreadedEmbedder:
         self._batch_size = batch_size
         self._encoder: Encoder | None = None
         self._loading = threading.Lock()
-        self._questions = _Lane("embedder of questions", self._encode_query)
-        self._passages = _Lane("embedder", self._encode_passages, niceness=NICENESS)
+        self._questions: Lane[str, Vector] = Lane(
+            "embedder of questions", self._encode_query, failed=_wrapped, closed=_closed
+        )
+        self._passages: Lane[str, Vector] = Lane(
+            "embedder", self._encode_passages, failed=_wrapped, closed=_closed, niceness=NICENESS
+        )
 
     async def embed_query(self, text: str) -> Vector:
         """The vector of a question; it waits for other questions only."""
@@ -163,64 +163,8 @@ class ThreadedEmbedder:
             return self._encoder
 
 
-class _Lane:
-    """A thread that encodes batches one after the other, in the order of their coming."""
-
-    def __init__(
-        self, name: str, encode: Callable[[Sequence[str]], list[Vector]], *, niceness: int = 0
-    ):
-        self._name = name
-        self._encode = encode
-        self._niceness = niceness
-        self._batches: queue.SimpleQueue[_Batch | None] = queue.SimpleQueue()
-        self._thread: threading.Thread | None = None
-        self._lock = threading.Lock()
-        self._closed = False
-
-    def submit(self, texts: Sequence[str]) -> Future[list[Vector]]:
-        batch = _Batch(texts)
-        with self._lock:
-            if self._closed:
-                raise Unavailable("The embedder is closed.")
-            self._batches.put(batch)
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
-                self._thread.start()
-        return batch.future
-
-    def close(self) -> None:
-        with self._lock:
-            self._closed = True
-            self._batches.put(None)
-
-    def join(self, timeout_s: float) -> None:
-        if self._thread is not None:
-            self._thread.join(timeout_s)
-
-    def _run(self) -> None:
-        _be_nice(self._niceness)
-        while (batch := self._batches.get()) is not None:
-            if not batch.future.set_running_or_notify_cancel():
-                continue
-            if self._closed:
-                batch.future.set_exception(Unavailable("The embedder is closed."))
-                continue
-            try:
-                batch.future.set_result(self._encode(batch.texts))
-            except Exception as error:
-                batch.future.set_exception(_wrapped(error))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Batch:
-    texts: Sequence[str]
-    future: Future[list[Vector]] = field(default_factory=Future)
-
-
-def _be_nice(niceness: int) -> None:
-    """Lowers the priority of this thread, and of those that the libraries start from it."""
-    if niceness and sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), niceness)
+def _closed() -> Unavailable:
+    return Unavailable("The embedder is closed.")
 
 
 def _wrapped(error: Exception) -> Exception:

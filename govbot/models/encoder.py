@@ -42,10 +42,7 @@ class Encoder(Protocol):
 
 def open_encoder(files: ModelFiles, device: str, query_threads: int) -> Encoder:
     """Loads the model; raises Unavailable when it does not fit its folder or the device."""
-    os.environ.update(OFFLINE)  # read by the libraries when they are imported
-    for name, value in THREADS.items():
-        os.environ.setdefault(name, value)
-    _silence()
+    prepare_libraries()
     encoder = TorchEncoder(files, device, query_threads)
     log.info(
         "The embedding model is loaded.",
@@ -61,8 +58,8 @@ class TorchEncoder:
         self._files = files
         self._may_move = device == "auto"
         self._query_threads = query_threads
-        self._passage_threads = _cores()
-        self.device = _choose(device)
+        self._passage_threads = cores()
+        self.device = choose_device(device, "embedder")
         self._moving = threading.Lock()
         try:
             self._use(_load(files, self.device))
@@ -172,27 +169,38 @@ def _load(files: ModelFiles, device: str) -> Any:
     return model.eval()
 
 
-def _choose(device: str) -> str:
+def choose_device(device: str, section: str) -> str:
+    """The device meant by a setting of `section`; raises Unavailable when it is not here."""
     import torch
 
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     if device.startswith("cuda") and not torch.cuda.is_available():
         raise Unavailable(
-            "[embedder] device is %(device)s, but PyTorch finds no CUDA device here.",
+            "[%(section)s] device is %(device)s, but PyTorch finds no CUDA device here.",
+            section=section,
             device=device,
         )
     if device == "mps" and not torch.backends.mps.is_available():
-        raise Unavailable("[embedder] device is mps, but PyTorch does not find it here.")
+        raise Unavailable(
+            "[%(section)s] device is mps, but PyTorch does not find it here.", section=section
+        )
     return device
 
 
-def _cores() -> int:
+def cores() -> int:
+    """CPU cores that this process may use."""
     return max(1, len(os.sched_getaffinity(0)))
 
 
-def _silence() -> None:
-    """No progress bars and advice in the service's log; real failures raise."""
+def prepare_libraries() -> None:
+    """Before they are imported: offline, and no progress bars and advice in the service's log.
+
+    Real failures raise all the same.
+    """
+    os.environ.update(OFFLINE)
+    for name, value in THREADS.items():
+        os.environ.setdefault(name, value)
     for name in ("transformers", "sentence_transformers", "huggingface_hub"):
         logging.getLogger(name).setLevel(logging.ERROR)
     import transformers

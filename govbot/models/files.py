@@ -42,10 +42,9 @@ def find_model(settings: Settings) -> ModelFiles:
     wanted = settings.embedder.model
     preset = find_preset(wanted)
     folder = _folder(wanted, preset, settings.data_dir)
-    weights = _weights(folder)
+    digests = digests_of(folder)
     if preset is None:
         preset = preset_of_folder(folder.name) or Preset(name=folder.name, repository="")
-    digests = {file.name: _digest(file) for file in weights}
     if preset.weights_sha256 and preset.weights_sha256 not in digests.values():
         raise Unavailable(
             'The weights of the embedding model "%(name)s" in %(folder)s are not the ones GovBot '
@@ -53,10 +52,10 @@ def find_model(settings: Settings) -> ModelFiles:
             name=preset.name,
             folder=folder,
         )
-    prompts = _read_json(folder / "config_sentence_transformers.json").get("prompts") or {}
+    prompts = read_json(folder / "config_sentence_transformers.json").get("prompts") or {}
     query = _prefix(preset.query_prefix, prompts, ("query",))
     passage = _prefix(preset.passage_prefix, prompts, ("document", "passage"))
-    max_tokens = _max_tokens(folder, preset.max_tokens if preset.repository else MAX_TOKENS)
+    max_tokens = window_of(folder, preset.max_tokens if preset.repository else MAX_TOKENS)
     return ModelFiles(
         name=preset.name,
         folder=folder,
@@ -65,7 +64,7 @@ def find_model(settings: Settings) -> ModelFiles:
         query_prefix=query,
         passage_prefix=passage,
         weight=preset.weight if settings.embedder.weight is None else settings.embedder.weight,
-        fingerprint=_fingerprint(folder, digests, (query, passage, str(max_tokens))),
+        fingerprint=fingerprint_of(folder, digests, (query, passage, str(max_tokens))),
     )
 
 
@@ -115,13 +114,12 @@ def _package_folder(preset: Preset) -> Path:
     )
 
 
-def _weights(folder: Path) -> list[Path]:
+def digests_of(folder: Path) -> dict[str, str]:
+    """SHA-256 of each file of weights; raises Unavailable when there is none."""
     for pattern in WEIGHTS:
         if found := sorted(folder.glob(pattern)):
-            return found
-    raise Unavailable(
-        "The embedding model in %(folder)s has no weights (model.safetensors).", folder=folder
-    )
+            return {file.name: _digest(file) for file in found}
+    raise Unavailable("The model in %(folder)s has no weights (model.safetensors).", folder=folder)
 
 
 def _digest(file: Path) -> str:
@@ -129,11 +127,11 @@ def _digest(file: Path) -> str:
         with file.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:
-        raise Unavailable("The embedding model file %(file)s cannot be read.", file=file) from error
+        raise Unavailable("The model file %(file)s cannot be read.", file=file) from error
 
 
-def _fingerprint(folder: Path, weights: dict[str, str], extra: tuple[str, ...]) -> str:
-    """Identity of the vectors a model gives: weights, every small JSON of the folder, prefixes."""
+def fingerprint_of(folder: Path, weights: dict[str, str], extra: tuple[str, ...]) -> str:
+    """Identity of what a model gives: weights, every small JSON of the folder, and `extra`."""
     whole = hashlib.sha256()
     for name, digest in sorted(weights.items()):
         whole.update(f"{name}\0{digest}\0".encode())
@@ -153,11 +151,11 @@ def _prefix(preset: str | None, prompts: dict[str, Any], names: tuple[str, ...])
 
 def _dimension(folder: Path) -> int:
     """Dimension of the last module that changes it (Dense, else Pooling, else the transformer)."""
-    shortened = _read_json(folder / "config_sentence_transformers.json").get("truncate_dim")
+    shortened = read_json(folder / "config_sentence_transformers.json").get("truncate_dim")
     if shortened:
         return int(shortened)
     for module in reversed(_modules(folder)):
-        config = _read_json(folder / str(module.get("path", "")) / "config.json")
+        config = read_json(folder / str(module.get("path", "")) / "config.json")
         kind = str(module.get("type", "")).rpartition(".")[2]
         keys = {
             "Dense": ("out_features",),
@@ -166,7 +164,7 @@ def _dimension(folder: Path) -> int:
         for key in keys:
             if key in config:
                 return int(config[key])
-    config = _read_json(folder / "config.json")
+    config = read_json(folder / "config.json")
     size = config.get("hidden_size") or config.get("dim") or config.get("d_model")
     if not size:
         raise Unavailable(
@@ -182,20 +180,22 @@ def _modules(folder: Path) -> list[dict[str, Any]]:
     return [module for module in json.loads(file.read_text("utf-8")) if isinstance(module, dict)]
 
 
-def _max_tokens(folder: Path, limit: int) -> int:
-    own = _read_json(folder / "sentence_bert_config.json").get("max_seq_length")
-    config = _read_json(folder / "config.json")
+def window_of(folder: Path, limit: int) -> int:
+    """How many tokens the model takes, at most `limit`."""
+    own = read_json(folder / "sentence_bert_config.json").get("max_seq_length")
+    config = read_json(folder / "config.json")
     positions = config.get("max_position_embeddings")
     if own is None and positions and config.get("model_type") in {"roberta", "xlm-roberta"}:
         positions -= 2  # their positions start after the padding index
     return min(int(size) for size in (own, positions, limit) if size)
 
 
-def _read_json(file: Path) -> dict[str, Any]:
+def read_json(file: Path) -> dict[str, Any]:
+    """The object in the file; empty when there is no such file or it holds none."""
     if not file.is_file():
         return {}
     try:
         value = json.loads(file.read_text("utf-8"))
     except (OSError, ValueError) as error:
-        raise Unavailable("The embedding model file %(file)s cannot be read.", file=file) from error
+        raise Unavailable("The model file %(file)s cannot be read.", file=file) from error
     return value if isinstance(value, dict) else {}

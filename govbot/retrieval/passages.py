@@ -51,6 +51,7 @@ class Passage:
     valid_from: date | None = None
     valid_to: date | None = None
     revoked_on: date | None = None
+    rerank: float | None = None  # the reranker's score, 0 to 1, where one has read the passage
 
     def ended(self, today: date) -> date | None:
         """The last day before `today` on which the document was in force; None when it still is.
