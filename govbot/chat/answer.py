@@ -7,75 +7,29 @@ command line and the evaluation.
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import date
-from time import perf_counter
-from typing import Any, Literal, Protocol
-
-from psycopg import AsyncConnection
-from psycopg.rows import DictRow
-from psycopg_pool import AsyncConnectionPool
 
 from govbot import audit, metrics
 from govbot.chat import citations, prompt, store
 from govbot.chat.followup import standalone
-from govbot.chat.outgoing import Outgoing
-from govbot.chat.places import cite, whole
-from govbot.chat.store import Citation
-from govbot.config import Settings
+from govbot.chat.places import cite
+from govbot.chat.refusal import refusal
+from govbot.chat.reply import Answer, Asked, Clock, Parts, Progress
+from govbot.chat.writing import Said, written
 from govbot.db.access import Actor, as_actor
 from govbot.errors import Invalid
-from govbot.generate import Generator, Request, Source
+from govbot.generate import Request, Source
 from govbot.ids import MessageId
-from govbot.models.embedder import Embedder
 from govbot.privacy import mask
 from govbot.retrieval.passages import Passage
 from govbot.retrieval.retrieve import Retrieval, retrieve
 
-log = logging.getLogger(__name__)
-
-Pool = AsyncConnectionPool[AsyncConnection[DictRow]]
+__all__ = ["MAX_QUESTION", "Answer", "Parts", "Progress", "answer_stream", "ask", "check_question"]
 
 MAX_QUESTION = 4000  # characters
-NEAREST_DOCUMENTS = 3
-
-
-class Parts(Protocol):
-    """What of the application an answer needs."""
-
-    @property
-    def pool(self) -> Pool: ...
-    @property
-    def embedder(self) -> Embedder | None: ...
-    @property
-    def generator(self) -> Generator: ...
-    @property
-    def settings(self) -> Settings: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A finished answer: Markdown with marks [n] that `citations` resolve. Timings are in ms."""
-
-    text: str
-    refused: bool
-    engine: str
-    excerpts: bool
-    citations: list[Citation] = field(default_factory=list)
-    nearest: list[Citation] = field(default_factory=list)
-    timings: dict[str, float] = field(default_factory=dict)
-    stopped: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """What happens on the way: `text` is the status word, or the whole Markdown so far."""
-
-    kind: Literal["status", "text"]
-    text: str
 
 
 async def ask(
@@ -123,28 +77,42 @@ async def answer_stream(
 
     With `as_of`, the answer is about what was in force on that day, and says so first.
     """
-    question = check_question(question)
-    clock = _Clock()
+    asked = Asked(check_question(question), tuple(history), answer_id, as_of)
+    clock = Clock()
     yield Progress("status", "searching")
-    found = await _evidence(parts, actor, standalone(question, history), as_of)
+    found = await _evidence(parts, actor, asked)
     clock.mark("retrieve_ms")
-    await _bind(parts, actor, question, found, history, answer_id, as_of)
+    await _bind(parts, actor, asked, found)
     if not found.sufficient:
-        answer = _refusal(parts, found.passages, clock, as_of)
+        answer = refusal(parts, found.passages, clock, as_of)
         _observe(answer)
         yield answer
         return
+    generated = _generated(parts, actor, asked, found, clock, stop or asyncio.Event())
+    async with aclosing(generated) as steps:
+        async for step in steps:
+            if isinstance(step, Answer):
+                _observe(step)
+            yield step
+
+
+async def _generated(
+    parts: Parts,
+    actor: Actor,
+    asked: Asked,
+    found: Retrieval,
+    clock: Clock,
+    stop: asyncio.Event,
+) -> AsyncGenerator[Progress | Answer, None]:
+    """The answer written from these passages, step by step."""
     language = parts.settings.language
-    lead = prompt.lead(as_of, language)
+    lead = prompt.lead(asked.as_of, language)
     sources = _sources(found.passages, language)
-    said = _Said(sources, language)
-    request = replace(
-        _request(parts, actor, question, history, sources, as_of), on_sources=said.marks.restrict
-    )
-    stream = _written(parts.generator, request, stop or asyncio.Event())
+    said = Said(sources, language)
+    request = replace(_request(parts, actor, asked, sources), on_sources=said.marks.restrict)
     try:
-        async with aclosing(stream):
-            async for step in stream:
+        async with aclosing(written(parts.generator, request, stop)) as steps:
+            async for step in steps:
                 if isinstance(step, Progress):
                     yield step
                     continue
@@ -156,73 +124,62 @@ async def answer_stream(
         raise
     text = said.end()
     clock.mark("generate_ms")
-    stopped = bool(stop and stop.is_set())
+    stopped = stop.is_set()
     if prompt.says_not_found(text) or not (text or stopped):
-        answer = _refusal(parts, found.passages, clock, as_of)
+        answer = refusal(parts, found.passages, clock, asked.as_of)
     else:
         quotes = citations.quotes_of(text, said.marks.order, sources)
         async with as_actor(parts.pool, actor) as conn:
             cited = await cite(conn, found.passages, quotes)
         engine, excerpts = parts.generator.name, parts.generator.excerpts
         answer = Answer(lead + text, False, engine, excerpts, cited, [], clock.total())
-    answer = replace(answer, stopped=stopped)
-    _observe(answer)
-    yield answer
+    yield replace(answer, stopped=stopped)
 
 
-async def _evidence(parts: Parts, actor: Actor, question: str, as_of: date | None) -> Retrieval:
+async def _evidence(parts: Parts, actor: Actor, asked: Asked) -> Retrieval:
     async with as_actor(parts.pool, actor) as conn:
         found = await retrieve(
-            conn, question, embedder=parts.embedder, settings=parts.settings, as_of=as_of
+            conn,
+            standalone(asked.question, asked.history),
+            embedder=parts.embedder,
+            settings=parts.settings,
+            as_of=asked.as_of,
         )
     metrics.observe_retrieval(found.timings)
     return found
 
 
-async def _bind(
-    parts: Parts,
-    actor: Actor,
-    question: str,
-    found: Retrieval,
-    history: Sequence[prompt.Turn],
-    answer_id: MessageId | None,
-    as_of: date | None,
-) -> None:
+async def _bind(parts: Parts, actor: Actor, asked: Asked, found: Retrieval) -> None:
     """Audit what will be handed to the model and tie the answer to it, before the first word.
 
     A model also reads the turns before and may repeat them, so what those were made from counts.
     """
     details: dict[str, object] = {
-        "answer": str(answer_id or ""),
+        "answer": str(asked.answer_id or ""),
         "chunks": [passage.chunk_id for passage in found.passages],
         "versions": sorted({str(passage.version_id) for passage in found.passages}),
         "sufficient": found.sufficient,
     }
-    if as_of is not None:
-        details["as_of"] = as_of.isoformat()
+    if asked.as_of is not None:
+        details["as_of"] = asked.as_of.isoformat()
     if parts.settings.audit.question_text:
-        details["question"] = mask(question)
+        details["question"] = mask(asked.question)
     async with as_actor(parts.pool, actor, write=True) as conn:
-        if answer_id is not None:
+        if asked.answer_id is not None:
             keys = [passage.document_key for passage in found.passages]
             if not parts.generator.excerpts:
-                keys += [key for turn in history for key in turn.sources]
-            await store.set_sources(conn, answer_id, keys)
+                keys += [key for turn in asked.history for key in turn.sources]
+            await store.set_sources(conn, asked.answer_id, keys)
         await audit.record(conn, actor=actor, action="question.asked", details=details)
 
 
-def _request(
-    parts: Parts,
-    actor: Actor,
-    question: str,
-    history: Sequence[prompt.Turn],
-    sources: tuple[Source, ...],
-    as_of: date | None,
-) -> Request:
+def _request(parts: Parts, actor: Actor, asked: Asked, sources: tuple[Source, ...]) -> Request:
     settings = parts.settings.generation
-    build = prompt.builder(question, history, language=parts.settings.language, as_of=as_of)
+    build = prompt.builder(
+        asked.question, asked.history, language=parts.settings.language, as_of=asked.as_of
+    )
     return Request(
-        question=question,
+        question=asked.question,
         messages=build(sources),
         sources=sources,
         max_tokens=settings.max_tokens,
@@ -230,62 +187,6 @@ def _request(
         build=build,
         owner=str(actor.id),
     )
-
-
-async def _written(
-    generator: Generator, request: Request, stop: asyncio.Event
-) -> AsyncGenerator[Progress | str, None]:
-    """Text deltas, mixed with the place in the queue while waiting for the engine."""
-    positions: list[int] = []
-    stream = generator.stream(replace(request, on_position=positions.append))
-    yield Progress("status", "writing")
-    async with aclosing(_until(stream, stop, lambda: _position(positions))) as deltas:
-        async for delta in deltas:
-            yield delta
-
-
-def _position(positions: list[int]) -> Progress | None:
-    if not positions:
-        return None
-    last = positions[-1]
-    positions.clear()
-    return Progress("status", f"queued:{last}" if last > 0 else "writing")
-
-
-async def _until(
-    stream: AsyncIterator[str], stop: asyncio.Event, status: Callable[[], Progress | None]
-) -> AsyncGenerator[Progress | str, None]:
-    """The items of `stream` until it ends or `stop` is set; then the stream is closed at once."""
-    stopping = asyncio.ensure_future(stop.wait())
-    item: asyncio.Future[str] | None = None
-    try:
-        while not stop.is_set():
-            item = item or asyncio.ensure_future(_next(stream))
-            either: set[asyncio.Future[Any]] = {item, stopping}
-            await asyncio.wait(either, timeout=0.5, return_when=asyncio.FIRST_COMPLETED)
-            if (news := status()) is not None:
-                yield news
-            if item.done():
-                delta, item = item.result(), None
-                if not delta:
-                    return
-                yield delta
-    finally:
-        stopping.cancel()
-        if item is not None:
-            item.cancel()
-            await asyncio.gather(item, return_exceptions=True)
-        close = getattr(stream, "aclose", None)
-        if close is not None:
-            await close()
-
-
-async def _next(stream: AsyncIterator[str]) -> str:
-    """The next delta that holds text; empty at the end."""
-    async for delta in stream:
-        if delta:
-            return delta
-    return ""
 
 
 def _sources(passages: Sequence[Passage], language: str) -> tuple[Source, ...]:
@@ -304,52 +205,6 @@ def _sources(passages: Sequence[Passage], language: str) -> tuple[Source, ...]:
     )
 
 
-def _refusal(
-    parts: Parts, passages: Sequence[Passage], clock: _Clock, as_of: date | None
-) -> Answer:
-    """No answer in the readable documents: say so, and name the nearest ones."""
-    nearest: list[Citation] = []
-    seen: set[int] = set()
-    for passage in passages:
-        if passage.document_key not in seen and len(nearest) < NEAREST_DOCUMENTS:
-            seen.add(passage.document_key)
-            nearest.append(whole(len(nearest) + 1, passage))
-    language = parts.settings.language
-    return Answer(
-        prompt.lead(as_of, language) + prompt.not_found_sentence(language),
-        True,
-        parts.generator.name,
-        False,
-        [],
-        nearest,
-        clock.total(),
-    )
-
-
-class _Said:
-    """What the generator has said so far, as it may be shown."""
-
-    def __init__(self, sources: Sequence[Source], language: str) -> None:
-        self.marks = citations.Marks(sources)
-        self.text = ""
-        self._outgoing = Outgoing(prompt.rules_in(language), prompt.removed_marker(language))
-
-    def add(self, delta: str) -> None:
-        self.text += self.marks.feed(self._outgoing.feed(delta))
-
-    def end(self) -> str:
-        """The whole text. What was taken out is told in the log, without its words: a document
-        holds credentials, or the model obeys one."""
-        self.text += self.marks.feed(self._outgoing.end()) + self.marks.end()
-        if self._outgoing.removed:
-            log.warning(
-                "Taken out of an answer: %d credentials or repetitions of the rules",
-                self._outgoing.removed,
-                extra={"action": "answer.filtered"},
-            )
-        return self.text.strip()
-
-
 def _observe(answer: Answer) -> None:
     first = answer.timings.get("first_token_ms")
     outcome = "stopped" if answer.stopped else "refused" if answer.refused else "answered"
@@ -359,22 +214,3 @@ def _observe(answer: Answer) -> None:
         answer.timings["total_ms"] / 1000,
         first / 1000 if first is not None else None,
     )
-
-
-class _Clock:
-    """Milliseconds since the question came, by name."""
-
-    def __init__(self) -> None:
-        self._started = perf_counter()
-        self._marks: dict[str, float] = {}
-
-    def mark(self, name: str) -> None:
-        self._marks[name] = round((perf_counter() - self._started) * 1000, 1)
-
-    def first(self, name: str) -> None:
-        if name not in self._marks:
-            self.mark(name)
-
-    def total(self) -> dict[str, float]:
-        self.mark("total_ms")
-        return dict(self._marks)

@@ -1,0 +1,86 @@
+"""What an answer is, what it is made with, and what happens on the way to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date
+from time import perf_counter
+from typing import Literal, Protocol
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+from psycopg_pool import AsyncConnectionPool
+
+from govbot.chat.cited import Citation
+from govbot.chat.prompt import Turn
+from govbot.config import Settings
+from govbot.generate import Generator
+from govbot.ids import MessageId
+from govbot.models.embedder import Embedder
+
+Pool = AsyncConnectionPool[AsyncConnection[DictRow]]
+
+
+class Parts(Protocol):
+    """What of the application an answer needs."""
+
+    @property
+    def pool(self) -> Pool: ...
+    @property
+    def embedder(self) -> Embedder | None: ...
+    @property
+    def generator(self) -> Generator: ...
+    @property
+    def settings(self) -> Settings: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question as it was put: its text, the turns before, the answer it is stored as (None
+    outside a conversation) and the day it is about (None: today)."""
+
+    question: str
+    history: tuple[Turn, ...] = ()
+    answer_id: MessageId | None = None
+    as_of: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A finished answer: Markdown with marks [n] that `citations` resolve. Timings are in ms."""
+
+    text: str
+    refused: bool
+    engine: str
+    excerpts: bool
+    citations: list[Citation] = field(default_factory=list)
+    nearest: list[Citation] = field(default_factory=list)
+    timings: dict[str, float] = field(default_factory=dict)
+    stopped: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What happens on the way: `text` is the status word, or the whole Markdown so far."""
+
+    kind: Literal["status", "text"]
+    text: str
+
+
+class Clock:
+    """Milliseconds since the question came, by name."""
+
+    def __init__(self) -> None:
+        self._started = perf_counter()
+        self._marks: dict[str, float] = {}
+
+    def mark(self, name: str) -> None:
+        self._marks[name] = round((perf_counter() - self._started) * 1000, 1)
+
+    def first(self, name: str) -> None:
+        if name not in self._marks:
+            self.mark(name)
+
+    def total(self) -> dict[str, float]:
+        self.mark("total_ms")
+        return dict(self._marks)
