@@ -1,11 +1,13 @@
-"""Question sets: one JSON object per line, `{id, question, answers, doc, page?}`."""
+"""Question sets: one JSON object per line, `{id, question, answers, doc, page?, tags?}`."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from govbot.errors import Invalid
 
@@ -15,7 +17,8 @@ class Question:
     """A question with the answers that count as right and the place where they stand.
 
     No `answers`: the documents do not tell, and a refusal is right. `documents` are original file
-    names, any of which will do; no `pages`: any page will do.
+    names and `keys` documents of the database, any of which will do; no `pages`: any page will do.
+    `gold_id` is the row of a question of the database.
     """
 
     id: str
@@ -23,6 +26,9 @@ class Question:
     answers: tuple[str, ...] = ()
     documents: tuple[str, ...] = ()
     pages: tuple[int, ...] = ()
+    keys: tuple[int, ...] = ()
+    tags: tuple[str, ...] = ()
+    gold_id: UUID | None = None
 
     @property
     def answerable(self) -> bool:
@@ -31,7 +37,7 @@ class Question:
     @property
     def located(self) -> bool:
         """Whether it can be said where the answer stands."""
-        return self.answerable and bool(self.documents)
+        return self.answerable and bool(self.documents or self.keys)
 
 
 def read_questions(file: Path) -> list[Question]:
@@ -40,11 +46,18 @@ def read_questions(file: Path) -> list[Question]:
         lines = file.read_text("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise Invalid("%(file)s cannot be read.", file=file) from error
+    return parse_questions(lines, str(file))
+
+
+def parse_questions(lines: Iterable[str], origin: str) -> list[Question]:
+    """The questions of these lines; `origin` is what messages call them. Raises Invalid."""
     questions = [
-        _question(line, f"{file}:{number}") for number, line in enumerate(lines, 1) if line.strip()
+        _question(line, f"{origin}:{number}")
+        for number, line in enumerate(lines, 1)
+        if line.strip()
     ]
     if not questions:
-        raise Invalid("%(file)s holds no question.", file=file)
+        raise Invalid("%(file)s holds no question.", file=origin)
     return questions
 
 
@@ -65,6 +78,7 @@ def _question(line: str, place: str) -> Question:
         # "a.pdf|b.pdf": the answer stands in either.
         documents=tuple(name for name in str(row.get("doc") or "").split("|") if name),
         pages=tuple(pages),
+        tags=_texts(row, "tags", place),
     )
 
 

@@ -39,6 +39,14 @@ KEPT: Final[Mapping[str, LiteralString]] = {
         SELECT count(*) AS n FROM document_versions
         WHERE created_by = %(id)s OR reviewed_by = %(id)s
     """,
+    "gold_sets": "SELECT count(*) AS n FROM gold_sets WHERE created_by = %(id)s",
+    "gold_questions": "SELECT count(*) AS n FROM gold_questions WHERE created_by = %(id)s",
+    "eval_runs": """
+        SELECT count(*) AS n FROM eval_runs WHERE created_by = %(id)s OR asked_as = %(id)s
+    """,
+    "eval_acceptances": """
+        SELECT count(*) AS n FROM eval_acceptances WHERE accepted_by = %(id)s
+    """,
     "audit_log": """
         SELECT count(*) AS n FROM audit_log
         WHERE actor_id = %(id)s OR resource = 'user:' || %(id)s::text

@@ -38,6 +38,10 @@ _PORTUGUESE: Final = {
     "queue_control": "Nome de quem pausou a fila",
     "documents": "Documentos que enviou ou moveu para a lixeira",
     "document_versions": "Versões que enviou, aprovou ou devolveu",
+    "gold_sets": "Conjuntos de perguntas de referência que criou",
+    "gold_questions": "Perguntas de referência que escreveu",
+    "eval_runs": "Avaliações que pediu",
+    "eval_acceptances": "Configurações que aceitou",
     "audit_log": "Registros de auditoria",
     "why.documents": "São do órgão; ligam-se só ao número da conta anônima (LGPD, art. 16, I).",
     "why.audit_log": "Registro imutável exigido para apurar responsabilidades (LGPD, art. 7º, II "
@@ -75,6 +79,10 @@ _ENGLISH: Final = {
     "queue_control": "Name of who paused the queue",
     "documents": "Documents that they sent or moved to the trash",
     "document_versions": "Versions that they sent, approved or sent back",
+    "gold_sets": "Sets of gold questions that they made",
+    "gold_questions": "Gold questions that they wrote",
+    "eval_runs": "Evaluations that they asked for",
+    "eval_acceptances": "Configurations that they accepted",
     "audit_log": "Audit entries",
     "why.documents": "They are the organisation's, tied only to the number of the anonymous "
     "account (LGPD, art. 16, I).",
