@@ -1,4 +1,4 @@
-"""A tiny BERT with random weights, made on the spot: any folder with a model must work."""
+"""Tiny BERTs with random weights, made on the spot: any folder with a model must work."""
 
 from __future__ import annotations
 
@@ -17,15 +17,7 @@ def make_bert(folder: Path, *, dimension: int = 32, positions: int = 64, seed: i
     from safetensors.torch import save_file
     from transformers import BertConfig, BertModel
 
-    folder.mkdir(parents=True)
-    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-    letters = list("abcdefghijklmnopqrstuvwxyz0123456789")
-    vocabulary = special + WORDS + [c for c in letters if c not in WORDS]
-    vocabulary += [f"##{c}" for c in letters]
-    (folder / "vocab.txt").write_text("\n".join(vocabulary), "utf-8")
-    (folder / "tokenizer_config.json").write_text(
-        json.dumps({"tokenizer_class": "BertTokenizer", "do_lower_case": True})
-    )
+    vocabulary = write_tokenizer(folder)
     torch.manual_seed(seed)
     config = BertConfig(
         vocab_size=len(vocabulary),
@@ -58,6 +50,51 @@ def make_bert(folder: Path, *, dimension: int = 32, positions: int = 64, seed: i
         )
     )
     return folder
+
+
+def make_cross_encoder(folder: Path, *, positions: int = 64, labels: int = 1) -> Path:
+    """Writes a cross-encoder's folder with one random layer and a random head; returns it."""
+    import torch
+    from transformers import BertConfig, BertForSequenceClassification
+
+    vocabulary = write_tokenizer(folder)
+    torch.manual_seed(11)
+    config = BertConfig(
+        vocab_size=len(vocabulary),
+        hidden_size=32,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=64,
+        max_position_embeddings=positions,
+        initializer_range=0.5,
+        num_labels=labels,
+    )
+    BertForSequenceClassification(config).save_pretrained(folder)
+    return folder
+
+
+def write_tokenizer(folder: Path) -> list[str]:
+    """Makes the folder with a tokenizer of words and letters; returns the vocabulary."""
+    folder.mkdir(parents=True)
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    letters = list("abcdefghijklmnopqrstuvwxyz0123456789")
+    vocabulary = special + WORDS + [c for c in letters if c not in WORDS]
+    vocabulary += [f"##{c}" for c in letters]
+    (folder / "vocab.txt").write_text("\n".join(vocabulary), "utf-8")
+    (folder / "tokenizer_config.json").write_text(
+        json.dumps({"tokenizer_class": "BertTokenizer", "do_lower_case": True})
+    )
+    return vocabulary
+
+
+@pytest.fixture
+def cross_encoder(tmp_path: Path) -> Callable[..., Path]:
+    """Makes a tiny cross-encoder in a folder of the given name."""
+
+    def make(name: str = "ordenador", **options: int) -> Path:
+        return make_cross_encoder(tmp_path / name, **options)
+
+    return make
 
 
 @pytest.fixture
