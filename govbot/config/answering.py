@@ -124,3 +124,24 @@ class Generation(Section):
     timeout_s: int = Field(
         120, ge=1, le=3600, description="Longest silence of that server, in seconds."
     )
+
+
+class Answers(Section):
+    """What is done with answers once they are written."""
+
+    cache: Literal["shared", "own", "off"] = Field(
+        "shared",
+        description="Whether a question is answered with what was written before, where the very "
+        "same passages answer it. shared: written for anybody who reads the same passages. own: "
+        "for the same person. off: every answer is written anew. Excerpts are never kept.",
+    )
+    cache_hours: int = Field(
+        24, ge=0, le=8760, description="How long an answer is kept for that. 0: not at all."
+    )
+    cache_similarity: float = Field(
+        0,
+        ge=0,
+        le=1,
+        description="Nearness in meaning from which another question about the same passages gets "
+        "the same answer, such as 0.97. 0: only the same question.",
+    )

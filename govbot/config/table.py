@@ -16,7 +16,7 @@ from pydantic import (
 )
 from pydantic.fields import FieldInfo
 
-from govbot.config.answering import Embedder, Generation, Reranker, Retrieval
+from govbot.config.answering import Answers, Embedder, Generation, Reranker, Retrieval
 from govbot.config.keeping import Audit, AuditReceiver, Documents, Ingest, Ocr, Watch, WatchedFolder
 from govbot.config.people import Auth, Ldap, Oidc, OutsideGroup, Privacy, Proxy
 from govbot.config.section import PATH, Section
@@ -24,6 +24,7 @@ from govbot.config.serving import Api, Database, Limits, Logging, Security, Web
 
 __all__ = [
     "SECTIONS",
+    "Answers",
     "Api",
     "Audit",
     "AuditReceiver",
@@ -80,6 +81,7 @@ class Settings(Section):
     retrieval: Retrieval = Retrieval()
     reranker: Reranker = Reranker()
     generation: Generation = Generation()
+    answers: Answers = Answers()
     documents: Documents = Documents()
     ingest: Ingest = Ingest()
     ocr: Ocr = Ocr()
