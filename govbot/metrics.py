@@ -58,6 +58,13 @@ retrieval_seconds = Histogram(
     buckets=SECONDS,
     registry=registry,
 )
+answer_cache_total = Counter(
+    "govbot_answer_cache_total",
+    "Questions asked of the cache of answers: found (hit), found for a near question (near), not"
+    " found (miss).",
+    ["outcome"],
+    registry=registry,
+)
 answers_running = Gauge(
     "govbot_answers_running", "Answers being written right now.", registry=registry
 )
@@ -146,6 +153,11 @@ def observe_answer(
 def observe_failure(engine: str) -> None:
     """One question whose answer failed."""
     questions_total.labels(engine, "failed").inc()
+
+
+def observe_cache(outcome: str) -> None:
+    """The cache of answers was asked: hit, near or miss."""
+    answer_cache_total.labels(outcome).inc()
 
 
 @contextmanager

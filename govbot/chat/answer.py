@@ -13,11 +13,11 @@ from dataclasses import replace
 from datetime import date
 
 from govbot import audit, metrics
-from govbot.chat import citations, prompt, store
+from govbot.chat import answer_cache, citations, prompt, store
 from govbot.chat.followup import standalone
 from govbot.chat.places import cite
 from govbot.chat.refusal import refusal
-from govbot.chat.reply import Answer, Asked, Clock, Parts, Progress
+from govbot.chat.reply import Answer, Asked, CacheUse, Clock, Parts, Progress
 from govbot.chat.writing import Said, written
 from govbot.db.access import Actor, as_actor
 from govbot.errors import Invalid
@@ -39,9 +39,10 @@ async def ask(
     *,
     history: Sequence[prompt.Turn] = (),
     as_of: date | None = None,
+    cache: CacheUse = "use",
 ) -> Answer:
     """Answer to the end, outside any conversation (command line, evaluation)."""
-    stream = answer_stream(parts, actor, question, history=history, as_of=as_of)
+    stream = answer_stream(parts, actor, question, history=history, as_of=as_of, cache=cache)
     async with aclosing(stream) as steps:
         async for step in steps:
             if isinstance(step, Answer):
@@ -72,12 +73,14 @@ async def answer_stream(
     answer_id: MessageId | None = None,
     stop: asyncio.Event | None = None,
     as_of: date | None = None,
+    cache: CacheUse = "use",
 ) -> AsyncGenerator[Progress | Answer, None]:
     """Progress while it is made, the Answer last. Setting `stop` ends it with what there is.
 
-    With `as_of`, the answer is about what was in force on that day, and says so first.
+    With `as_of`, the answer is about what was in force on that day, and says so first. `cache`:
+    "renew" writes it anew, "off" leaves the cache of answers alone.
     """
-    asked = Asked(check_question(question), tuple(history), answer_id, as_of)
+    asked = Asked(check_question(question), tuple(history), answer_id, as_of, cache)
     clock = Clock()
     yield Progress("status", "searching")
     found = await _evidence(parts, actor, asked)
@@ -107,11 +110,16 @@ async def _generated(
     """The answer written from these passages, step by step."""
     language = parts.settings.language
     lead = prompt.lead(asked.as_of, language)
-    sources = _sources(found.passages, language)
+    request = _request(parts, actor, asked, _sources(found.passages, language))
+    place = await answer_cache.place(parts, actor, asked, request, found.passages)
+    passages = place.passages
+    sources = _sources(passages, language)
     said = Said(sources, language)
     request = replace(_request(parts, actor, asked, sources), on_sources=said.marks.restrict)
+    request = place.listening(request)
     try:
-        async with aclosing(written(parts.generator, request, stop)) as steps:
+        writing = place.say(request, written(parts.generator, request, stop))
+        async with aclosing(writing) as steps:
             async for step in steps:
                 if isinstance(step, Progress):
                     yield step
@@ -126,14 +134,17 @@ async def _generated(
     clock.mark("generate_ms")
     stopped = stop.is_set()
     if prompt.says_not_found(text) or not (text or stopped):
-        answer = refusal(parts, found.passages, clock, asked.as_of)
+        answer = refusal(parts, passages, clock, asked.as_of)
     else:
         quotes = citations.quotes_of(text, said.marks.order, sources)
         async with as_actor(parts.pool, actor) as conn:
-            cited = await cite(conn, found.passages, quotes)
+            cited = await cite(conn, passages, quotes)
         engine, excerpts = parts.generator.name, parts.generator.excerpts
         answer = Answer(lead + text, False, engine, excerpts, cited, [], clock.total())
-    yield replace(answer, stopped=stopped)
+    if not stopped and (answer.refused or answer.citations):
+        await place.keep()
+    cached = {"cached": 1.0} if place.hit else {}
+    yield replace(answer, stopped=stopped, timings=answer.timings | cached)
 
 
 async def _evidence(parts: Parts, actor: Actor, asked: Asked) -> Retrieval:

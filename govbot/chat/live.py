@@ -71,6 +71,7 @@ class _Asked:
     question: str
     history: Sequence[Turn]
     as_of: date | None
+    again: bool
 
 
 class Answers:
@@ -128,7 +129,8 @@ class Answers:
             answer_id = await store.add_answer(conn, actor, conversation_id, question_id)
             history = await _history(conn, conversation_id, question_id)
         live = self._live[answer_id] = _Live(actor)
-        task = asyncio.create_task(self._run(live, answer_id, _Asked(question, history, as_of)))
+        asked = _Asked(question, history, as_of, again=regenerate is not None)
+        task = asyncio.create_task(self._run(live, answer_id, asked))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return Started(question_id, answer_id)
@@ -198,6 +200,7 @@ class Answers:
             answer_id=answer_id,
             stop=live.stop,
             as_of=asked.as_of,
+            cache="renew" if asked.again else "use",
         )
         async with aclosing(steps):
             async for step in steps:

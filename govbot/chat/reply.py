@@ -19,6 +19,7 @@ from govbot.ids import MessageId
 from govbot.models.embedder import Embedder
 
 Pool = AsyncConnectionPool[AsyncConnection[DictRow]]
+CacheUse = Literal["use", "renew", "off"]
 
 
 class Parts(Protocol):
@@ -37,12 +38,14 @@ class Parts(Protocol):
 @dataclass(frozen=True, slots=True)
 class Asked:
     """A question as it was put: its text, the turns before, the answer it is stored as (None
-    outside a conversation) and the day it is about (None: today)."""
+    outside a conversation) and the day it is about (None: today). `cache`: an answer that lies
+    there is used, replaced ("renew"), or there is none ("off")."""
 
     question: str
     history: tuple[Turn, ...] = ()
     answer_id: MessageId | None = None
     as_of: date | None = None
+    cache: CacheUse = "use"
 
 
 @dataclass(frozen=True, slots=True)
