@@ -7,7 +7,7 @@ counts in the statistics, as readers may read it and each day would need counts 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, Final
 
@@ -17,41 +17,49 @@ from psycopg.rows import dict_row
 
 from govbot.errors import Unavailable
 from govbot.retrieval import fusion, meaning, scope, words
-from govbot.retrieval.meaning import DenseQuery
+from govbot.retrieval.fusion import About
+from govbot.retrieval.query import Query
+from govbot.retrieval.references import norms
 
 TIMEOUT_MS = 15_000
 
 # Compiling a plan costs more than the whole search takes.
-LIMITS = """
+LIMITS: Final = (
+    """
 SELECT set_config('statement_timeout', %(timeout_ms)s, true), set_config('jit', 'off', true),
-       set_config('govbot.as_of', %(as_of)s, true)
+       set_config('govbot.as_of', %(as_of)s, true),
 """
+    + meaning.LIMITS
+)
 
 SEARCH: Final = "WITH " + words.ASKED + scope.SQL + words.SQL + meaning.SQL + fusion.SQL
 
 
 async def search(
     conn: AsyncConnection[Any],
-    question: str,
+    query: Query,
     *,
-    dense: DenseQuery | None,
     candidates: int,
     exact_scan_limit: int,
     limit: int,
     as_of: date,
     only: int | None = None,
+    preferred: Sequence[int] = (),
 ) -> list[Mapping[str, Any]]:
-    """The best `limit` chunks in force on the day `as_of` as rows; without `dense`, by words alone.
+    """The best `limit` chunks in force on the day `as_of` as rows; by words alone without vectors.
 
     `only` is the key of the one collection to look in; words weigh as in a search of all.
+    Documents with `preferred` keys, and those that the question names, come before others.
 
     `conn` is inside `as_actor`. Raises Unavailable after 15 seconds.
     """
     parameters = {
-        **words.parameters(question),
+        **words.parameters(query.text),
         **scope.parameters(only),
-        **meaning.parameters(dense, exact_scan_limit),
-        **fusion.parameters(dense.weight if dense else 0.0, limit),
+        **meaning.parameters(query.dense, exact_scan_limit),
+        **fusion.parameters(
+            query.dense.weight if query.dense else 0.0, limit, About(norms(query.text), preferred)
+        ),
         "candidates": candidates,
     }
     limits = {"timeout_ms": str(TIMEOUT_MS), "as_of": as_of.isoformat()}
