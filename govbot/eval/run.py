@@ -59,7 +59,7 @@ async def _outcome(
     if not answers:
         return Outcome(question, places, search_ms, found.sufficient)
     started = time.perf_counter()
-    answer = await ask(_parts_for(bench, mode), actor, question.text)
+    answer = await ask(_parts_for(bench, mode), actor, question.text, cache="off")
     return Outcome(
         question,
         places,
