@@ -61,6 +61,28 @@ class Retrieval(Section):
         description="Smallest share of the question's terms that the best passages must hold; "
         'below it the answer is "not found".',
     )
+    neighbours: int = Field(
+        2,
+        ge=0,
+        le=10,
+        description="Passages before and after the best ones, where these are cut off, that the "
+        "generator gets besides.",
+    )
+    referenced: int = Field(
+        1,
+        ge=0,
+        le=10,
+        description="Articles that the best passages refer to (nos termos do art. 12), that the "
+        "generator gets besides.",
+    )
+    model_variants: bool = Field(
+        False,
+        description="Whether the generator proposes other wordings of a question, which are "
+        "searched too. It costs the time of a short answer.",
+    )
+    model_variants_s: float = Field(
+        4, gt=0, le=60, description="Longest time for that; then the search goes on without them."
+    )
 
 
 class Reranker(Section):

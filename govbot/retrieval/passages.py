@@ -25,7 +25,8 @@ class Passage:
     score from 0 to 1; `lexical` is BM25 with bonus, `dense` a cosine (0 where that leg did not
     find it); `coverage` is the share of the question's stems it holds, weighted by rarity;
     `rerank` is the judgement of a cross-encoder from 0 to 1 where one is in use. The document is
-    in force from `valid_from` to `valid_to` and until the day before `revoked_on`.
+    in force from `valid_from` to `valid_to` and until the day before `revoked_on`;
+    `dated` is when it was signed, as far as that is known.
     """
 
     chunk_id: int

@@ -13,7 +13,7 @@ from typing import Literal
 
 from govbot.errors import Unavailable
 from govbot.models.embedder import Embedder
-from govbot.retrieval.meaning import DenseQuery
+from govbot.retrieval.meaning import MAX_VECTORS, DenseQuery
 from govbot.retrieval.variants import Variant, by_rule
 
 log = logging.getLogger(__name__)
@@ -37,28 +37,32 @@ async def prepare(
     *,
     embedder: Embedder | None,
     mode: Mode = "hybrid",
-    variants: Sequence[Variant] | None = None,
+    variants: Sequence[Variant] = (),
 ) -> Query:
-    """Finds other wordings by rule where `variants` are not given, and embeds the question.
+    """Embeds the question and its whole `variants`, which come beside those made by rule.
 
     A hybrid search goes on with the words alone when the embedder fails; mode "dense" raises
     Unavailable then.
     """
     started = time.perf_counter()
-    wordings = by_rule(question) if variants is None else tuple(variants)
-    dense = await _dense(question, embedder, mode)
+    wordings = (*by_rule(question), *variants)
+    dense = await _dense(question, wordings, embedder, mode)
     return Query(question, wordings, dense, mode, time.perf_counter() - started)
 
 
-async def _dense(question: str, embedder: Embedder | None, mode: Mode) -> DenseQuery | None:
+async def _dense(
+    question: str, variants: Sequence[Variant], embedder: Embedder | None, mode: Mode
+) -> DenseQuery | None:
     if mode == "lexical":
         return None
     if embedder is None and mode == "dense":
         raise Unavailable("There is no embedder to search by meaning.")
     if embedder is None or (mode == "hybrid" and embedder.weight == 0):
         return None
+    whole = [variant for variant in variants if variant.whole][: MAX_VECTORS - 1]
     try:
         vector = await embedder.embed_query(question)
+        others = [(await embedder.embed_query(each.text), each.weight) for each in whole]
     except Unavailable as error:
         if mode == "dense":
             raise
@@ -68,4 +72,5 @@ async def _dense(question: str, embedder: Embedder | None, mode: Mode) -> DenseQ
             extra={"action": "retrieval.lexical-only"},
         )
         return None
-    return DenseQuery(vector, embedder.fingerprint, 1.0 if mode == "dense" else embedder.weight)
+    weight = 1.0 if mode == "dense" else embedder.weight
+    return DenseQuery(vector, embedder.fingerprint, weight, others)

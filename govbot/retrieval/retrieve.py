@@ -14,11 +14,13 @@ from govbot.config import Settings
 from govbot.db.access import Actor, as_actor
 from govbot.db.pool import Pool
 from govbot.models.embedder import Embedder
+from govbot.retrieval.beside import beside
 from govbot.retrieval.evidence import Judgement, judge
 from govbot.retrieval.hybrid import require_model, search
 from govbot.retrieval.masking import masked
 from govbot.retrieval.passages import Passage, diverse, passage_of
 from govbot.retrieval.query import Mode, Query, prepare
+from govbot.retrieval.rerank import reranked
 from govbot.retrieval.variants import Variant
 
 if TYPE_CHECKING:
@@ -35,13 +37,26 @@ class Retrieval:
     """Passages, best first. `sufficient`: they hold enough of what is asked to attempt an answer;
     `confidence` of that, 0 to 1.
 
-    `timings` are seconds: embed, search.
+    `timings` are seconds: embed, search, and rerank where a reranker is in use.
     """
 
     passages: list[Passage]
     sufficient: bool
     confidence: float = 0.0
     timings: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What a search is to bring, and under which settings."""
+
+    query: Query
+    settings: Settings
+    limit: int
+    as_of: date
+    only: int | None
+    preferred: Sequence[int]
+    surrounded: bool
 
 
 async def find(
@@ -52,26 +67,28 @@ async def find(
     embedder: Embedder | None,
     settings: Settings,
     reranker: Reranker | None = None,
-    variants: Sequence[Variant] | None = None,
+    variants: Sequence[Variant] = (),
     limit: int | None = None,
     mode: Mode = "hybrid",
     as_of: date | None = None,
     collection_key: int | None = None,
+    preferred: Sequence[int] = (),
+    surrounded: bool = False,
 ) -> Retrieval:
     """`retrieve` for those who hold no connection: none is taken while models compute."""
     query = await prepare(question, embedder=embedder, mode=mode, variants=variants)
+    wanted = _wanted(query, settings, limit, as_of, collection_key, preferred, surrounded)
+    started = time.perf_counter()
     async with as_actor(pool, actor) as conn:
-        return await retrieve(
-            conn,
-            query,
-            embedder=embedder,
-            settings=settings,
-            reranker=reranker,
-            limit=limit,
-            mode=mode,
-            as_of=as_of,
-            collection_key=collection_key,
-        )
+        found = await _candidates(conn, wanted)
+        if reranker is None:
+            return await _finished(conn, wanted, found, _timings(query, started))
+        # Masked here: what this transaction may read decides what the next one shows.
+        found = await masked(conn, found)
+    timings = _timings(query, started)
+    found = await _reranked(wanted, found, reranker, timings)
+    async with as_actor(pool, actor) as conn:
+        return await _finished(conn, wanted, found, timings, shown=True)
 
 
 async def retrieve(
@@ -81,45 +98,98 @@ async def retrieve(
     embedder: Embedder | None,
     settings: Settings,
     reranker: Reranker | None = None,
-    variants: Sequence[Variant] | None = None,
+    variants: Sequence[Variant] = (),
     limit: int | None = None,
     mode: Mode = "hybrid",
     as_of: date | None = None,
     collection_key: int | None = None,
+    preferred: Sequence[int] = (),
+    surrounded: bool = False,
 ) -> Retrieval:
     """Finds passages among what the actor of `conn` (inside `as_actor`) may read.
 
     Personal data that a collection hides is masked in them. Only documents in force on the day
     `as_of` (today by the server's clock) are searched, and with `collection_key` only those of one
-    collection that the actor reads. A Query is used as it is; a text is made one first.
+    collection that the actor reads. A Query is used as it is; a text is made one first. Documents
+    with `preferred` keys come before others. `surrounded` adds what stands beside the best
+    passages, and what they refer to, behind the `limit` passages wanted.
 
     Raises Unavailable where mode "dense" has no embedder.
     """
     query = question
     if isinstance(query, str):
         query = await prepare(query, embedder=embedder, mode=mode, variants=variants)
+    wanted = _wanted(query, settings, limit, as_of, collection_key, preferred, surrounded)
     started = time.perf_counter()
+    found = await _candidates(conn, wanted)
+    timings = _timings(query, started)
+    if reranker is not None:
+        found = await _reranked(wanted, found, reranker, timings)
+    return await _finished(conn, wanted, found, timings)
+
+
+def _wanted(
+    query: Query,
+    settings: Settings,
+    limit: int | None,
+    as_of: date | None,
+    only: int | None,
+    preferred: Sequence[int],
+    surrounded: bool,
+) -> _Wanted:
     limit = limit or settings.retrieval.passages
+    return _Wanted(
+        query, settings, limit, as_of or date.today(), only, tuple(preferred), surrounded
+    )
+
+
+def _timings(query: Query, started: float) -> dict[str, float]:
+    return {"embed": query.seconds, "search": time.perf_counter() - started}
+
+
+async def _candidates(conn: AsyncConnection[Any], wanted: _Wanted) -> list[Passage]:
+    query, settings = wanted.query, wanted.settings.retrieval
     if query.mode == "dense" and query.dense is not None:
         await require_model(conn, query.dense.fingerprint)
     rows = await search(
         conn,
-        query.text,
-        dense=query.dense,
-        candidates=max(settings.retrieval.candidates, limit),
-        exact_scan_limit=settings.retrieval.exact_scan_limit,
-        limit=limit * CHOICE,
-        as_of=as_of or date.today(),
-        only=collection_key,
+        query,
+        candidates=max(settings.candidates, wanted.limit),
+        exact_scan_limit=settings.exact_scan_limit,
+        limit=wanted.limit * CHOICE,
+        as_of=wanted.as_of,
+        only=wanted.only,
+        preferred=wanted.preferred,
     )
-    passages = diverse((passage_of(row) for row in rows), limit)
-    judgement = _judged(query.text, passages, settings)
-    return Retrieval(
-        passages=await masked(conn, passages),
-        sufficient=judgement.sufficient,
-        confidence=judgement.confidence,
-        timings={"embed": query.seconds, "search": time.perf_counter() - started},
-    )
+    return [passage_of(row) for row in rows]
+
+
+async def _reranked(
+    wanted: _Wanted, found: Sequence[Passage], reranker: Reranker, timings: dict[str, float]
+) -> list[Passage]:
+    started = time.perf_counter()
+    ordered = await reranked(wanted.query.text, found, reranker, wanted.settings)
+    timings["rerank"] = time.perf_counter() - started
+    return ordered
+
+
+async def _finished(
+    conn: AsyncConnection[Any],
+    wanted: _Wanted,
+    found: Sequence[Passage],
+    timings: dict[str, float],
+    *,
+    shown: bool = False,
+) -> Retrieval:
+    """The choice among those found, judged; `shown`: their personal data is masked already."""
+    passages = diverse(found, wanted.limit)
+    judgement = _judged(wanted.query.text, passages, wanted.settings)
+    if not shown:
+        passages = await masked(conn, passages)
+    if wanted.surrounded and judgement.sufficient:
+        more = await beside(conn, passages, wanted.settings.retrieval)
+        passages += await masked(conn, more)
+    return Retrieval(passages, judgement.sufficient, judgement.confidence, timings)
 
 
 def _judged(question: str, passages: Sequence[Passage], settings: Settings) -> Judgement:
