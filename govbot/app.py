@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from govbot import audit
@@ -14,6 +14,7 @@ from govbot.config import Settings
 from govbot.db import schema
 from govbot.db.access import OPERATOR, as_system
 from govbot.db.database import open_database
+from govbot.db.dsns import Dsns
 from govbot.db.pool import Pool, open_pool
 from govbot.sealing import Sealer, open_sealer
 
@@ -45,6 +46,8 @@ class App:
     reranker: Reranker | None = None
     # Where passwords are asked beside our own, such as LDAP.
     directory: PasswordDirectory | None = None
+    # As the owner of the tables, who alone makes indexes. It may hold a password.
+    owner_dsn: str = field(default="", repr=False)
 
     @property
     def answers(self) -> Answers:
@@ -81,7 +84,7 @@ async def open_app(
 
     async with AsyncExitStack() as stack:
         sealer = open_sealer(settings.security.key.get_secret_value(), settings.data_dir)
-        pool, dsn = await _open_database(stack, settings, migrate, on_progress)
+        pool, dsns = await _open_database(stack, settings, migrate, on_progress)
         settings = await sealed.fill(settings, pool, sealer)
         files = FileStore(settings.data_dir / "files")
         files.prepare()
@@ -92,9 +95,10 @@ async def open_app(
             stack.push_async_callback(reranker.aclose)
         generator = open_generator(settings.generation)
         stack.push_async_callback(generator.aclose)
-        queue = await stack.enter_async_context(open_queue(dsn))
+        queue = await stack.enter_async_context(open_queue(dsns.app))
         app = App(settings, pool, queue, files, embedder, generator, sealer, reranker)
         app.directory = open_directory(settings.ldap, pool)
+        app.owner_dsn = dsns.owner
         app._answers = Answers(app)
         stack.push_async_callback(app._answers.close)
         yield app
@@ -102,7 +106,7 @@ async def open_app(
 
 async def _open_database(
     stack: AsyncExitStack, settings: Settings, migrate: bool, on_progress: Progress | None
-) -> tuple[Pool, str]:
+) -> tuple[Pool, Dsns]:
     dsns = await stack.enter_async_context(open_database(settings, on_progress=on_progress))
     applied = await _migrate(dsns.owner, on_progress) if migrate else []
     pool = await open_pool(dsns.app, size=settings.database.pool_size, name="govbot")
@@ -114,7 +118,7 @@ async def _open_database(
             await audit.record(
                 conn, actor=OPERATOR, action="schema.migrated", details={"revisions": applied}
             )
-    return pool, dsns.app
+    return pool, dsns
 
 
 async def _migrate(owner_dsn: str, on_progress: Progress | None) -> list[str]:

@@ -258,7 +258,25 @@ async def _vectors(pool: Pool, settings: Settings) -> str:
             active=row["name"],
             wanted=wanted.name,
         )
-    return f"{row['n']} by {row['name']}"
+    return f"{row['n']} by {row['name']}; {await _vector_index(pool, settings, row['n'])}"
+
+
+async def _vector_index(pool: Pool, settings: Settings, vectors: int) -> str:
+    """Where the index of vectors stands."""
+    from govbot.db.access import as_system
+    from govbot.ingest.vector_index import standing
+
+    async with as_system(pool) as conn:
+        found = await standing(conn)
+    if found is None and vectors < settings.retrieval.index_from:
+        return f"no index is needed below {settings.retrieval.index_from}"
+    if found is None:
+        return "no index yet: `govbot serve` makes it"
+    if found.complete:
+        return f"index of {found.megabytes} MB"
+    if found.share is None:
+        return "index incomplete: `govbot serve` makes it again"
+    return f"index being made: {found.phase}, {found.share:.0%}"
 
 
 def _keys(settings: Settings) -> Check:

@@ -128,6 +128,7 @@ async def _run(app: App, listening: socket.socket, on_ready: Callable[[], None])
         if app.settings.watch.folders:
             background.append(group.create_task(watch(app), name="watcher"))
         background.append(group.create_task(keeper.run(), name="audit"))
+        background.append(group.create_task(_index_vectors(app), name="vector index"))
         welcome = _welcome(app, keeper, ready, on_ready)
         background.append(group.create_task(welcome, name="welcome"))
         with _signals(server):
@@ -244,6 +245,19 @@ async def _housekeeping(app: App) -> None:
         except GovBotError as error:
             log.warning("Housekeeping waits: %s", error, extra={"action": "housekeeping.failed"})
         await asyncio.sleep(HOUSEKEEPING_S)
+
+
+async def _index_vectors(app: App) -> None:
+    """Looks now and then whether the vectors need an index; making one takes minutes."""
+    from govbot.errors import GovBotError
+    from govbot.ingest import vector_index
+
+    while True:
+        try:
+            await vector_index.look(app.pool, app.owner_dsn, app.settings.retrieval)
+        except GovBotError as error:
+            log.warning("%s", error, extra={"action": "vector-index.failed"})
+        await asyncio.sleep(vector_index.LOOK_S)
 
 
 async def _compare_accounts(app: App) -> None:

@@ -51,8 +51,22 @@ class Retrieval(Section):
         50_000,
         ge=0,
         le=10_000_000,
-        description="Up to this many readable chunks every vector is compared; above it only the "
-        "vectors of the candidates that the words found.",
+        description="Up to this many readable chunks every vector is compared; above it the index "
+        "of vectors is asked or, while there is none, the candidates that the words found are "
+        "compared.",
+    )
+    index_from: int = Field(
+        50_000,
+        ge=1000,
+        le=100_000_000,
+        description="From this many vectors on an index of them is made in the background.",
+    )
+    index_memory_mb: int = Field(
+        2048,
+        ge=64,
+        le=262_144,
+        description="Most memory of the database server, in MB, for making the index of vectors: "
+        "about 2 for a thousand of 384 dimensions. With less it takes several times as long.",
     )
     min_coverage: float = Field(
         0.40,

@@ -12,6 +12,6 @@ class Dsns:
     app: str
     """The application role: everything but migrations."""
     owner: str
-    """The owner of the tables: migrations only."""
+    """The owner of the tables: migrations, and the index of vectors."""
     superuser: str = ""
     """Backups and restores of the embedded server; empty for an external database."""

@@ -10,13 +10,13 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import psycopg
 from psycopg import sql
 
 from govbot.db.access import as_system
-from govbot.db.pool import Pool
+from govbot.db.pool import Connection, Pool
 from govbot.errors import Unavailable
 
 logger = logging.getLogger(__name__)
@@ -29,6 +29,15 @@ CONSTRUCTION: Final = 128
 _LOCK: Final = 7167
 
 
+class Settings(Protocol):
+    """The settings that are read here."""
+
+    @property
+    def index_from(self) -> int: ...
+    @property
+    def index_memory_mb(self) -> int: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Model:
     """A model whose vectors get an index; `vectors` is their number."""
@@ -38,14 +47,14 @@ class Model:
     vectors: int
 
 
-async def look(pool: Pool, owner_dsn: str, *, index_from: int, memory_mb: int) -> bool:
-    """Makes the index of the active model when it has `index_from` vectors, and drops others.
+async def look(pool: Pool, owner_dsn: str, settings: Settings) -> bool:
+    """Makes the index of the active model when it has enough vectors, and drops others.
 
     True when an index was made, which takes minutes: about half a second for a thousand vectors on
     two cores. Several nodes may call it; one does the work. Raises Unavailable when the
     owner of the tables cannot connect, or may not.
     """
-    model, unneeded = await _due(pool, index_from)
+    model, unneeded = await _due(pool, settings.index_from)
     if model is None and not unneeded:
         return False
     try:
@@ -55,7 +64,7 @@ async def look(pool: Pool, owner_dsn: str, *, index_from: int, memory_mb: int) -
             for name in unneeded:
                 await _drop(conn, name)
             if model is not None:
-                await _build(conn, model, memory_mb)
+                await _build(conn, model, settings.index_memory_mb)
     except psycopg.Error as error:
         raise Unavailable(
             "The index of vectors could not be made: %(reason)s.",
@@ -63,6 +72,32 @@ async def look(pool: Pool, owner_dsn: str, *, index_from: int, memory_mb: int) -
             reason=str(error.diag.message_primary or error).strip().rstrip("."),
         ) from error
     return model is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The index of the active model; `share` (0 to 1) and `phase` of the making while it is made."""
+
+    complete: bool
+    megabytes: int
+    phase: str
+    share: float | None
+
+
+async def standing(conn: Connection) -> Standing | None:
+    """What there is of the index of the active model."""
+    cursor = await conn.execute(
+        """
+        SELECT x.complete, x.bytes, x.phase, x.share
+        FROM govbot_vector_indexes() x
+        JOIN embedding_models m ON m.id = x.model_id AND m.state = 'active'
+        """
+    )
+    row = await cursor.fetchone()
+    if row is None:
+        return None
+    share = None if row["phase"] is None else float(row["share"] or 0)
+    return Standing(row["complete"], row["bytes"] // 2**20, row["phase"] or "", share)
 
 
 async def build(owner_dsn: str, model: Model, *, memory_mb: int) -> None:
