@@ -13,13 +13,14 @@ from dataclasses import replace
 from datetime import date
 
 from govbot import audit, metrics
-from govbot.chat import answer_cache, citations, prompt, store
+from govbot.chat import answer_cache, citations, pins, prompt, store
 from govbot.chat.followup import standalone
 from govbot.chat.places import cite
 from govbot.chat.refusal import refusal
 from govbot.chat.reply import Answer, Asked, CacheUse, Clock, Parts, Progress
 from govbot.chat.writing import Said, written
 from govbot.db.access import Actor, as_actor
+from govbot.db.pool import Connection
 from govbot.errors import Invalid
 from govbot.generate import Request, Source
 from govbot.ids import MessageId
@@ -156,8 +157,22 @@ async def _evidence(parts: Parts, actor: Actor, asked: Asked) -> Retrieval:
             settings=parts.settings,
             as_of=asked.as_of,
         )
+        if asked.answer_id is not None:
+            found = await _pinned_first(conn, parts, asked, asked.answer_id, found)
     metrics.observe_retrieval(found.timings)
     return found
+
+
+async def _pinned_first(
+    conn: Connection, parts: Parts, asked: Asked, answer_id: MessageId, found: Retrieval
+) -> Retrieval:
+    """What the person pinned is evidence that they chose: a model reads it in any case."""
+    limit = parts.settings.retrieval.passages
+    passages, pinned = await pins.pinned_first(
+        conn, answer_id, found.passages, limit=limit, as_of=asked.as_of
+    )
+    chosen = pinned > 0 and not parts.generator.excerpts
+    return replace(found, passages=passages, sufficient=found.sufficient or chosen)
 
 
 async def _bind(parts: Parts, actor: Actor, asked: Asked, found: Retrieval) -> None:
