@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from govbot.chat.answer import ask
+from govbot.chat.answer import Answer, ask
+from govbot.chat.cited import Citation
 from govbot.config import Settings
 from govbot.db.access import Actor, as_actor
-from govbot.db.pool import Pool
+from govbot.db.pool import Connection, Pool
 from govbot.eval.questions import Question
-from govbot.eval.score import DEPTH, Outcome, Place
+from govbot.eval.score import DEPTH, Cited, Outcome, Place, normalised
 from govbot.generate import Generator
 from govbot.models.embedder import Embedder
-from govbot.retrieval.retrieve import Mode, Retrieval, retrieve
+from govbot.models.reranker import Reranker
+from govbot.privacy import Kind, mask
+from govbot.retrieval.retrieve import Mode, find
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,7 @@ class Bench:
     settings: Settings
     embedder: Embedder | None
     generator: Generator
+    reranker: Reranker | None = None
 
 
 async def evaluate(
@@ -38,11 +42,11 @@ async def evaluate(
 ) -> list[Outcome]:
     """One outcome per question, in their order; without `answers` only the search is measured.
 
-    Answers go the way of the chat, so each question also stands in the audit log.
+    Answers go the way of the chat, so each question also stands in the audit log. The modes
+    "lexical" and "dense" measure their leg alone, without reranker.
     """
-    # The first text loads the model: not a part of the time of a question.
-    if mode != "lexical" and bench.embedder is not None:
-        await bench.embedder.embed_query(questions[0].text)
+    bench = _parts_for(bench, mode)
+    await warm_up(bench, questions)
     outcomes = []
     for question in questions:
         outcomes.append(await _outcome(bench, actor, question, mode, answers))
@@ -50,46 +54,90 @@ async def evaluate(
     return outcomes
 
 
+async def warm_up(bench: Bench, questions: Sequence[Question]) -> None:
+    """The first text loads the models: not a part of the time of a question."""
+    if questions and bench.embedder is not None:
+        await bench.embedder.embed_query(questions[0].text)
+    if questions and bench.reranker is not None:
+        await bench.reranker.score(questions[0].text, [questions[0].text])
+
+
 async def _outcome(
     bench: Bench, actor: Actor, question: Question, mode: Mode, answers: bool
 ) -> Outcome:
-    found = await _search(bench, actor, question, mode)
-    places = [Place(p.filename, p.page_from, p.page_to) for p in found.passages]
-    search_ms = sum(found.timings.values()) * 1000
-    if not answers:
-        return Outcome(question, places, search_ms, found.sufficient)
-    started = time.perf_counter()
-    answer = await ask(_parts_for(bench, mode), actor, question.text, cache="off")
-    return Outcome(
+    found = await find(
+        bench.pool,
+        actor,
+        question.text,
+        embedder=bench.embedder,
+        settings=bench.settings,
+        reranker=bench.reranker,
+        limit=DEPTH,
+        mode=mode,
+    )
+    outcome = Outcome(
         question,
-        places,
-        search_ms,
-        found.sufficient,
+        [Place(p.filename, p.page_from, p.page_to, p.document_key) for p in found.passages],
+        search_ms=sum(found.timings.values()) * 1000,
+        sufficient=found.sufficient,
+    )
+    if not answers:
+        return outcome
+    started = time.perf_counter()
+    answer = await ask(bench, actor, question.text)
+    return replace(
+        outcome,
+        answer_ms=(time.perf_counter() - started) * 1000,
         answer=answer.text,
         refused=answer.refused,
-        answer_ms=(time.perf_counter() - started) * 1000,
+        citations=await _cited(bench.pool, actor, answer),
     )
 
 
-async def _search(bench: Bench, actor: Actor, question: Question, mode: Mode) -> Retrieval:
-    async with as_actor(bench.pool, actor) as conn:
-        return await retrieve(
-            conn,
-            question.text,
-            embedder=bench.embedder,
-            settings=bench.settings,
-            limit=DEPTH,
-            mode=mode,
-        )
+async def _cited(pool: Pool, actor: Actor, answer: Answer) -> list[Cited]:
+    if not answer.citations:
+        return []
+    async with as_actor(pool, actor) as conn:
+        return [
+            Cited(
+                Place(each.filename, each.page_from, each.page_to, each.document_key),
+                each.quote,
+                await _opens(conn, each),
+            )
+            for each in answer.citations
+        ]
+
+
+async def _opens(conn: Connection, citation: Citation) -> bool:
+    """Whether the pages it leads to hold the quoted text, hidden as in the quote."""
+    cursor = await conn.execute(
+        """
+        SELECT string_agg(p.text, E'\n' ORDER BY p.number) AS text,
+               govbot_masked_kinds(ARRAY[%(key)s]::integer[]) AS masked
+        FROM version_pages p
+        WHERE p.version_id = %(version)s AND p.number BETWEEN %(first)s AND %(last)s
+        """,
+        {
+            "key": citation.document_key,
+            "version": citation.version_id,
+            "first": citation.page_from,
+            "last": citation.page_to,
+        },
+    )
+    row = await cursor.fetchone()
+    if row is None or row["text"] is None:
+        return False
+    text = mask(row["text"], frozenset(map(Kind, row["masked"])))
+    return normalised(citation.quote) in normalised(text)
 
 
 def _parts_for(bench: Bench, mode: Mode) -> Bench:
-    """The parts that make the chat search in this mode."""
-    if mode == "hybrid" or bench.embedder is None:
+    """The parts that make search and chat work in this mode."""
+    if mode == "hybrid":
         return bench
-    if mode == "lexical":
-        return Bench(bench.pool, bench.settings, None, bench.generator)
-    return Bench(bench.pool, bench.settings, _Alone(bench.embedder), bench.generator)
+    if mode == "lexical" or bench.embedder is None:
+        return replace(bench, embedder=None, reranker=None)
+    return replace(bench, embedder=_Alone(bench.embedder), reranker=None)
 
 
 class _Alone:

@@ -133,6 +133,8 @@ CREATE TABLE eval_runs (
     document_keys integer[] NOT NULL DEFAULT '{}',
     by_name boolean NOT NULL DEFAULT false,
     error text NOT NULL DEFAULT '',
+    -- Made by the worker of the service, not by a command that waits for it.
+    queued boolean NOT NULL DEFAULT false,
     -- With whose rights; nobody's: the operator's.
     asked_as uuid REFERENCES users (id),
     created_by uuid REFERENCES users (id),
@@ -140,7 +142,8 @@ CREATE TABLE eval_runs (
     finished_at timestamptz
 );
 CREATE INDEX eval_runs_set ON eval_runs (set_id, created_at);
-CREATE INDEX eval_runs_unfinished ON eval_runs (created_at) WHERE state IN ('waiting', 'running');
+CREATE INDEX eval_runs_unfinished ON eval_runs (created_at)
+    WHERE queued AND state IN ('waiting', 'running');
 CREATE INDEX eval_runs_digest ON eval_runs (digest, set_id);
 CREATE INDEX eval_runs_created_by ON eval_runs (created_by);
 CREATE INDEX eval_runs_asked_as ON eval_runs (asked_as);
@@ -161,6 +164,7 @@ CREATE TABLE eval_outcomes (
     contained boolean,
     cited_page real,
     cited_span real,
+    cited_opens real,
     support real,
     search_ms real NOT NULL,
     answer_ms real,
@@ -190,7 +194,7 @@ CREATE POLICY eval_runs_create ON eval_runs FOR INSERT TO govbot_app WITH CHECK 
     (SELECT govbot_is_system())
     OR ((SELECT govbot_role()) IN ('admin', 'curator')
         AND created_by = (SELECT govbot_actor())
-        AND asked_as = (SELECT govbot_actor())
+        AND queued AND asked_as = (SELECT govbot_actor())
         AND state = 'waiting' AND purpose = 'manual' AND figures = '{}')
 );
 CREATE POLICY eval_runs_change ON eval_runs FOR UPDATE TO govbot_app USING (
