@@ -18,7 +18,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from govbot import metrics
-from govbot.chat import store
+from govbot.chat import recall, store
 from govbot.chat.answer import Answer, Parts, Progress, answer_stream, check_question
 from govbot.chat.prompt import Turn
 from govbot.chat.store import Message
@@ -81,7 +81,8 @@ class Answers:
         self._parts = parts
         self._live: dict[MessageId, _Live] = {}
         self._starting: Counter[UserId] = Counter()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None] | asyncio.Task[int]] = set()
+        self._remembering: set[UserId] = set()
 
     async def start(
         self,
@@ -160,6 +161,16 @@ class Answers:
         if await self._message(actor, answer_id) is None:
             raise NotFound
 
+    def remember(self, actor: Actor) -> None:
+        """Makes the actor's questions findable by meaning, beside everything else."""
+        if actor.id in self._remembering:
+            return
+        self._remembering.add(actor.id)
+        task = asyncio.create_task(recall.remember(self._parts, actor))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda _task: self._remembering.discard(actor.id))
+
     async def close(self, grace_s: float = 5.0) -> None:
         """Let answers end for `grace_s` seconds, then stop them with what they have."""
         if self._tasks:
@@ -189,6 +200,7 @@ class Answers:
             async with live.changed:
                 live.finished = True
                 live.changed.notify_all()
+            self.remember(live.actor)
 
     async def _write(self, live: _Live, answer_id: MessageId, asked: _Asked) -> None:
         saved = monotonic()
