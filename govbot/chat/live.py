@@ -18,8 +18,9 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from govbot import metrics
-from govbot.chat import recall, store
+from govbot.chat import outcome, recall, store
 from govbot.chat.answer import Answer, Parts, Progress, answer_stream, check_question
+from govbot.chat.followup import standalone
 from govbot.chat.prompt import Turn
 from govbot.chat.store import Message
 from govbot.db.access import Actor, as_actor, as_system
@@ -83,6 +84,7 @@ class Answers:
         self._starting: Counter[UserId] = Counter()
         self._tasks: set[asyncio.Task[None] | asyncio.Task[int]] = set()
         self._remembering: set[UserId] = set()
+        self._closing = False
 
     async def start(
         self,
@@ -163,7 +165,7 @@ class Answers:
 
     def remember(self, actor: Actor) -> None:
         """Makes the actor's questions findable by meaning, beside everything else."""
-        if actor.id in self._remembering:
+        if self._closing or actor.id in self._remembering:
             return
         self._remembering.add(actor.id)
         task = asyncio.create_task(recall.remember(self._parts, actor))
@@ -173,6 +175,7 @@ class Answers:
 
     async def close(self, grace_s: float = 5.0) -> None:
         """Let answers end for `grace_s` seconds, then stop them with what they have."""
+        self._closing = True
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=grace_s)
         for live in self._live.values():
@@ -217,7 +220,7 @@ class Answers:
         async with aclosing(steps):
             async for step in steps:
                 if isinstance(step, Answer):
-                    await self._finish(live.actor, answer_id, step)
+                    await self._finish(live.actor, answer_id, step, asked)
                     continue
                 await _publish(live, step)
                 if step.kind == "text" and monotonic() - saved > SAVE_EVERY_S:
@@ -225,7 +228,9 @@ class Answers:
                     async with as_actor(self._parts.pool, live.actor, write=True) as conn:
                         await store.save_text(conn, answer_id, step.text)
 
-    async def _finish(self, actor: Actor, answer_id: MessageId, answer: Answer) -> None:
+    async def _finish(
+        self, actor: Actor, answer_id: MessageId, answer: Answer, asked: _Asked
+    ) -> None:
         async with as_actor(self._parts.pool, actor, write=True) as conn:
             closed = await store.finish_answer(
                 conn,
@@ -240,6 +245,9 @@ class Answers:
                 citations=answer.citations,
                 nearest=answer.nearest,
             )
+            if closed:
+                question = standalone(asked.question, asked.history)
+                await outcome.record(conn, self._parts.settings, question, answer)
         if not closed:
             await self._abandon(answer_id)
 

@@ -220,6 +220,7 @@ async def _housekeeping(app: App) -> None:
     from govbot.db.access import as_system
     from govbot.documents import disposal
     from govbot.errors import GovBotError
+    from govbot.feedback import gathering
     from govbot.ingest import upkeep
     from govbot.ingest.ocr_return import requeue_unread
     from govbot.ingest.personal import look_through
@@ -239,6 +240,7 @@ async def _housekeeping(app: App) -> None:
             await disposal.purge_trash(app.pool, app.files, days=days)
             await purge_conversations(app.pool, days=app.settings.privacy.conversation_days)
             await look_through(app.pool)
+            await gathering.keep_up(app)
             if monotonic() - swept >= SWEEP_S:
                 await disposal.sweep_originals(app.pool, app.files)
                 swept = monotonic()

@@ -165,6 +165,17 @@ class Generation(Section):
 class Answers(Section):
     """What is done with answers once they are written."""
 
+    unsupported: Literal["mark", "drop"] = Field(
+        "mark",
+        description="What happens to a sentence that the passages it cites do not say. mark: it is "
+        "shown with a warning. drop: it is left out, and an answer of nothing else is refused.",
+    )
+    nli_model: str = Field(
+        "",
+        json_schema_extra=PATH,
+        description="Folder of a cross-encoder for natural language inference, which then checks "
+        "the sentences of an answer too; empty: words, values and the embedder do.",
+    )
     cache: Literal["shared", "own", "off"] = Field(
         "shared",
         description="Whether a question is answered with what was written before, where the very "
@@ -180,4 +191,44 @@ class Answers(Section):
         le=1,
         description="Nearness in meaning from which another question about the same passages gets "
         "the same answer, such as 0.97. 0: only the same question.",
+    )
+
+
+class Feedback(Section):
+    """Ratings, and questions that were not answered."""
+
+    gaps: bool = Field(
+        True,
+        description="Keep questions that no readable document answered, without the person, for "
+        "the page of curators.",
+    )
+    gap_min_people: int = Field(
+        2,
+        ge=1,
+        le=100,
+        description="A topic without answer is shown only when so many different people asked "
+        "about it within one month.",
+    )
+    gap_days: int = Field(
+        365,
+        ge=0,
+        le=3650,
+        description="Days after which questions without answer are deleted; 0 keeps them.",
+    )
+    min_group: int = Field(
+        5,
+        ge=1,
+        le=1000,
+        description="Figures of fewer people than these are not shown by group.",
+    )
+
+
+class Analytics(Section):
+    """Figures of use."""
+
+    sentiment_model: str = Field(
+        "",
+        json_schema_extra=PATH,
+        description="Folder of a text classification model (transformers) that judges the mood of "
+        "questions; empty: none.",
     )

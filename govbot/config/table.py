@@ -16,7 +16,15 @@ from pydantic import (
 )
 from pydantic.fields import FieldInfo
 
-from govbot.config.answering import Answers, Embedder, Generation, Reranker, Retrieval
+from govbot.config.answering import (
+    Analytics,
+    Answers,
+    Embedder,
+    Feedback,
+    Generation,
+    Reranker,
+    Retrieval,
+)
 from govbot.config.keeping import Audit, AuditReceiver, Documents, Ingest, Ocr, Watch, WatchedFolder
 from govbot.config.people import Auth, Ldap, Oidc, OutsideGroup, Privacy, Proxy
 from govbot.config.section import PATH, Section
@@ -24,6 +32,7 @@ from govbot.config.serving import Api, Database, Limits, Logging, Security, Web
 
 __all__ = [
     "SECTIONS",
+    "Analytics",
     "Answers",
     "Api",
     "Audit",
@@ -32,6 +41,7 @@ __all__ = [
     "Database",
     "Documents",
     "Embedder",
+    "Feedback",
     "Generation",
     "Ingest",
     "Ldap",
@@ -88,6 +98,8 @@ class Settings(Section):
     watch: Watch = Watch()
     audit: Audit = Audit()
     privacy: Privacy = Privacy()
+    feedback: Feedback = Feedback()
+    analytics: Analytics = Analytics()
     limits: Limits = Limits()
     api: Api = Api()
     logging: Logging = Logging()

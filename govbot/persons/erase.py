@@ -28,9 +28,14 @@ DELETED: Final[Mapping[str, LiteralString]] = {
     "api_keys": "DELETE FROM api_keys WHERE user_id = %(id)s",
     "memberships": "DELETE FROM memberships WHERE user_id = %(id)s",
     "grants": "DELETE FROM grants WHERE user_id = %(id)s",
+    "answer_reports": """
+        UPDATE answer_reports SET decided_by = NULL WHERE decided_by = %(id)s
+    """,
+    "gap_topics": "UPDATE gap_topics SET decided_by = NULL WHERE decided_by = %(id)s",
 }
-# Deleted with the rights of the person, whose alone they are; messages go with their conversation.
-OWN: Final = ("conversations", "messages")
+# Deleted with the rights of the person, whose alone they are; messages and their ratings go with
+# their conversation.
+OWN: Final = ("conversations", "messages", "answer_ratings")
 KEPT: Final[Mapping[str, LiteralString]] = {
     "documents": """
         SELECT count(*) AS n FROM documents WHERE created_by = %(id)s OR trashed_by = %(id)s
@@ -134,6 +139,7 @@ async def _erase(
     for name, query in DELETED.items():
         cursor = await conn.execute(query, {"id": user_id})
         removed[name] = cursor.rowcount
+    removed["gap_questions"] = await _count(conn, "SELECT govbot_forget_gaps(%(id)s) AS n", user_id)
     removed["queue_control"] = await _forget_names(conn, user_id, user.username)
     await _make_anonymous(conn, user_id, words(language)["erased_name"])
     if not rehearse:

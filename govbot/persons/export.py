@@ -17,7 +17,9 @@ from govbot.chat import store
 from govbot.db.access import Actor
 from govbot.db.pool import Connection
 from govbot.errors import NotFound
-from govbot.ids import ConversationId, UserId
+from govbot.feedback import ratings
+from govbot.feedback.ratings import Rating
+from govbot.ids import ConversationId, MessageId, UserId
 from govbot.persons.words import words
 
 # What each part is read with, as the system. Hashes, seeds and tokens are no answer to anybody.
@@ -189,11 +191,14 @@ async def _conversations(conn: Connection, user_id: UserId) -> list[Mapping[str,
         found: list[Mapping[str, Any]] = []
         for row in await cursor.fetchall():
             turns = await store.turns(conn, ConversationId(row["id"]))
-            found.append({**_plain(row), "turns": [_turn(turn) for turn in turns]})
+            rated = await ratings.of_messages(
+                conn, [answer.id for turn in turns for answer in turn.answers]
+            )
+            found.append({**_plain(row), "turns": [_turn(turn, rated) for turn in turns]})
     return found
 
 
-def _turn(turn: store.Turn) -> dict[str, Any]:
+def _turn(turn: store.Turn, rated: Mapping[MessageId, Rating]) -> dict[str, Any]:
     return {
         "asked_at": turn.question.created_at.isoformat(),
         "question": turn.question.content,
@@ -201,6 +206,7 @@ def _turn(turn: store.Turn) -> dict[str, Any]:
             {
                 "answer": answer.content,
                 "state": answer.state,
+                **_rating(rated.get(answer.id)),
                 "citations": [
                     {
                         "number": citation.number,
@@ -215,6 +221,16 @@ def _turn(turn: store.Turn) -> dict[str, Any]:
             for answer in turn.answers
             if not answer.hidden
         ],
+    }
+
+
+def _rating(rating: Rating | None) -> dict[str, Any]:
+    if rating is None:
+        return {}
+    return {
+        "rating": rating.value,
+        "reason": rating.reason.value if rating.reason else None,
+        "comment": rating.comment,
     }
 
 
