@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import (
     Field,
@@ -231,4 +231,38 @@ class Analytics(Section):
         json_schema_extra=PATH,
         description="Folder of a text classification model (transformers) that judges the mood of "
         "questions; empty: none.",
+    )
+
+
+class Evaluation(Section):
+    """The watch over quality: what a change of models, passages or prompt may cost."""
+
+    gate: Literal["off", "warn", "refuse"] = Field(
+        "warn",
+        description="What happens when a change of embedder, reranker, passages, prompt or "
+        "generator lowers the figures. warn: administrators are told. refuse: the service does "
+        "not start with it, and `govbot reindex` keeps the old vectors. off: nothing.",
+    )
+    set: str = Field(
+        "",
+        max_length=80,
+        description="Name of the set of gold questions that decides; empty: nothing is watched.",
+    )
+    margin: float = Field(
+        0.02, ge=0, le=1, description="How much lower a figure may be, such as 0.02 of 1."
+    )
+    measures: tuple[
+        Annotated[
+            str, Field(pattern=r"^(mrr@10|ndcg@10|hit@(1|3|5|10)|answer_hit|refusal|support)$")
+        ],
+        ...,
+    ] = Field(
+        ("mrr@10", "answer_hit"),
+        min_length=1,
+        json_schema_extra={
+            "allowed": "a list of mrr@10, ndcg@10, hit@1, hit@3, hit@5, hit@10, answer_hit, "
+            "refusal, support"
+        },
+        description="Figures that may not fall. Those of answers (answer_hit, refusal, support) "
+        "see a change of prompt or generator, and need an answer to each question.",
     )

@@ -20,6 +20,7 @@ from govbot.config.answering import (
     Analytics,
     Answers,
     Embedder,
+    Evaluation,
     Feedback,
     Generation,
     Reranker,
@@ -41,6 +42,7 @@ __all__ = [
     "Database",
     "Documents",
     "Embedder",
+    "Evaluation",
     "Feedback",
     "Generation",
     "Ingest",
@@ -100,6 +102,7 @@ class Settings(Section):
     privacy: Privacy = Privacy()
     feedback: Feedback = Feedback()
     analytics: Analytics = Analytics()
+    evaluation: Evaluation = Evaluation()
     limits: Limits = Limits()
     api: Api = Api()
     logging: Logging = Logging()
