@@ -64,6 +64,7 @@ class _Live:
     seq: int = 0
     kind: Literal["status", "text"] = "status"
     text: str = "searching"
+    written: str = ""  # the last text, which stays when a status follows
     finished: bool = False
 
 
@@ -244,6 +245,7 @@ class Answers:
                 timings=answer.timings,
                 citations=answer.citations,
                 nearest=answer.nearest,
+                support=answer.support,
             )
             if closed:
                 question = standalone(asked.question, asked.history)
@@ -253,7 +255,7 @@ class Answers:
 
     async def _failed(self, live: _Live, answer_id: MessageId, code: str) -> None:
         metrics.observe_failure(self._parts.generator.name)
-        text = live.text if live.kind == "text" else ""
+        text = live.written
         try:
             async with as_actor(self._parts.pool, live.actor, write=True) as conn:
                 closed = await store.finish_answer(
@@ -311,6 +313,8 @@ async def _publish(live: _Live, step: Progress) -> None:
     async with live.changed:
         live.seq += 1
         live.kind, live.text = step.kind, step.text
+        if step.kind == "text":
+            live.written = step.text
         live.changed.notify_all()
 
 

@@ -163,13 +163,10 @@ async def pinned_first(
     """What is pinned where this answer stands, then `passages`, `limit` in all; and how many of
     them are pinned. Pins to what may not be found on the day `as_of` count for nothing.
     """
-    cursor = await conn.execute(
-        "SELECT conversation_id FROM messages WHERE id = %(id)s", {"id": answer_id}
-    )
-    row = await cursor.fetchone()
-    if row is None:
+    conversation_id = await conversation_of(conn, answer_id)
+    if conversation_id is None:
         return list(passages), 0
-    pinned = await _passages(conn, ConversationId(row["conversation_id"]), as_of or date.today())
+    pinned = await _passages(conn, conversation_id, as_of or date.today())
     if not pinned:
         return list(passages), 0
     found = {passage.chunk_id: passage for passage in passages}
@@ -177,6 +174,15 @@ async def pinned_first(
     rest = [passage for passage in passages if passage.chunk_id not in first]
     pins_first = [replace(each, score=PINNED_SCORE) for each in first.values()]
     return pins_first + rest[: max(limit - len(first), 0)], len(first)
+
+
+async def conversation_of(conn: Connection, answer_id: MessageId) -> ConversationId | None:
+    """Where an answer of the actor stands; None for one that they may not read."""
+    cursor = await conn.execute(
+        "SELECT conversation_id FROM messages WHERE id = %(id)s", {"id": answer_id}
+    )
+    row = await cursor.fetchone()
+    return ConversationId(row["conversation_id"]) if row else None
 
 
 async def _passages(

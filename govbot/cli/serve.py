@@ -217,11 +217,12 @@ async def _welcome(
 
 async def _housekeeping(app: App) -> None:
     from govbot.auth import attempts, limits, sessions
+    from govbot.chat import cached
     from govbot.db.access import as_system
     from govbot.documents import disposal
     from govbot.errors import GovBotError
     from govbot.feedback import gathering
-    from govbot.ingest import upkeep
+    from govbot.ingest import acronyms, upkeep
     from govbot.ingest.ocr_return import requeue_unread
     from govbot.ingest.personal import look_through
     from govbot.persons.retention import purge_conversations
@@ -240,6 +241,9 @@ async def _housekeeping(app: App) -> None:
             await disposal.purge_trash(app.pool, app.files, days=days)
             await purge_conversations(app.pool, days=app.settings.privacy.conversation_days)
             await look_through(app.pool)
+            await acronyms.look_through(app.pool)
+            async with as_system(app.pool) as conn:
+                await cached.trim(conn)
             await gathering.keep_up(app)
             if monotonic() - swept >= SWEEP_S:
                 await disposal.sweep_originals(app.pool, app.files)

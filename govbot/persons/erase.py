@@ -28,6 +28,7 @@ DELETED: Final[Mapping[str, LiteralString]] = {
     "api_keys": "DELETE FROM api_keys WHERE user_id = %(id)s",
     "memberships": "DELETE FROM memberships WHERE user_id = %(id)s",
     "grants": "DELETE FROM grants WHERE user_id = %(id)s",
+    "cached_answers": "DELETE FROM cached_answers WHERE user_id = %(id)s",
     "answer_reports": """
         UPDATE answer_reports SET decided_by = NULL WHERE decided_by = %(id)s
     """,
@@ -35,7 +36,9 @@ DELETED: Final[Mapping[str, LiteralString]] = {
 }
 # Deleted with the rights of the person, whose alone they are; messages and their ratings go with
 # their conversation.
-OWN: Final = ("conversations", "messages", "answer_ratings")
+OWN: Final = (
+    "conversations", "messages", "answer_ratings", "message_vectors", "pinned_passages",
+)  # fmt: skip
 KEPT: Final[Mapping[str, LiteralString]] = {
     "documents": """
         SELECT count(*) AS n FROM documents WHERE created_by = %(id)s OR trashed_by = %(id)s

@@ -13,7 +13,7 @@ from html import escape
 from typing import Any, Final, LiteralString
 
 from govbot import audit
-from govbot.chat import store
+from govbot.chat import pins, store
 from govbot.db.access import Actor
 from govbot.db.pool import Connection
 from govbot.errors import NotFound
@@ -194,8 +194,15 @@ async def _conversations(conn: Connection, user_id: UserId) -> list[Mapping[str,
             rated = await ratings.of_messages(
                 conn, [answer.id for turn in turns for answer in turn.answers]
             )
-            found.append({**_plain(row), "turns": [_turn(turn, rated) for turn in turns]})
+            pinned = [_pinned(each) for each in await pins.pins(conn, ConversationId(row["id"]))]
+            said = [_turn(turn, rated) for turn in turns]
+            found.append({**_plain(row), "turns": said, "pinned": pinned})
     return found
+
+
+def _pinned(pin: pins.Pin) -> dict[str, Any]:
+    document = pin.passage.title or pin.passage.filename if pin.passage else None
+    return {"document": document, "page": pin.page}
 
 
 def _turn(turn: store.Turn, rated: Mapping[MessageId, Rating]) -> dict[str, Any]:

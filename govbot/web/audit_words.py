@@ -77,6 +77,8 @@ ACTIONS: Final = {
     "audit.pruned": _("Moved old entries to an archive"),
     "conversation.renamed": _("Renamed a conversation"),
     "conversation.deleted": _("Deleted a conversation"),
+    "passage.pinned": _("Pinned a passage in a conversation"),
+    "passage.unpinned": _("Unpinned a passage in a conversation"),
     "conversation.supervised": _("Read somebody's conversations"),
     "key.created": _("Made an API key"),
     "key.revoked": _("Revoked an API key"),

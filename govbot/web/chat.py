@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -13,13 +13,16 @@ from litestar.params import FromPath, FromQuery, HeaderParameter, QueryParameter
 from litestar.response import ServerSentEvent
 from litestar.response.sse import ServerSentEventMessage
 
-from govbot.chat import store
+from govbot.chat import pins, recall, store
 from govbot.chat.store import Citation, Message, Turn
 from govbot.chat.suggestions import suggested
 from govbot.db.access import Role, as_actor
+from govbot.db.pool import Connection
 from govbot.errors import GovBotError, Invalid
+from govbot.feedback import ratings
+from govbot.feedback.ratings import Rating
 from govbot.ids import ConversationId, MessageId
-from govbot.web import errors, markdown, rates
+from govbot.web import errors, markdown, rates, rating
 from govbot.web.dates import day_of
 from govbot.web.i18n import _
 from govbot.web.stream import paced
@@ -46,7 +49,9 @@ async def show(visit: CurrentVisit, conversation_id: FromPath[UUID]) -> Response
     async with as_actor(visit.app.pool, visit.actor) as conn:
         conversation = await store.get_conversation(conn, found)
         turns = await store.turns(conn, found)
-    return await _page(visit, conversation, turns)
+        rated = await _ratings(conn, turns)
+        pinned = await pins.pins(conn, found)
+    return await _page(visit, conversation, turns, pinned=pinned, rated=rated)
 
 
 async def listing(
@@ -54,7 +59,7 @@ async def listing(
     q: Annotated[str, QueryParameter(max_length=200)] = "",
     before: FromQuery[datetime | None] = None,
 ) -> Response[str]:
-    """Conversations whose title holds `q`, grouped by day; `before` pages on."""
+    """One's own conversations, grouped by day; `before` pages on. With `q`, those found."""
     context = await _sidebar(visit, q, before)
     if visit.wants_fragment:
         template = "chat/_conversations_more.html" if before else "chat/_conversations.html"
@@ -108,8 +113,10 @@ async def regenerate(
         return visit.redirect(f"/conversas/{conversation_id}#m-{turn.question.id}")
     async with as_actor(visit.app.pool, visit.actor) as conn:
         turns = await store.turns(conn, found)
-    again = next(each for each in turns if each.question.id == turn.question.id)
-    return visit.page("chat/_turn.html", turn=again, conversation_id=found, **_helpers(visit))
+        again = next(each for each in turns if each.question.id == turn.question.id)
+        rated = await _ratings(conn, [again])
+    context = _helpers(visit) | {"ratings": rated}
+    return visit.page("chat/_turn.html", turn=again, conversation_id=found, **context)
 
 
 async def events(
@@ -172,8 +179,11 @@ async def _page(
     conversation: store.Conversation | None,
     turns: list[Turn],
     suggestions: Sequence[str] = (),
+    pinned: Sequence[pins.Pin] = (),
+    rated: Mapping[MessageId, Rating] | None = None,
 ) -> Response[str]:
-    context = _main(visit, conversation, turns) | {"suggestions": suggestions}
+    context = _main(visit, conversation, turns)
+    context |= {"suggestions": suggestions, "pins": pinned, "ratings": rated or {}}
     if visit.wants_fragment:
         return visit.page("chat/_conversation.html", **context)
     return visit.page("chat/page.html", **context, **await _sidebar(visit))
@@ -186,21 +196,41 @@ def _main(
         "conversation": conversation,
         "conversation_id": conversation.id if conversation else None,
         "turns": turns,
+        "pins": (),
+        "most_pins": pins.MOST,
         "running": any(turn.answers[-1].state == "running" for turn in turns),
         "suggestions": (),
         **_helpers(visit),
     }
 
 
+async def _ratings(conn: Connection, turns: Sequence[Turn]) -> Mapping[MessageId, Rating]:
+    answers = [answer.id for turn in turns for answer in turn.answers]
+    return await ratings.of_messages(conn, answers)
+
+
 async def _sidebar(visit: Visit, query: str = "", before: datetime | None = None) -> dict[str, Any]:
+    if query.strip():
+        return await _found(visit, query)
     async with as_actor(visit.app.pool, visit.actor) as conn:
-        found = await store.list_conversations(conn, query=query, limit=PAGE + 1, before=before)
+        found = await store.list_conversations(conn, limit=PAGE + 1, before=before)
     shown = found[:PAGE]
     return {
         "groups": visit.language.by_day((item.updated_at, item) for item in shown),
         "query": query,
         "more": shown[-1].updated_at if len(found) > PAGE else None,
     }
+
+
+async def _found(visit: Visit, query: str) -> dict[str, Any]:
+    """What of one's own conversations holds the words, by day, then what is about the same."""
+    found = await recall.search(visit.app, visit.actor, query, limit=PAGE)
+    visit.app.answers.remember(visit.actor)
+    groups = visit.language.by_day((each.updated_at, each) for each in found if not each.similar)
+    similar = [each for each in found if each.similar]
+    if similar:
+        groups.append((visit.translate("About something similar"), similar))
+    return {"groups": groups, "query": query, "more": None}
 
 
 async def _conversation_form(
@@ -298,6 +328,8 @@ def _helpers(visit: Visit) -> dict[str, Any]:
         "citation_path": citation_path,
         "error_sentence": lambda code: visit.language.gettext(errors.describe(code)),
         "max_question": MAX_QUESTION,
+        "ratings": {},
+        "reasons": rating.REASONS,
         "standing": lambda citation: _standing(visit, citation),
     }
 

@@ -33,6 +33,7 @@ from govbot.web import (
     health,
     leak_test,
     lifecycle,
+    pins,
     privacy,
     reach,
     reviews,
@@ -122,6 +123,8 @@ def _asking() -> list[HTTPRouteHandler]:
         get(ANSWER + "/eventos")(chat.events),
         post(ANSWER + "/parar", status_code=200)(chat.stop),
         post(ANSWER + "/refazer", status_code=200)(chat.regenerate),
+        post(ANSWER + "/fontes/{number:int}/fixar", status_code=200)(pins.pin),
+        post(CONVERSATION + "/fixados/{pin_id:uuid}/soltar", status_code=200)(pins.unpin),
         # Viewer
         get(VERSION + "/pagina/{number:int}")(viewer.page),
         get(VERSION + "/pagina/{number:int}/imagem")(viewer.image),

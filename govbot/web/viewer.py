@@ -18,6 +18,7 @@ from litestar.response import File
 
 from govbot import audit
 from govbot.chat.neutral import visible
+from govbot.chat.pins import conversation_of
 from govbot.chat.store import Citation, get_citation
 from govbot.db.access import Actor, as_actor
 from govbot.documents import store, words
@@ -25,7 +26,7 @@ from govbot.documents.types import Document, Version
 from govbot.errors import BadDocument, NotFound
 from govbot.extract import PDF
 from govbot.extract.render import WIDTHS, PagePicture, PageRenderer
-from govbot.ids import MessageId, VersionId
+from govbot.ids import ConversationId, MessageId, VersionId
 from govbot.web import rates
 from govbot.web.access_words import secrecy_name
 from govbot.web.visit import CurrentVisit, Visit
@@ -57,6 +58,7 @@ class Opened:
     text: str
     citation: Citation | None
     words: Sequence[words.Placed]
+    conversation_id: ConversationId | None = None
 
 
 async def page(
@@ -79,6 +81,8 @@ async def page(
         "parts": tuple(visible(part) for part in _parts(opened)),
         "mark": _mark(m, c, k),
         "quote": opened.citation.quote if opened.citation else "",
+        "answer_id": m,
+        "kind": k,
         "secrecy": secrecy_name(visit, opened.document.secrecy) if opened.document.secrecy else "",
     }
     if visit.wants_fragment:
@@ -146,17 +150,19 @@ async def _open(
         document = await store.get_document(conn, version.document_id)
         total = await store.page_count(conn, version_id)
         text = await store.page_text(conn, version_id, number)
-        citation = None
+        citation, conversation_id = None, None
         if m is not None and c is not None:
             citation = await get_citation(conn, MessageId(m), c, kind)
             if citation.version_id != version_id:
                 raise NotFound
+            conversation_id = await conversation_of(conn, MessageId(m))
         placed = []
         if citation is not None and number in version.ocr_pages:
             placed = await words.page_words(conn, version_id, number)
         cited = {} if citation is None else {"answer": str(m), "citation": citation.number}
         await record_opened(conn, visit.actor, version, {"page": number, **cited})
-    return Opened(document, version, number, max(total, version.pages), text, citation, placed)
+    total = max(total, version.pages)
+    return Opened(document, version, number, total, text, citation, placed, conversation_id)
 
 
 async def record_opened(conn: Any, actor: Actor, version: Version, details: dict[str, Any]) -> None:

@@ -34,8 +34,9 @@ ALTER TABLE cached_answers ENABLE ROW LEVEL SECURITY;
 ALTER TABLE cached_answers FORCE ROW LEVEL SECURITY;
 -- As with messages: losing one source hides the whole.
 CREATE POLICY cached_answers_read ON cached_answers FOR SELECT TO govbot_app USING (
-    (shared OR user_id = (SELECT govbot_actor()))
-    AND (SELECT count(*) FROM documents d WHERE d.key = ANY (sources)) = cardinality(sources)
+    (SELECT govbot_is_system())
+    OR ((shared OR user_id = (SELECT govbot_actor()))
+        AND (SELECT count(*) FROM documents d WHERE d.key = ANY (sources)) = cardinality(sources))
 );
 CREATE POLICY cached_answers_create ON cached_answers FOR INSERT TO govbot_app WITH CHECK (
     (user_id = (SELECT govbot_actor())

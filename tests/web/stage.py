@@ -15,6 +15,7 @@ from uuid import uuid4
 
 from govbot.auth import api_keys, groups
 from govbot.auth.api_keys import Wish
+from govbot.chat import pins
 from govbot.chat import store as chats
 from govbot.db.access import as_actor, as_system
 from govbot.db.pool import Pool
@@ -40,6 +41,7 @@ PLACES = {
     "key_id": "key",
     "session_id": "session",
     "number": "1",
+    "pin_id": "pin",
     "digest": "000000000000",
     "name": "css/base.css",
     "seq": "1",
@@ -177,7 +179,11 @@ async def _conversation(office: Office) -> dict[str, str]:
         conversation = await chats.create_conversation(conn, reader)
     started = await answers.start(reader, conversation, "Em quantos períodos?")
     await asyncio.wait_for(answers.finish(reader, started.answer_id), 10)
+    async with as_actor(office.app.pool, reader, write=True) as conn:
+        await pins.pin(conn, reader, started.answer_id, 1)
+        (pinned,) = await pins.pins(conn, conversation)
     return {
+        "pin": str(pinned.id),
         "conversation": str(conversation),
         "question": str(started.question_id),
         "answer": str(started.answer_id),

@@ -121,6 +121,8 @@ CHAT = (
     Row(f"GET {ANSWER}/eventos", MINE),
     Row(f"POST {ANSWER}/parar", MINE_DONE),
     Row(f"POST {ANSWER}/refazer", MINE_DONE),
+    Row(f"POST {ANSWER}/fontes/{{number:int}}/fixar", MINE_DONE),
+    Row(f"POST {CONVERSATION}/fixados/{{pin_id:uuid}}/soltar", MINE_DONE),
     Row(f"POST {CONVERSATION}/excluir", MINE_DONE),
 )
 VIEWER = (
