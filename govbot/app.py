@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from govbot.generate import Generator
     from govbot.jobs.queue import Queue
     from govbot.models.embedder import Embedder
+    from govbot.models.entailment import Entailment
     from govbot.models.reranker import Reranker
 
 log = logging.getLogger(__name__)
@@ -44,6 +45,7 @@ class App:
     generator: Generator
     sealer: Sealer
     reranker: Reranker | None = None
+    entailment: Entailment | None = None
     # Where passwords are asked beside our own, such as LDAP.
     directory: PasswordDirectory | None = None
     # As the owner of the tables, who alone makes indexes. It may hold a password.
@@ -80,6 +82,7 @@ async def open_app(
     from govbot.generate.router import open_generator
     from govbot.jobs.queue import open_queue
     from govbot.models.embedder import open_embedder
+    from govbot.models.entailment import open_entailment
     from govbot.models.reranker import open_reranker
 
     async with AsyncExitStack() as stack:
@@ -93,11 +96,15 @@ async def open_app(
         reranker = open_reranker(settings)
         if reranker is not None:
             stack.push_async_callback(reranker.aclose)
+        entailment = open_entailment(settings)
+        if entailment is not None:
+            stack.push_async_callback(entailment.aclose)
         generator = open_generator(settings.generation)
         stack.push_async_callback(generator.aclose)
         queue = await stack.enter_async_context(open_queue(dsns.app))
         app = App(settings, pool, queue, files, embedder, generator, sealer, reranker)
         app.directory = open_directory(settings.ldap, pool)
+        app.entailment = entailment
         app.owner_dsn = dsns.owner
         app._answers = Answers(app)
         stack.push_async_callback(app._answers.close)

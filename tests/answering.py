@@ -17,6 +17,7 @@ from govbot.generate import Generator, Request, State, Status
 from govbot.generate.extractive import ExtractiveGenerator
 from govbot.ids import VersionId
 from govbot.ingest.receive import Received
+from govbot.models.entailment import Entailment
 from tests.ingestion import Cast, HashEmbedder, Parts, take
 
 LEAVE = """LEI Nº 731, DE 2 DE MAIO DE 2019
@@ -53,6 +54,7 @@ class Desk:
     pool: Pool
     embedder: HashEmbedder
     generator: Generator
+    entailment: Entailment | None = None
 
     def by(self, generator: Generator) -> Desk:
         return replace(self, generator=generator)

@@ -9,15 +9,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 
 from govbot import audit, metrics
 from govbot.chat import answer_cache, citations, pins, prompt, store
+from govbot.chat.checking import checked
 from govbot.chat.followup import standalone
+from govbot.chat.guidance import Instructions, instructions_for
 from govbot.chat.places import cite
 from govbot.chat.refusal import refusal
 from govbot.chat.reply import Answer, Asked, CacheUse, Clock, Parts, Progress
+from govbot.chat.support import Support, shifted
 from govbot.chat.writing import Said, written
 from govbot.db.access import Actor, as_actor
 from govbot.db.pool import Connection
@@ -31,6 +34,17 @@ from govbot.retrieval.retrieve import Retrieval, retrieve
 __all__ = ["MAX_QUESTION", "Answer", "Parts", "Progress", "answer_stream", "ask", "check_question"]
 
 MAX_QUESTION = 4000  # characters
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """What a generator wrote from passages; `order[n - 1]` is the source that [n] stands for."""
+
+    text: str
+    order: Sequence[int]
+    sources: Sequence[Source]
+    passages: Sequence[Passage]
+    stopped: bool
 
 
 async def ask(
@@ -111,13 +125,13 @@ async def _generated(
     """The answer written from these passages, step by step."""
     language = parts.settings.language
     lead = prompt.lead(asked.as_of, language)
-    request = _request(parts, actor, asked, _sources(found.passages, language))
+    instructions = await _instructions(parts, actor, found.passages)
+    request = _request(parts, actor, asked, found.passages, instructions)
     place = await answer_cache.place(parts, actor, asked, request, found.passages)
     passages = place.passages
-    sources = _sources(passages, language)
-    said = Said(sources, language)
-    request = replace(_request(parts, actor, asked, sources), on_sources=said.marks.restrict)
-    request = place.listening(request)
+    request = _request(parts, actor, asked, passages, instructions)
+    said = Said(request.sources, language, "\n".join(each.text for each in instructions))
+    request = place.listening(replace(request, on_sources=said.marks.restrict))
     try:
         writing = place.say(request, written(parts.generator, request, stop))
         async with aclosing(writing) as steps:
@@ -134,18 +148,52 @@ async def _generated(
     text = said.end()
     clock.mark("generate_ms")
     stopped = stop.is_set()
-    if prompt.says_not_found(text) or not (text or stopped):
-        answer = refusal(parts, passages, clock, asked.as_of)
-    else:
-        quotes = citations.quotes_of(text, said.marks.order, sources)
-        async with as_actor(parts.pool, actor) as conn:
-            cited = await cite(conn, passages, quotes)
-        engine, excerpts = parts.generator.name, parts.generator.excerpts
-        answer = Answer(lead + text, False, engine, excerpts, cited, [], clock.total())
+    if not parts.generator.excerpts:
+        yield Progress("status", "checking")
+    written_text = _Written(text, said.marks.order, request.sources, passages, stopped)
+    answer = await _finished(parts, actor, asked, written_text, clock)
     if not stopped and (answer.refused or answer.citations):
         await place.keep()
     cached = {"cached": 1.0} if place.hit else {}
     yield replace(answer, stopped=stopped, timings=answer.timings | cached)
+
+
+async def _finished(
+    parts: Parts, actor: Actor, asked: Asked, written: _Written, clock: Clock
+) -> Answer:
+    """What was written, checked against the passages and with its citations; else a refusal."""
+    text = written.text
+    found: list[Support] = []
+    if text and not prompt.says_not_found(text):
+        text, found = await checked(
+            parts, text, written.order, written.sources, asked.question, stopped=written.stopped
+        )
+        clock.mark("check_ms")
+    if prompt.says_not_found(text) or not (text or written.stopped):
+        return refusal(parts, written.passages, clock, asked.as_of)
+    quotes = citations.quotes_of(text, written.order, written.sources)
+    async with as_actor(parts.pool, actor) as conn:
+        cited = await cite(conn, written.passages, quotes)
+    lead = prompt.lead(asked.as_of, parts.settings.language)
+    return Answer(
+        lead + text,
+        False,
+        parts.generator.name,
+        parts.generator.excerpts,
+        cited,
+        [],
+        clock.total(),
+        support=shifted(found, len(lead)),
+    )
+
+
+async def _instructions(
+    parts: Parts, actor: Actor, passages: Sequence[Passage]
+) -> tuple[Instructions, ...]:
+    if parts.generator.excerpts:
+        return ()
+    async with as_actor(parts.pool, actor) as conn:
+        return await instructions_for(conn, passages)
 
 
 async def _evidence(parts: Parts, actor: Actor, asked: Asked) -> Retrieval:
@@ -199,10 +247,21 @@ async def _bind(parts: Parts, actor: Actor, asked: Asked, found: Retrieval) -> N
         await audit.record(conn, actor=actor, action="question.asked", details=details)
 
 
-def _request(parts: Parts, actor: Actor, asked: Asked, sources: tuple[Source, ...]) -> Request:
+def _request(
+    parts: Parts,
+    actor: Actor,
+    asked: Asked,
+    passages: Sequence[Passage],
+    instructions: Sequence[Instructions],
+) -> Request:
     settings = parts.settings.generation
+    sources = _sources(passages, parts.settings.language)
     build = prompt.builder(
-        asked.question, asked.history, language=parts.settings.language, as_of=asked.as_of
+        asked.question,
+        asked.history,
+        language=parts.settings.language,
+        as_of=asked.as_of,
+        guidance=[each.on(passages) for each in instructions],
     )
     return Request(
         question=asked.question,

@@ -13,10 +13,12 @@ from psycopg_pool import AsyncConnectionPool
 
 from govbot.chat.cited import Citation
 from govbot.chat.prompt import Turn
+from govbot.chat.support import Support
 from govbot.config import Settings
 from govbot.generate import Generator
 from govbot.ids import MessageId
 from govbot.models.embedder import Embedder
+from govbot.models.entailment import Entailment
 
 Pool = AsyncConnectionPool[AsyncConnection[DictRow]]
 CacheUse = Literal["use", "renew", "off"]
@@ -33,6 +35,8 @@ class Parts(Protocol):
     def generator(self) -> Generator: ...
     @property
     def settings(self) -> Settings: ...
+    @property
+    def entailment(self) -> Entailment | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +54,10 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A finished answer: Markdown with marks [n] that `citations` resolve. Timings are in ms."""
+    """A finished answer: Markdown with marks [n] that `citations` resolve. Timings are in ms.
+
+    `support` says of each sentence whether the passages it cites say so.
+    """
 
     text: str
     refused: bool
@@ -60,6 +67,7 @@ class Answer:
     nearest: list[Citation] = field(default_factory=list)
     timings: dict[str, float] = field(default_factory=dict)
     stopped: bool = False
+    support: list[Support] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from psycopg.types.json import Jsonb
 from govbot import audit
 from govbot.chat import cited
 from govbot.chat.cited import Citation, CitationKind
+from govbot.chat.support import Support, from_json, to_json
 from govbot.db.access import Actor
 from govbot.errors import NotFound
 from govbot.ids import ConversationId, MessageId, new_id
@@ -61,6 +62,7 @@ class Message:
     hidden: bool = False
     sources: Sequence[int] = ()
     as_of: date | None = None
+    support: Sequence[Support] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +225,7 @@ async def finish_answer(
     timings: Mapping[str, float] | None = None,
     citations: Sequence[Citation] = (),
     nearest: Sequence[Citation] = (),
+    support: Sequence[Support] = (),
 ) -> bool:
     """Close an answer with its citations; False when it is closed already or out of reach."""
     cursor = await conn.execute(
@@ -230,7 +233,7 @@ async def finish_answer(
         UPDATE messages
         SET content = %(content)s, state = %(state)s, refused = %(refused)s, engine = %(engine)s,
             excerpts = %(excerpts)s, error_code = %(error_code)s, timings = %(timings)s,
-            finished_at = now()
+            support = %(support)s, finished_at = now()
         WHERE id = %(id)s AND state = 'running'
         RETURNING id
         """,
@@ -243,6 +246,7 @@ async def finish_answer(
             "excerpts": excerpts,
             "error_code": error_code,
             "timings": Jsonb(dict(timings or {})),
+            "support": Jsonb(to_json(support)),
         },
     )
     if await cursor.fetchone() is None:
@@ -258,7 +262,7 @@ async def turns(conn: Connection, conversation_id: ConversationId) -> list[Turn]
     cursor = await conn.execute(
         """
         SELECT id, role, reply_to, content, state, refused, engine, excerpts, error_code,
-               created_at, sources, as_of, govbot_masked_kinds(sources) AS masked
+               created_at, sources, as_of, support, govbot_masked_kinds(sources) AS masked
         FROM messages
         WHERE conversation_id = %(id)s
         ORDER BY created_at, id
@@ -285,7 +289,7 @@ async def get_message(conn: Connection, message_id: MessageId) -> Message:
     cursor = await conn.execute(
         """
         SELECT id, role, reply_to, content, state, refused, engine, excerpts, error_code,
-               created_at, sources, as_of, govbot_masked_kinds(sources) AS masked
+               created_at, sources, as_of, support, govbot_masked_kinds(sources) AS masked
         FROM messages
         WHERE id = %(id)s
         """,
@@ -345,6 +349,7 @@ def _message(
     fields = {key: value for key, value in row.items() if key not in ("reply_to", "masked")}
     # What somebody typed stays as it is; what was said of documents follows their collections.
     fields["content"] = mask(row["content"], frozenset(map(Kind, row.get("masked", ()))))
+    fields["support"] = from_json(row.get("support", ()))
     own = references.get(row["id"], [])
     return Message(
         **fields,

@@ -32,10 +32,13 @@ async def written(
 class Said:
     """What the generator has said so far, as it may be shown."""
 
-    def __init__(self, sources: Sequence[Source], language: str) -> None:
+    def __init__(self, sources: Sequence[Source], language: str, guidance: str = "") -> None:
+        """`guidance` is kept back like the rules: who reads the answer may not repeat it."""
         self.marks = citations.Marks(sources)
         self.text = ""
-        self._outgoing = Outgoing(prompt.rules_in(language), prompt.removed_marker(language))
+        self._outgoing = Outgoing(
+            f"{prompt.rules_in(language)}\n{guidance}", prompt.removed_marker(language)
+        )
 
     def add(self, delta: str) -> None:
         self.text += self.marks.feed(self._outgoing.feed(delta))

@@ -15,6 +15,7 @@ from govbot.eval.questions import Question
 from govbot.eval.score import DEPTH, Cited, Outcome, Place, normalised
 from govbot.generate import Generator
 from govbot.models.embedder import Embedder
+from govbot.models.entailment import Entailment
 from govbot.models.reranker import Reranker
 from govbot.privacy import Kind, mask
 from govbot.retrieval.retrieve import Mode, find
@@ -29,6 +30,7 @@ class Bench:
     embedder: Embedder | None
     generator: Generator
     reranker: Reranker | None = None
+    entailment: Entailment | None = None
 
 
 async def evaluate(
