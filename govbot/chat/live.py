@@ -133,8 +133,11 @@ class Answers:
             answer_id = await store.add_answer(conn, actor, conversation_id, question_id)
             history = await _history(conn, conversation_id, question_id)
         live = self._live[answer_id] = _Live(actor)
-        asked = _Asked(question, history, as_of, again=regenerate is not None)
-        task = asyncio.create_task(self._run(live, answer_id, asked))
+        task = asyncio.create_task(
+            self._run(
+                live, answer_id, _Asked(question, history, as_of, again=regenerate is not None)
+            )
+        )
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return Started(question_id, answer_id)

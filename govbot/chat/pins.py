@@ -200,7 +200,7 @@ def _passage(row: Mapping[str, Any]) -> Passage:
     """A passage that was not searched for: its scores are those of one that fits."""
     scores = {"score": PINNED_SCORE, "lexical": 0.0, "dense": 0.0, "coverage": 0.0}
     known = {field.name for field in fields(Passage)}
-    return Passage(**scores, **{name: row[name] for name in row if name in known})
+    return Passage(**{name: value for name, value in (scores | dict(row)).items() if name in known})
 
 
 async def _held(conn: Connection, answer_id: MessageId) -> ConversationId:

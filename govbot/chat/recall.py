@@ -11,7 +11,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, LiteralString
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
@@ -40,7 +40,7 @@ DEVIATIONS: Final = 1.5
 
 # A turn is found when its question and the answers that may be read hold all stems together. The
 # last one may be the beginning of a word that is being typed.
-_BY_WORDS: Final = """
+_BY_WORDS: Final[LiteralString] = """
     WITH stems AS MATERIALIZED (
         SELECT t.lexeme,
                (quote_literal(t.lexeme)
@@ -76,7 +76,7 @@ _BY_WORDS: Final = """
     ORDER BY c.updated_at DESC, c.id, f.question_id DESC NULLS LAST
     LIMIT %(limit)s
 """
-_BY_MEANING: Final = """
+_BY_MEANING: Final[LiteralString] = """
     SELECT DISTINCT ON (q.cosine, c.id) c.id, c.title, c.updated_at, q.message_id AS question_id
     FROM (
         SELECT o.message_id, o.cosine
@@ -261,6 +261,8 @@ def _recalled(
     )
 
 
-async def _rows(conn: Connection, query: Any, **parameters: Any) -> list[Mapping[str, Any]]:
-    cursor = await conn.execute(query, parameters)
+async def _rows(
+    conn: Connection, statement: LiteralString, **parameters: object
+) -> list[Mapping[str, Any]]:
+    cursor = await conn.execute(statement, parameters)
     return list(await cursor.fetchall())
