@@ -18,7 +18,7 @@ END;
 -- statement, as those of the index are. The planner would not always choose the index, which is
 -- chosen by the number of readable chunks (retrieval/meaning.py): hence no sorting.
 CREATE FUNCTION govbot_nearest(
-    model smallint, dimension integer, vector halfvec, only integer, at_most integer
+    model smallint, dimension integer, vector halfvec, within integer, at_most integer
 ) RETURNS TABLE (chunk_id bigint, distance float8)
 LANGUAGE plpgsql STABLE ROWS 200
 SET enable_sort = off
@@ -34,7 +34,7 @@ BEGIN
                 OR v.document_key NOT IN (SELECT govbot_withheld_documents()))
          ORDER BY v.embedding::halfvec(%1$s) <=> $1
          LIMIT $3', dimension, model)
-    USING vector, only, at_most;
+    USING vector, within, at_most;
 END
 $$;
 

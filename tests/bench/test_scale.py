@@ -6,6 +6,7 @@ set, for the next run.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -45,6 +46,10 @@ nearest AS (SELECT b.chunk_id, b.score FROM by_meaning b ORDER BY b.score DESC, 
 SELECT n.chunk_id, (SELECT w.name FROM way w) AS way FROM nearest n
 """
 )
+COLUMNS = (
+    *("readable", "way", "recall@10", "near readable", "near others", "hybrid p50", "p95"),
+    *("words alone p50", "p95", "plain HNSW recall", "p50", "p95"),
+)
 # What pgvector does by itself.
 PLAIN = """
 SELECT v.chunk_id FROM chunk_vectors v
@@ -74,13 +79,13 @@ def server(folder: Path) -> Iterator[EmbeddedPostgres]:
 
 
 @pytest.fixture(scope="module")
-async def bench(server: EmbeddedPostgres, folder: Path) -> Bench:
+def bench(server: EmbeddedPostgres, folder: Path) -> Bench:
     file = folder / "library.json"
     dsns = server.dsns()
     migrate(dsns.owner)
     if not file.exists():
         print(f"\n{CHUNKS} chunks", flush=True)
-        save(await build(dsns, CHUNKS), file)
+        save(asyncio.run(build(dsns, CHUNKS)), file)
     return Bench(load(file), dsns)
 
 
@@ -108,11 +113,8 @@ async def test_without_an_index_few_are_compared_and_many_go_by_words(
 
 async def test_recall_and_time_by_share_readable(bench: Bench, bench_pool: Pool) -> None:
     await _ensure_index(bench, bench_pool)
-    print(
-        f"\n{bench.library.chunks} chunks, {QUESTIONS} questions, half near what is not readable;"
-        " times in ms\nreadable\tway\trecall@10\tnear readable\tnear others\thybrid p50\tp95\twords alone p50"
-        "\tp95\tplain HNSW recall\tp50\tp95"
-    )
+    print(f"\n{bench.library.chunks} chunks, {QUESTIONS} questions, half near others; ms")
+    print("\t".join(COLUMNS), flush=True)
     for reach, reader in bench.library.readers.items():
         with psycopg.connect(bench.dsns.superuser) as conn:
             asked = questions(conn, reach, QUESTIONS, seed=11)
