@@ -19,7 +19,7 @@ from typing import Any
 
 from govbot.chat.citations import find_quote
 from govbot.chat.claims import Claim, claims_of
-from govbot.chat.values import Evidence, Span
+from govbot.chat.values import Evidence, Span, days, numbers
 from govbot.errors import Unavailable
 from govbot.generate import Source
 from govbot.generate.stems import content_stems, fold
@@ -154,6 +154,25 @@ def from_json(rows: Sequence[Mapping[str, Any]]) -> list[Support]:
     ]
 
 
+def told(text: str, found: Sequence[Support]) -> list[dict[str, Any]]:
+    """The verdicts as doors tell them: the sentence itself, its state, why, and what is missing."""
+    return [
+        {
+            "text": shown_sentence(text, each),
+            "state": each.state.value,
+            "reason": each.reason.value,
+            "citations": list(each.marks),
+            "missing": [text[start:end] for start, end in each.missing],
+        }
+        for each in found
+    ]
+
+
+def shown_sentence(text: str, each: Support) -> str:
+    """The sentence without its marks and signs of Markdown."""
+    return " ".join(re.sub(r"\s*\[\d{1,3}\]|\*\*|__|`", "", text[each.start : each.end]).split())
+
+
 def without_unsupported(text: str, found: Sequence[Support]) -> tuple[str, list[Support]]:
     """The text without its unsupported sentences, and the verdicts on what is left.
 
@@ -168,7 +187,8 @@ def without_unsupported(text: str, found: Sequence[Support]) -> tuple[str, list[
         if each.state is not State.UNSUPPORTED:
             kept.extend(shifted([each], -removed))
             continue
-        start, end = _with_label(text, each.start), _with_marks(text, each.end)
+        start = _with_label(text, each.start)
+        end = _with_marks(text, each.end, whole_line=start < each.start)
         start = max(start, position)
         parts.append(text[position:start])
         removed += end - start
@@ -182,10 +202,11 @@ def _with_label(text: str, start: int) -> int:
     return line if re.fullmatch(r"\s*(?:[-*+•>]|\d{1,3}\\?[.)])\s*", text[line:start]) else start
 
 
-def _with_marks(text: str, end: int) -> int:
+def _with_marks(text: str, end: int, whole_line: bool) -> int:
     """The end of a sentence with its marks, its stop and the space behind."""
-    match = re.compile(r"(?:\s*\[\d{1,3}\])*[.;]?[ \t]*\n?").match(text, end)
-    return match.end() if match else end
+    match = re.compile(r"(?:[ \t]*\[\d{1,3}\])*[.;]?[ \t]*").match(text, end)
+    end = match.end() if match else end
+    return end + 1 if whole_line and text[end : end + 1] == "\n" else end
 
 
 def _by_words(
@@ -262,6 +283,10 @@ def _rarity(sources: Sequence[Source]) -> dict[str, float]:
 
 def _coverage(claim: str, stems: frozenset[str], rarity: Mapping[str, float]) -> float:
     unknown = max(rarity.values(), default=1.0)
+    # Numbers and dates are held against the passages on their own, in every spelling.
+    counted = [(each.start, each.end) for each in (*numbers(claim), *days(claim))]
+    for start, end in counted:
+        claim = claim[:start] + " " * (end - start) + claim[end:]
     weights = {stem: rarity.get(stem, unknown) for stem in content_stems(claim)}
     total = sum(weights.values())
     return sum(weight for stem, weight in weights.items() if stem in stems) / total if total else 1

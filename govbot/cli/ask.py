@@ -46,6 +46,19 @@ async def _ask(question: str, username: str | None, as_of: date | None, as_json:
     for citation in shown:
         pages = _pages(citation)
         print(f"[{citation.number}] {citation.title} ({citation.filename}), {pages}")
+    _print_doubts(answer)
+
+
+def _print_doubts(answer: Answer) -> None:
+    """The sentences that the passages cited do not bear out, with what is missing there."""
+    from govbot.chat.support import told
+
+    doubtful = [e for e in told(answer.text, answer.support) if e["state"] != "supported"]
+    if doubtful:
+        print()
+    for each in doubtful:
+        missing = ": " + ", ".join(each["missing"]) if each["missing"] else ""
+        print(f"{each['state']} ({each['reason']}{missing}): {each['text']}")
 
 
 def _pages(citation: Citation) -> str:
@@ -55,12 +68,15 @@ def _pages(citation: Citation) -> str:
 
 
 def _json(answer: Answer) -> dict[str, Any]:
+    from govbot.chat.support import told
+
     return {
         "answer": answer.text,
         "refused": answer.refused,
         "engine": answer.engine,
         "citations": [_citation(citation) for citation in answer.citations],
         "nearest": [_citation(citation) for citation in answer.nearest],
+        "support": told(answer.text, answer.support),
         "timings": answer.timings,
     }
 

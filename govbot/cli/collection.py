@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -85,6 +86,18 @@ def mask(
 ) -> None:
     """Choose the personal data that answers, citations and search results do not show."""
     run_async(_mask, name, kinds)
+
+
+@app.command()
+def instructions(
+    name: Name,
+    text: Annotated[
+        str | None, typer.Argument(help='The text; "" takes it away; left out: it is printed.')
+    ] = None,
+    file: Annotated[Path | None, typer.Option("--file", help="Read the text from a file.")] = None,
+) -> None:
+    """Show or set how answers from a collection are to be written."""
+    run_async(_instructions, name, text, file)
 
 
 async def _add(name: str, description: str, as_json: bool) -> None:
@@ -205,6 +218,29 @@ async def _mask(name: str, kinds: list[str]) -> None:
     async with open_store(current_settings()) as pool, as_system(pool) as conn:
         collection = await _named(conn, name)
         await personal.set_masks(conn, OPERATOR, collection.id, chosen)
+
+
+async def _instructions(name: str, text: str | None, file: Path | None) -> None:
+    from govbot.app import open_store
+    from govbot.db.access import OPERATOR, as_system
+    from govbot.documents import collections
+
+    wanted = text if file is None else _text_of(file)
+    async with open_store(current_settings()) as pool, as_system(pool) as conn:
+        collection = await _named(conn, name)
+        if wanted is None:
+            print(collection.instructions)
+            return
+        await collections.set_instructions(conn, OPERATOR, collection.id, wanted)
+
+
+def _text_of(file: Path) -> str:
+    from govbot.errors import Invalid
+
+    try:
+        return file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Invalid("%(file)s cannot be read.", file=file) from error
 
 
 async def _delete(name: str, with_documents: bool) -> None:

@@ -15,8 +15,11 @@ from govbot.documents.types import LEVELS, Collection
 from govbot.errors import Conflict, Denied, Invalid, NotFound
 from govbot.ids import CollectionId, UserId, new_id
 
+MAX_INSTRUCTIONS = 2000  # characters
+
 _COLLECTION = """
-    SELECT c.id, c.key, c.name, c.description, c.needs_review, c.created_at, l.level,
+    SELECT c.id, c.key, c.name, c.description, c.needs_review, c.instructions, c.created_at,
+           l.level,
            (SELECT count(*) FROM documents d
             WHERE d.collection_key = c.key AND d.trashed_at IS NULL) AS documents
     FROM collections c
@@ -140,6 +143,37 @@ async def set_review(
         action="collection.review",
         resource=str(collection_id),
         details={"name": collection.name, "needs_review": needs_review},
+    )
+
+
+async def set_instructions(
+    conn: Connection, actor: Actor | None, collection_id: CollectionId, instructions: str
+) -> None:
+    """How answers from the collection are to be written: form and terms, for the model.
+
+    At most MAX_INSTRUCTIONS characters; empty takes them away. Raises NotFound, Invalid, or Denied
+    for who does not manage the collection.
+    """
+    text = instructions.replace("\r\n", "\n").replace("\x00", "").strip()
+    if len(text) > MAX_INSTRUCTIONS:
+        raise Invalid(
+            "The instructions are longer than %(maximum)s characters.", maximum=MAX_INSTRUCTIONS
+        )
+    collection = await get_collection(conn, collection_id)
+    if not await manages(conn, collection.key):
+        raise Denied
+    if collection.instructions == text:
+        return
+    await conn.execute(
+        "UPDATE collections SET instructions = %(text)s WHERE id = %(id)s",
+        {"id": collection_id, "text": text},
+    )
+    await audit.record(
+        conn,
+        actor=actor,
+        action="collection.instructions",
+        resource=str(collection_id),
+        details={"name": collection.name, "before": collection.instructions, "after": text},
     )
 
 

@@ -169,7 +169,8 @@ class Document:
 class Collection:
     """A collection as the actor sees it; `documents` counts what they may read, trash excluded.
 
-    `needs_review`: new versions wait for the approval of a second person.
+    `needs_review`: new versions wait for the approval of a second person. `instructions`: how those
+    who manage it want answers from it to be written.
     """
 
     id: CollectionId
@@ -180,6 +181,7 @@ class Collection:
     created_at: datetime
     level: Level | None
     documents: int
+    instructions: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from typing import Any, Final, LiteralString
 
 from govbot import audit
 from govbot.chat import pins, store
+from govbot.chat.support import told
 from govbot.db.access import Actor
 from govbot.db.pool import Connection
 from govbot.errors import NotFound
@@ -224,6 +225,7 @@ def _turn(turn: store.Turn, rated: Mapping[MessageId, Rating]) -> dict[str, Any]
                     }
                     for citation in answer.citations
                 ],
+                "support": told(answer.content, answer.support),
             }
             for answer in turn.answers
             if not answer.hidden

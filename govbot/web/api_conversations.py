@@ -12,7 +12,7 @@ from govbot.chat.store import Message, Turn
 from govbot.db.access import as_actor
 from govbot.ids import ConversationId
 from govbot.web.api_call import PAGE, CurrentCall, Cursor, Limit, bad_cursor, cursor_of, place_of
-from govbot.web.api_questions import citation_item
+from govbot.web.api_questions import citation_item, support_items
 from govbot.web.api_types import (
     AnswerItem,
     ConversationDetail,
@@ -99,6 +99,7 @@ def _answer(message: Message) -> AnswerItem:
         engine=message.engine,
         citations=[citation_item(each) for each in message.citations],
         nearest=[citation_item(each) for each in message.nearest],
+        support=support_items(message.content, message.support),
         id=message.id,
         state=message.state,
         error_code=message.error_code,

@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import logging
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from typing import Literal
@@ -21,6 +21,7 @@ from govbot import audit
 from govbot.chat import answer as answering
 from govbot.chat.cited import Citation
 from govbot.chat.live import PER_USER
+from govbot.chat.support import Support, told
 from govbot.db.access import as_actor
 from govbot.documents import collections
 from govbot.errors import Busy, GovBotError
@@ -37,6 +38,7 @@ from govbot.web.api_types import (
     Problem,
     SearchRequest,
     SearchResult,
+    SupportItem,
 )
 from govbot.web.stream import paced
 
@@ -160,7 +162,13 @@ def _answer(found: answering.Answer) -> Answer:
         found.engine,
         [citation_item(each) for each in found.citations],
         [citation_item(each) for each in found.nearest],
+        support_items(found.text, found.support),
     )
+
+
+def support_items(text: str, found: Sequence[Support]) -> list[SupportItem]:
+    """The check of an answer as the API tells it."""
+    return [SupportItem(**each) for each in told(text, found)]
 
 
 def citation_item(citation: Citation) -> CitationItem:

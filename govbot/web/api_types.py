@@ -225,9 +225,23 @@ class CitationItem(Struct, frozen=True):
     link: Annotated[str, Meta(description="Path of the page on this site, for people.")]
 
 
+class SupportItem(Struct, frozen=True):
+    """What the automatic check says of a sentence: whether the passages it cites say so."""
+
+    text: str
+    state: Literal["supported", "weak", "unsupported"]
+    reason: Annotated[
+        Literal["", "uncited", "value", "words", "negation", "contradicted"],
+        Meta(description="Why it is not supported; `value`: a number, date or name is missing."),
+    ]
+    citations: list[int]
+    missing: Annotated[list[str], Meta(description="What no cited passage holds.")]
+
+
 class Answer(Struct, frozen=True):
     """Markdown with marks [n]. `refused`: the readable documents do not hold the answer; `nearest`
-    are then the closest ones. `excerpts`: literal passages, no text of a model."""
+    are then the closest ones. `excerpts`: literal passages, no text of a model. `support`: each
+    sentence that states something, checked against the passages it cites."""
 
     text: str
     refused: bool
@@ -235,6 +249,7 @@ class Answer(Struct, frozen=True):
     engine: str
     citations: list[CitationItem]
     nearest: list[CitationItem]
+    support: list[SupportItem]
 
 
 class ConversationItem(Struct, frozen=True):

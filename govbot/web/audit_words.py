@@ -40,6 +40,7 @@ ACTIONS: Final = {
     "collection.created": _("Created a collection"),
     "collection.changed": _("Changed a collection"),
     "collection.review": _("Changed whether new documents need approval"),
+    "collection.instructions": _("Changed how answers from a collection are written"),
     "collection.masks": _("Changed what answers hide"),
     "collection.deleted": _("Deleted a collection"),
     "access.explained": _("Asked why somebody may read a document"),

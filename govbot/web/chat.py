@@ -12,6 +12,7 @@ from litestar import Response
 from litestar.params import FromPath, FromQuery, HeaderParameter, QueryParameter
 from litestar.response import ServerSentEvent
 from litestar.response.sse import ServerSentEventMessage
+from markupsafe import Markup
 
 from govbot.chat import pins, recall, store
 from govbot.chat.store import Citation, Message, Turn
@@ -22,7 +23,7 @@ from govbot.errors import GovBotError, Invalid
 from govbot.feedback import ratings
 from govbot.feedback.ratings import Rating
 from govbot.ids import ConversationId, MessageId
-from govbot.web import errors, markdown, rates, rating
+from govbot.web import doubts, errors, markdown, rates, rating
 from govbot.web.dates import day_of
 from govbot.web.i18n import _
 from govbot.web.stream import paced
@@ -277,6 +278,10 @@ def _status(visit: Visit, word: str) -> str:
         return visit.translate("Waiting in the queue: place %(place)s…", place=place or "1")
     if kind == "writing":
         return visit.translate("Reading the passages found…")
+    if kind == "checking":
+        return Markup("<span data-checking>{}</span>").format(
+            visit.translate("Checking each sentence against its passages…")
+        )
     return visit.translate("Searching the documents…")
 
 
@@ -320,12 +325,14 @@ def _helpers(visit: Visit) -> dict[str, Any]:
 
     def body(answer: Message) -> str:
         links = {c.number: (citation_path(answer.id, c), label(c)) for c in answer.citations}
-        return markdown.to_html(answer.content, links)
+        html = markdown.to_html(doubts.annotated(answer), links)
+        return doubts.placed(html, doubts.doubts_of(answer, visit.translate))
 
     return {
         "answer_html": body,
         "citation_label": label,
         "citation_path": citation_path,
+        "doubts_of": lambda answer: doubts.doubts_of(answer, visit.translate),
         "error_sentence": lambda code: visit.language.gettext(errors.describe(code)),
         "max_question": MAX_QUESTION,
         "ratings": {},

@@ -87,6 +87,18 @@ async def set_review(visit: CurrentVisit, collection_id: FromPath[UUID]) -> Resp
     return visit.redirect(f"{PATH}/{collection_id}?feito=revisao#revisao")
 
 
+async def set_instructions(visit: CurrentVisit, collection_id: FromPath[UUID]) -> Response[Any]:
+    """Says how answers from the collection are to be written."""
+    found = CollectionId(collection_id)
+    text = (await visit.form()).get("instructions", "")[: 4 * collections.MAX_INSTRUCTIONS]
+    try:
+        async with as_actor(visit.app.pool, visit.actor, write=True) as conn:
+            await collections.set_instructions(conn, visit.actor, found, text)
+    except Invalid as error:
+        return await _page(visit, found, problem=error, at="instructions", instructions=text)
+    return visit.redirect(f"{PATH}/{collection_id}?feito=orientacoes#orientacoes")
+
+
 async def delete_form(visit: CurrentVisit, collection_id: FromPath[UUID]) -> Response[str]:
     """Asks before a collection is deleted, with the number of documents that go with it."""
     async with as_actor(visit.app.pool, visit.actor) as conn:
@@ -185,7 +197,7 @@ async def _page(
     collection_id: CollectionId,
     *,
     problem: GovBotError | None = None,
-    at: Literal["", "name", "who"] = "",
+    at: Literal["", "name", "who", "instructions"] = "",
     **typed: str,
 ) -> Response[str]:
     """The page as it is now, with what was typed when that was refused."""
@@ -197,7 +209,7 @@ async def _page(
         offered = await principals.everyone(conn) if manages else []
         masks = await personal.masks_of(conn, collection_id) if manages else frozenset()
     template = "collections/collection.html"
-    if visit.wants_fragment and at != "name":
+    if visit.wants_fragment and at in ("", "who"):
         template = "collections/_access.html"
     return visit.page(
         template,
@@ -214,7 +226,13 @@ async def _page(
         base=f"{PATH}/{collection.id}/acessos",
         problem=visit.language.sentence(problem) if problem else "",
         at=at,
-        typed={"name": collection.name, "description": collection.description, **typed},
+        typed={
+            "name": collection.name,
+            "description": collection.description,
+            "instructions": collection.instructions,
+            **typed,
+        },
+        max_instructions=collections.MAX_INSTRUCTIONS,
         mine=visit.actor.id,
     )
 

@@ -188,6 +188,7 @@ def _keeping(upload_bytes: int) -> list[HTTPRouteHandler]:
         get(COLLECTION)(collections.show),
         post(COLLECTION, status_code=200)(collections.change),
         post(COLLECTION + "/revisao", status_code=200)(collections.set_review),
+        post(COLLECTION + "/orientacoes", status_code=200)(collections.set_instructions),
         post(COLLECTION + "/dados-pessoais", status_code=200)(privacy.set_masks),
         get(COLLECTION + "/excluir")(collections.delete_form),
         post(COLLECTION + "/excluir", status_code=200)(collections.delete),

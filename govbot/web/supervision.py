@@ -17,7 +17,7 @@ from govbot.db.access import as_actor
 from govbot.db.pool import Connection
 from govbot.errors import Invalid, NotFound
 from govbot.ids import ConversationId, UserId
-from govbot.web import markdown
+from govbot.web import doubts, markdown
 from govbot.web.visit import CurrentVisit, Visit
 
 
@@ -65,7 +65,7 @@ async def conversation(
         conversations=[],
         conversation=found,
         turns=turns,
-        **_helpers(),
+        **_helpers(visit),
     )
 
 
@@ -104,7 +104,7 @@ async def _supervise(
     )
 
 
-def _helpers() -> dict[str, Any]:
+def _helpers(visit: Visit) -> dict[str, Any]:
     """Sources lead to the document's page under the administrator's own rights, unmarked."""
 
     def path(citation: Citation) -> str:
@@ -112,6 +112,7 @@ def _helpers() -> dict[str, Any]:
 
     def body(answer: Message) -> str:
         links = {c.number: (path(c), c.title or c.filename) for c in answer.citations}
-        return markdown.to_html(answer.content, links)
+        html = markdown.to_html(doubts.annotated(answer), links)
+        return doubts.placed(html, doubts.doubts_of(answer, visit.translate))
 
     return {"answer_html": body, "source_path": path}

@@ -191,6 +191,7 @@ COLLECTIONS = (
     Row(f"GET {COLLECTION}", READS),
     Row(f"POST {COLLECTION}", MANAGES, {"name": "Leis"}),
     Row(f"POST {COLLECTION}/revisao", MANAGES),
+    Row(f"POST {COLLECTION}/orientacoes", MANAGES),
     Row(f"POST {COLLECTION}/dados-pessoais", MANAGES, {"mask-cpf": "1"}),
     Row(f"GET {COLLECTION}/quem", MANAGE_FORM),
     Row(f"POST {COLLECTION}/acessos", MANAGES, {"who": "auditor", "level": "read"}, SPARE),

@@ -37,6 +37,7 @@ DONE_ALREADY = {
     "/admin/fila/repetir": "queue.retried",
     "/admin/fila/{version_id:uuid}/cancelar": "document.cancelled",
     "/colecoes/{collection_id:uuid}/revisao": "collection.review",
+    "/colecoes/{collection_id:uuid}/orientacoes": "collection.instructions",
     "/conta/sessoes/encerrar-outras": "session.ended",
     "/documentos/{document_id:uuid}/sigilo": "document.secrecy",
     "/admin/usuarios/{user_id:uuid}/sessoes/encerrar": "session.ended",
