@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from govbot.eval import background
 from govbot.ids import VersionId
 from govbot.ingest import pipeline
 from govbot.ingest.receive import PROCESS
@@ -23,7 +24,10 @@ def worker(app: App) -> Worker:
 
 def tasks(app: App) -> dict[str, Task]:
     """Every task by the name that it has in the queue; a name is never used for another thing."""
-    return {PROCESS: partial(process_version, app, asyncio.Lock())}
+    return {
+        PROCESS: partial(process_version, app, asyncio.Lock()),
+        background.TASK: partial(background.work, app),
+    }
 
 
 async def process_version(app: App, suspects: asyncio.Lock, *, version_id: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, replace
 
 from govbot.chat.answer import Answer, ask
@@ -42,21 +42,34 @@ async def evaluate(
     answers: bool = True,
     on_done: Callable[[], None] = lambda: None,
 ) -> list[Outcome]:
-    """One outcome per question, in their order; without `answers` only the search is measured.
+    """The outcomes of all questions, in their order (see `outcomes`)."""
+    found = []
+    async for outcome in outcomes(bench, actor, questions, mode=mode, answers=answers):
+        found.append(outcome)
+        on_done()
+    return found
+
+
+async def outcomes(
+    bench: Bench,
+    actor: Actor,
+    questions: Sequence[Question],
+    *,
+    mode: Mode = "hybrid",
+    answers: bool = True,
+) -> AsyncGenerator[Outcome, None]:
+    """What comes of one question after the other; without `answers` only the search is measured.
 
     Answers go the way of the chat, so each question also stands in the audit log. The modes
     "lexical" and "dense" measure their leg alone, without reranker.
     """
     bench = _parts_for(bench, mode)
-    await warm_up(bench, questions)
-    outcomes = []
+    await _warm_up(bench, questions)
     for question in questions:
-        outcomes.append(await _outcome(bench, actor, question, mode, answers))
-        on_done()
-    return outcomes
+        yield await _outcome(bench, actor, question, mode, answers)
 
 
-async def warm_up(bench: Bench, questions: Sequence[Question]) -> None:
+async def _warm_up(bench: Bench, questions: Sequence[Question]) -> None:
     """The first text loads the models: not a part of the time of a question."""
     if questions and bench.embedder is not None:
         await bench.embedder.embed_query(questions[0].text)

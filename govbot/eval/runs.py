@@ -27,8 +27,8 @@ Purpose = Literal["manual", "gate"]
 State = Literal["waiting", "running", "done", "failed", "cancelled"]
 
 _RUN = """
-    SELECT r.id, r.set_id, r.source, r.label, r.state, r.purpose, r.mode, r.answers, r.fingerprint,
-           r.digest, r.figures, r.done, r.total, r.error, r.asked_as, r.created_by,
+    SELECT r.id, r.set_id, r.source, r.label, r.state, r.purpose, r.verdict, r.mode, r.answers,
+           r.fingerprint, r.digest, r.figures, r.done, r.total, r.error, r.asked_as, r.created_by,
            u.name AS author, r.created_at, r.finished_at
     FROM eval_runs r
     LEFT JOIN users u ON u.id = r.created_by
@@ -47,6 +47,7 @@ class Run:
     label: str
     state: State
     purpose: Purpose
+    verdict: str
     mode: Mode
     answers: bool
     fingerprint: Mapping[str, str]
@@ -137,7 +138,7 @@ async def begin(conn: Connection, run_id: RunId, made_with: Fingerprint, total: 
         UPDATE eval_runs
         SET state = 'running', fingerprint = %(fingerprint)s, digest = %(digest)s,
             total = %(total)s
-        WHERE id = %(id)s
+        WHERE id = %(id)s AND state = 'waiting'
         """,
         {
             "id": run_id,
@@ -184,7 +185,7 @@ async def finish(conn: Connection, run_id: RunId) -> Run:
         """
         UPDATE eval_runs
         SET state = 'done', figures = %(figures)s, finished_at = now()
-        WHERE id = %(id)s
+        WHERE id = %(id)s AND state = 'running'
         """,
         {"id": run_id, "figures": Jsonb(counted)},
     )
@@ -275,6 +276,37 @@ async def texts(conn: Connection, run_id: RunId) -> dict[UUID, str]:
         {"run_id": run_id},
     )
     return {row["id"]: row["question"] for row in await cursor.fetchall()}
+
+
+async def measured(
+    conn: Connection, set_id: GoldSetId, digest: str, *, answers: bool
+) -> Run | None:
+    """The newest run of a whole set with this configuration; with `answers`, one that made them."""
+    cursor = await conn.execute(
+        _RUN
+        + """
+        WHERE r.set_id = %(set_id)s AND r.digest = %(digest)s AND r.state = 'done'
+          AND r.mode = 'hybrid' AND r.asked_as IS NULL AND (r.answers OR NOT %(answers)s)
+        ORDER BY r.created_at DESC
+        LIMIT 1
+        """,
+        {"set_id": set_id, "digest": digest, "answers": answers},
+    )
+    row = await cursor.fetchone()
+    return Run(**row) if row else None
+
+
+async def under_way(conn: Connection, set_id: GoldSetId, purpose: Purpose) -> bool:
+    """Whether such a run waits or is being made."""
+    cursor = await conn.execute(
+        """
+        SELECT FROM eval_runs r
+        WHERE r.queued AND r.state IN ('waiting', 'running') AND r.set_id = %(set_id)s
+          AND r.purpose = %(purpose)s
+        """,
+        {"set_id": set_id, "purpose": purpose},
+    )
+    return await cursor.fetchone() is not None
 
 
 async def next_waiting(conn: Connection) -> Run | None:

@@ -123,6 +123,8 @@ CREATE TABLE eval_runs (
     state text NOT NULL DEFAULT 'waiting'
         CHECK (state IN ('waiting', 'running', 'done', 'failed', 'cancelled')),
     purpose text NOT NULL DEFAULT 'manual' CHECK (purpose IN ('manual', 'gate')),
+    -- Of a run of the gate: what it said; 'past' when another configuration is in use since.
+    verdict text NOT NULL DEFAULT '' CHECK (verdict IN ('', 'passed', 'failed', 'past')),
     mode text NOT NULL DEFAULT 'hybrid' CHECK (mode IN ('hybrid', 'lexical', 'dense')),
     answers boolean NOT NULL DEFAULT true,
     fingerprint jsonb NOT NULL DEFAULT '{}',
@@ -144,6 +146,7 @@ CREATE TABLE eval_runs (
 CREATE INDEX eval_runs_set ON eval_runs (set_id, created_at);
 CREATE INDEX eval_runs_unfinished ON eval_runs (created_at)
     WHERE queued AND state IN ('waiting', 'running');
+CREATE INDEX eval_runs_failed ON eval_runs (created_at) WHERE verdict = 'failed';
 CREATE INDEX eval_runs_digest ON eval_runs (digest, set_id);
 CREATE INDEX eval_runs_created_by ON eval_runs (created_by);
 CREATE INDEX eval_runs_asked_as ON eval_runs (asked_as);
@@ -195,7 +198,7 @@ CREATE POLICY eval_runs_create ON eval_runs FOR INSERT TO govbot_app WITH CHECK 
     OR ((SELECT govbot_role()) IN ('admin', 'curator')
         AND created_by = (SELECT govbot_actor())
         AND queued AND asked_as = (SELECT govbot_actor())
-        AND state = 'waiting' AND purpose = 'manual' AND figures = '{}')
+        AND state = 'waiting' AND purpose = 'manual' AND verdict = '' AND figures = '{}')
 );
 CREATE POLICY eval_runs_change ON eval_runs FOR UPDATE TO govbot_app USING (
     (SELECT govbot_is_system())
@@ -220,13 +223,14 @@ CREATE TABLE eval_acceptances (
     id uuid PRIMARY KEY,
     fingerprint jsonb NOT NULL,
     digest text NOT NULL,
-    run_id uuid REFERENCES eval_runs (id) ON DELETE SET NULL,
+    run_id uuid REFERENCES eval_runs (id),
     figures jsonb NOT NULL DEFAULT '{}',
     forced boolean NOT NULL DEFAULT false,
     accepted_by uuid REFERENCES users (id),
     accepted_at timestamptz NOT NULL DEFAULT now()
 );
 CREATE INDEX eval_acceptances_at ON eval_acceptances (accepted_at);
+CREATE INDEX eval_acceptances_run ON eval_acceptances (run_id);
 CREATE INDEX eval_acceptances_accepted_by ON eval_acceptances (accepted_by);
 ALTER TABLE eval_acceptances ENABLE ROW LEVEL SECURITY;
 ALTER TABLE eval_acceptances FORCE ROW LEVEL SECURITY;
