@@ -72,8 +72,8 @@ class Office(Scene):
 async def make_office(pool: Pool, queue: Queue, folder: Path, **settings: Any) -> Office:
     scene = await make_scene(pool, folder, **settings)
     app = OfficeApp(
-        scene.app.settings, scene.app.pool, scene.app.files, scene.app.answers, queue,
-        HashEmbedder(),
+        scene.app.settings, scene.app.pool, scene.app.files, scene.app.answers,
+        queue=queue, embedder=HashEmbedder(),
     )  # fmt: skip
     writer = Actor(UserId(new_id()), "writer", Role.USER)
     async with as_system(pool) as conn:

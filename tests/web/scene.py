@@ -34,6 +34,7 @@ from govbot.ids import (
     new_id,
 )
 from govbot.sealing import Sealer, new_key
+from tests.ingestion import HashEmbedder
 
 PASSWORD = "jabuti-verde-cinco-telhas"
 ENCODED = passwords.hash_password(PASSWORD)
@@ -145,6 +146,9 @@ class ScriptedAnswers:
             await chats.get_message(conn, answer_id)
         self.stopped[answer_id].set()
 
+    def remember(self, actor: Actor) -> None:
+        """Nothing is made findable by meaning here."""
+
     async def finish(self, actor: Actor, answer_id: MessageId) -> Message | None:
         """Runs an answer to its end without a browser."""
         last = None
@@ -185,8 +189,10 @@ class SmallApp:
     pool: Pool
     files: FileStore
     answers: ScriptedAnswers
+    embedder: HashEmbedder | None = field(default=None, kw_only=True)
     sealer: Sealer = field(default_factory=lambda: Sealer([KEY]), kw_only=True)
     directory: PasswordDirectory | None = field(default=None, kw_only=True)
+    reranker: None = field(default=None, kw_only=True)
 
 
 @dataclass

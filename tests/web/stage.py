@@ -10,8 +10,9 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from govbot.auth import api_keys, groups
 from govbot.auth.api_keys import Wish
@@ -22,10 +23,14 @@ from govbot.db.pool import Pool
 from govbot.documents import collections, grants, lifecycle, store
 from govbot.documents.folders import Configured, configure
 from govbot.documents.types import Level, Principal, Target
+from govbot.feedback import gaps, gathering, ratings, reports
+from govbot.feedback.ratings import DOWN, Rating
+from govbot.feedback.states import Reason
+from govbot.ids import MessageId
 from govbot.ingest.receive import receive
 from govbot.jobs.queue import Queue
 from tests.web.office import Office, make_office
-from tests.web.scene import ENCODED
+from tests.web.scene import ENCODED, Script
 
 NOTE = b"Art. 1 O protocolo funciona das oito as dezessete horas.\n"
 FOLDER = "/srv/normas"
@@ -45,6 +50,8 @@ PLACES = {
     "digest": "000000000000",
     "name": "css/base.css",
     "seq": "1",
+    "report_id": "report",
+    "topic_id": "topic",
 }
 _PLACE = re.compile(r"\{(\w+):(\w+)\}")
 
@@ -88,6 +95,7 @@ async def make_stage(pool: Pool, queue: Queue, folder: Path) -> Stage:
     ids = {"laws": str(office.laws), **await _documents(office)}
     ids |= await _shelves_and_people(office)
     ids |= await _conversation(office)
+    ids |= await _curation(office, MessageId(UUID(ids["answer"])))
     return Stage(office, ids)
 
 
@@ -173,8 +181,9 @@ async def _shelves_and_people(office: Office) -> dict[str, str]:
 
 
 async def _conversation(office: Office) -> dict[str, str]:
-    """A question of the reader that is answered."""
+    """A question of the reader that is answered, with its source pinned."""
     reader, answers = office.actors["reader"], office.app.answers
+    answers.script = Script(citations=[office.citation()], sources=[office.law_key])
     async with as_actor(office.app.pool, reader, write=True) as conn:
         conversation = await chats.create_conversation(conn, reader)
     started = await answers.start(reader, conversation, "Em quantos períodos?")
@@ -188,3 +197,18 @@ async def _conversation(office: Office) -> dict[str, str]:
         "question": str(started.question_id),
         "answer": str(started.answer_id),
     }
+
+
+async def _curation(office: Office, answer: MessageId) -> dict[str, str]:
+    """The reader's answer rated down, and what two people asked in vain."""
+    pool, reader = office.app.pool, office.actors["reader"]
+    async with as_actor(pool, reader, write=True) as conn:
+        await ratings.rate(conn, reader, answer, Rating(DOWN, Reason.WRONG))
+    for name in ("reader", "writer"):
+        async with as_actor(pool, office.actors[name], write=True) as conn:
+            await gaps.record(conn, "Quantas vagas?", [office.law_key], day=date.today())
+    await gathering.gather(office.desk)
+    async with as_actor(pool, office.actors["curator"]) as conn:
+        [report] = await reports.reports(conn)
+        [topic] = await gaps.topics(conn, least_people=2)
+    return {"report": str(report.id), "topic": str(topic.id)}
