@@ -79,8 +79,26 @@ async def rate(
     )
 
 
-async def withdraw(conn: Connection, actor: Actor, answer_id: MessageId) -> None:
-    """Takes a rating back, and what curators see of it; raises NotFound when there is none."""
+async def withdraw(
+    conn: Connection,
+    actor: Actor,
+    answer_id: MessageId,
+    *,
+    conversation_id: ConversationId | None = None,
+) -> None:
+    """Takes a rating back, and what curators see of it, also of an answer that is hidden by now.
+
+    Raises NotFound when there is none, or the conversation is another.
+    """
+    if conversation_id is not None:
+        cursor = await conn.execute(
+            """
+            SELECT c.id FROM conversations c
+            WHERE c.id = %(id)s AND c.user_id = govbot_actor()
+            """,
+            {"id": conversation_id},
+        )
+        found(await cursor.fetchone())
     found(await _forget(conn, answer_id) or None)
     await _record(conn, actor, answer_id, {"rating": "withdrawn"})
 

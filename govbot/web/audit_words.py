@@ -17,6 +17,9 @@ ACTIONS: Final = {
     "session.ended": _("Ended sessions"),
     "sign-out": _("Signed out"),
     "question.asked": _("Asked a question"),
+    "answer.rated": _("Rated an answer"),
+    "report.decided": _("Decided about a bad answer"),
+    "gap.decided": _("Decided about a topic without answer"),
     "document.opened": _("Opened a document"),
     "document.uploaded": _("Sent a document"),
     "document.deleted": _("Moved a document to the trash"),
@@ -96,6 +99,9 @@ ACTIONS: Final = {
 # Groups of actions, by the word before the point.
 GROUPS: Final = {
     "access": _("Questions about access"),
+    "answer": _("Ratings of answers"),
+    "gap": _("Topics without answer"),
+    "report": _("Bad answers"),
     "audit": _("Audit log"),
     "collection": _("Collections"),
     "conversation": _("Conversations"),
@@ -159,6 +165,9 @@ DETAILS: Final = {
     "shortened": _("shortened"),
     "words": _("words"),
     "action": _("action"),
+    "rating": _("rating"),
+    "why": _("why"),
+    "state": _("state"),
     "after": _("after"),
     "answer": _("answer"),
     "as_of": _("about the day"),
@@ -209,6 +218,18 @@ DETAILS: Final = {
 
 # Values that are words of GovBot itself.
 WORDS: Final = {
+    "up": _("good"),
+    "down": _("bad"),
+    "withdrawn": _("taken back"),
+    "wrong": _("wrong"),
+    "incomplete": _("incomplete"),
+    "outdated": _("out of date"),
+    "wrong_source": _("wrong source"),
+    "other": _("something else"),
+    "open": _("open"),
+    "working": _("in progress"),
+    "done": _("solved"),
+    "dismissed": _("dismissed"),
     "read": _("reads"),
     "write": _("writes"),
     "manage": _("manages"),

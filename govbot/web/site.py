@@ -26,6 +26,9 @@ from govbot.web import (
     assets,
     chat,
     collections,
+    curation,
+    curation_gaps,
+    curation_gold,
     document,
     documents,
     errors,
@@ -35,6 +38,7 @@ from govbot.web import (
     lifecycle,
     pins,
     privacy,
+    rating,
     reach,
     reviews,
     second_factor,
@@ -73,6 +77,8 @@ VERSION = "/documentos/{version_id:uuid}"
 DOCUMENT = "/documentos/{document_id:uuid}"
 COLLECTION = "/colecoes/{collection_id:uuid}"
 PERSON = "/admin/usuarios/{user_id:uuid}"
+REPORT = "/curadoria/respostas/{report_id:uuid}"
+TOPIC = "/curadoria/lacunas/{topic_id:uuid}"
 SUPERVISED = PERSON + "/conversas/{conversation_id:uuid}"
 GROUP = "/admin/grupos/{group_id:uuid}"
 
@@ -85,6 +91,7 @@ NAV = (
     NavItem("/documentos", _("Documents"), "document"),
     NavItem("/colecoes", _("Collections"), "folder"),
     NavItem("/revisoes", _("Reviews"), "stamp", waiting=True),
+    NavItem("/curadoria", _("Curation"), "flag", (Role.ADMIN, Role.CURATOR)),
     NavItem("/admin/fila", _("Queue"), "layers", (Role.ADMIN, Role.CURATOR)),
     NavItem("/admin/pastas", _("Folders"), "inbox", (Role.ADMIN,)),
     NavItem("/admin/usuarios", _("People"), "user", (Role.ADMIN,)),
@@ -123,6 +130,7 @@ def _asking() -> list[HTTPRouteHandler]:
         get(ANSWER + "/eventos")(chat.events),
         post(ANSWER + "/parar", status_code=200)(chat.stop),
         post(ANSWER + "/refazer", status_code=200)(chat.regenerate),
+        post(ANSWER + "/avaliacao", status_code=200)(rating.rate),
         post(ANSWER + "/fontes/{number:int}/fixar", status_code=200)(pins.pin),
         post(CONVERSATION + "/fixados/{pin_id:uuid}/soltar", status_code=200)(pins.unpin),
         # Viewer
@@ -181,6 +189,7 @@ def _keeping(upload_bytes: int) -> list[HTTPRouteHandler]:
         post(DOCUMENT + "/restaurar", status_code=200)(documents.restore),
         *_lifecycle(),
         *_access(),
+        *_curation(),
         # Collections
         get("/colecoes")(collections.listing),
         get("/colecoes/nova", opt=CURATORS)(collections.create_form),
@@ -231,6 +240,24 @@ def _lifecycle() -> list[HTTPRouteHandler]:
         post(VERSION + "/aprovar", status_code=200)(reviews.approve),
         get(VERSION + "/devolver")(reviews.reject_form),
         post(VERSION + "/devolver", status_code=200)(reviews.reject),
+    ]
+
+
+def _curation() -> list[HTTPRouteHandler]:
+    """Whose documents an answer was made from, or came near, decides who sees it."""
+    return [
+        get("/curadoria", opt=CURATORS)(curation.listing),
+        get(REPORT, opt=CURATORS)(curation.show),
+        post(REPORT, opt=CURATORS, status_code=200)(curation.decide),
+        post(REPORT + "/testar", opt=CURATORS, status_code=200)(curation.try_again),
+        get(REPORT + "/avaliacao", opt=CURATORS)(curation_gold.report_form),
+        post(REPORT + "/avaliacao", opt=CURATORS, status_code=200)(curation_gold.from_report),
+        get("/curadoria/lacunas", opt=CURATORS)(curation_gaps.listing),
+        get(TOPIC, opt=CURATORS)(curation_gaps.show),
+        post(TOPIC, opt=CURATORS, status_code=200)(curation_gaps.decide),
+        post(TOPIC + "/testar", opt=CURATORS, status_code=200)(curation_gaps.try_again),
+        get(TOPIC + "/avaliacao", opt=CURATORS)(curation_gold.topic_form),
+        post(TOPIC + "/avaliacao", opt=CURATORS, status_code=200)(curation_gold.from_topic),
     ]
 
 
