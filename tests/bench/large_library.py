@@ -177,7 +177,7 @@ def _documents(
     conn.execute(
         """
         INSERT INTO document_versions (id, document_id, document_key, collection_key, number,
-                                       sha256, size, mime, state)
+                                       sha256, size_bytes, mime, state)
         SELECT gen_random_uuid(), d.id, d.key, d.collection_key, 1, repeat('a', 64), 1,
                'text/plain', 'ready'
         FROM documents d
@@ -236,7 +236,7 @@ def _vocabulary(conn: psycopg.Connection[Any]) -> np.ndarray[Any, Any]:
             SELECT a.s || b.s || c.s || 'z' AS word
             FROM unnest(%(s)s::text[]) a (s), unnest(%(s)s::text[]) b (s), unnest(%(s)s::text[]) c (s)
         ) w
-        WHERE tsvector_to_array(govbot_tsv(w.word)) = ARRAY[w.word]
+        WHERE tsvector_to_array(to_tsvector('portuguese', w.word)) = ARRAY[w.word]
         ORDER BY hashtext(w.word), w.word
         LIMIT %(size)s
         """,  # noqa: E501

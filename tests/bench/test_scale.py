@@ -29,6 +29,7 @@ from govbot.ingest import vector_index
 from govbot.retrieval import meaning, scope, words
 from govbot.retrieval.hybrid import LIMITS, search
 from govbot.retrieval.meaning import DenseQuery
+from govbot.retrieval.query import Query
 from tests.bench.large_library import Asked, LargeLibrary, build, exact, load, questions, save
 from tests.database.library import FINGERPRINT
 
@@ -200,8 +201,7 @@ async def _lexical(conn: Connection, question: Asked) -> None:
 async def _search(conn: Connection, question: Asked, dense: DenseQuery | None) -> None:
     await search(
         conn,
-        question.text,
-        dense=dense,
+        Query(question.text, (), dense, "hybrid", 0.0),
         candidates=DEFAULTS.candidates,
         exact_scan_limit=DEFAULTS.exact_scan_limit,
         limit=DEFAULTS.passages * 3,
