@@ -287,7 +287,7 @@ async def test_titles_are_searched_without_accents(signed_in: SignIn, scene: Sce
     assert "Licitação" not in found
     assert "<html" not in found
     page = (await reader.get("/conversas?q=xyz")).text
-    assert "Nenhuma conversa com este título." in page
+    assert "Nenhuma conversa encontrada." in page
     assert 'value="xyz"' in page
 
 
