@@ -9,18 +9,32 @@ import typer
 from govbot.cli import current_settings, output, run_async
 
 
-def command(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+def command(
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Switch although the figures of the gold set fall. Audited."),
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
     """Compute all vectors again, after a change of embedder; can be stopped and started again."""
-    run_async(_reindex, as_json)
+    run_async(_reindex, force, as_json)
 
 
-async def _reindex(as_json: bool) -> None:
+async def _reindex(force: bool, as_json: bool) -> None:
     from govbot.app import open_app
+    from govbot.eval.trial import trial_of
     from govbot.ingest.reindex import reindex
 
     async with open_app(current_settings()) as app:
         with output.progress("chunks") as bar:
-            done = await reindex(app, lambda n, total: bar.update(done=n, total=total))
+            trial = await trial_of(app, force=force)
+            try:
+                done = await reindex(
+                    app, lambda n, total: bar.update(done=n, total=total), approve=trial
+                )
+            finally:
+                if trial is not None and trial.rows:
+                    await trial.record()
         model = app.embedder.name
     if as_json:
         output.print_json({"model": model, "made": done.made, "removed": done.removed})

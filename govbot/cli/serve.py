@@ -60,6 +60,7 @@ async def _serve(demo: bool) -> None:
     from govbot import logs
     from govbot.app import open_app
     from govbot.chat.live import close_interrupted
+    from govbot.cli.eval_gate import ask_gate
 
     settings = current_settings()
     if demo:
@@ -73,6 +74,7 @@ async def _serve(demo: bool) -> None:
         await close_interrupted(app)
         users = await _load_demo(app) if demo else []
         logs.configure(settings)
+        await ask_gate(app)
         await _run(app, listening, lambda: _announce(settings, users, perf_counter() - started))
 
 

@@ -69,7 +69,7 @@ class Standing:
     @property
     def told(self) -> str:
         """The figures that fell, in words: "mrr@10 0.91 -> 0.85"."""
-        return ", ".join(f"{f.measure} {f.before:.3f} -> {f.after:.3f}" for f in self.falls)
+        return told(self.falls)
 
 
 async def standing(conn: Connection, settings: Settings, made_with: Fingerprint) -> Standing:
@@ -106,7 +106,8 @@ def require(settings: Settings, found: Standing, *, measured: bool = False) -> N
     if found.state == "failed":
         raise Conflict(
             "With these settings the answers are worse than before (%(fell)s; changed:"
-            " %(changed)s). Set them back, or take them into use with `govbot eval accept --force`.",
+            " %(changed)s). Set them back, or take them into use with `govbot eval accept"
+            " --force`.",
             code="E-GATE",
             fell=found.told,
             changed=", ".join(found.changed),
@@ -156,6 +157,11 @@ def falls(settings: Settings, before: Sequence[Scored], after: Sequence[Scored])
         for each in found
         if each is not None and each.change < -watch.margin - 1e-9
     ]
+
+
+def told(falls: Sequence[Fall]) -> str:
+    """The figures that fell, in words."""
+    return ", ".join(f"{f.measure} {f.before:.3f} -> {f.after:.3f}" for f in falls)
 
 
 async def settle(

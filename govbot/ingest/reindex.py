@@ -7,7 +7,7 @@ of model happens in one transaction, when no chunk is missing.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -23,6 +23,8 @@ from govbot.ingest.vectors import Passage, measure_of, vectors_of
 from govbot.models.embedder import Embedder
 
 logger = logging.getLogger(__name__)
+
+Approve = Callable[[Connection], Awaitable[None]]
 
 BATCH = 256
 LAST_BATCH = 32  # made inside a transaction, which the server ends when it idles for too long
@@ -46,10 +48,17 @@ class Reindexed:
     removed: int
 
 
-async def reindex(app: App, on_progress: Callable[[int, int], None] | None = None) -> Reindexed:
+async def reindex(
+    app: App,
+    on_progress: Callable[[int, int], None] | None = None,
+    *,
+    approve: Approve | None = None,
+) -> Reindexed:
     """Makes the vectors of the configured model and switches to it; nothing to do is fine too.
 
-    `on_progress(done, total)` counts chunks. Raises Unavailable when the model cannot be loaded.
+    `on_progress(done, total)` counts chunks. `approve` is asked in the transaction of the switch,
+    where the new model is the active one: what it raises takes the switch back, and the vectors
+    wait for another try. Raises Unavailable when the model cannot be loaded.
     """
     async with as_system(app.pool) as conn:
         model_id = await embedding_models.start_building(conn, app.embedder)
@@ -66,6 +75,8 @@ async def reindex(app: App, on_progress: Callable[[int, int], None] | None = Non
             await _store(conn, model_id, rows, await _embed(app.embedder, measure, rows))
             made += len(rows)
         await embedding_models.activate(conn, model_id)
+        if approve is not None:
+            await approve(conn)
     logger.info("Embedding model switched", extra={"action": "reindex.done", "vectors": made})
     return Reindexed(made, await _remove_retired(app.pool))
 
