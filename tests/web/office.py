@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ class OfficeApp(SmallApp):
     """The application with what taking in documents needs."""
 
     queue: Queue
-    embedder: HashEmbedder
+    embedder: HashEmbedder = field(kw_only=True)
 
     async def work(self) -> None:
         """Works off the queue until nothing is left to do now."""
