@@ -280,7 +280,7 @@ async def _insert_chunks(
         FROM unnest(%(ord)s::int[], %(page_from)s::int[], %(page_to)s::int[], %(heading)s::text[],
                     %(text)s::text[], %(start)s::int[], %(end)s::int[])
              AS c (ord, page_from, page_to, heading, text, start_offset, end_offset)
-        CROSS JOIN LATERAL govbot_tsv(%(title)s || ' ' || c.heading || ' ' || c.text) AS s (tsv)
+        CROSS JOIN LATERAL govbot_passage_tsv(%(title)s, c.heading, c.text) AS s (tsv)
         RETURNING id, ord
         """,
         {

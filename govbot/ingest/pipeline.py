@@ -29,6 +29,7 @@ from govbot.errors import BadDocument, GovBotError, NotFound, Unavailable
 from govbot.extract import PICTURED, Extracted, Page
 from govbot.extract.sandbox import extract
 from govbot.ids import VersionId
+from govbot.ingest.acronyms import learn
 from govbot.ingest.chunk import Chunk, chunk_pages
 from govbot.ingest.measure import Measure
 from govbot.ingest.norm import Norm, identify, title_with
@@ -185,6 +186,7 @@ async def _process(app: App, document: Document, version: Version) -> None:
             name=norm.short_name if norm else "",
         )
         if stored:
+            await learn(conn, document.key, [chunk.text for chunk in chunks])
             await _describe(conn, document, norm)
     clock.lap("store")
     if not stored:

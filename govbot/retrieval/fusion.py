@@ -68,9 +68,24 @@ SELECT f.chunk_id, d.id AS document_id, d.key AS document_key, c.version_id,
        c.start_offset AS start, c.end_offset AS end, d.valid_from, d.valid_to, d.revoked_on,
        coalesce(d.signed_on, d.valid_from, make_date(d.year, 1, 1)) AS dated,
        f.score, f.lexical, f.dense,
-       coalesce((SELECT sum(t.idf) FILTER (WHERE t.lexeme = ANY (tsvector_to_array(c.tsv)))
-                        / nullif(sum(t.idf), 0)
-                 FROM terms t), 0) AS coverage
+       -- A stem that another stands for (words.py) counts for less than one that stands there.
+       coalesce((
+           SELECT sum(v.idf * greatest(v.itself, least(v.others, %(most_credit)s)))
+                  / nullif(sum(v.idf), 0)
+           FROM (
+               SELECT max(t.idf) AS idf,
+                      coalesce(max(a.credit) FILTER (WHERE h.held AND a.lexeme = a.origin), 0)
+                          AS itself,
+                      coalesce(sum(a.credit) FILTER (WHERE h.held AND a.lexeme <> a.origin), 0)
+                          AS others
+               FROM covers a
+               JOIN terms t ON t.lexeme = a.origin
+               CROSS JOIN LATERAL (
+                   SELECT a.lexeme = ANY (tsvector_to_array(c.tsv)) AS held OFFSET 0
+               ) h
+               GROUP BY a.origin
+           ) v
+       ), 0) AS coverage
 FROM best f
 JOIN chunks c ON c.id = f.chunk_id
 JOIN documents d ON d.key = c.document_key

@@ -54,7 +54,7 @@ async def search(
     `conn` is inside `as_actor`. Raises Unavailable after 15 seconds.
     """
     parameters = {
-        **words.parameters(query.text),
+        **words.parameters(query.text, query.variants),
         **scope.parameters(only),
         **meaning.parameters(query.dense, exact_scan_limit),
         **fusion.parameters(

@@ -15,6 +15,22 @@ B = 0.75
 PAIR_BONUS = 2.0
 PAIR_DEPTH = 50
 
+# A stem that stands in nothing readable is stood for by the nearest that does, one or two edits
+# away, with this weight and this part of it held. So many stems of a question are looked up.
+NEAR = (0.7, 0.5)
+MAX_NEAR = 3
+
+# What an acronym means, or the acronym of what is meant, weighs so much; what stands for a stem
+# counts at most MOST_CREDIT of it as held. So many definitions are looked at to find the usual one.
+ACRONYM_WEIGHT = 0.4
+MOST_CREDIT = 0.7
+MAX_ACRONYMS = 200
+
+# Of a stem in more passages than LIST_LIMIT the best are read; the RESCORED best of all that were
+# read are then scored in full. Measured: tests/bench/README.md.
+LIST_LIMIT = 2000
+RESCORED = 300
+
 # A question longer than this is a pasted document; its first stems say what it is about.
 MAX_CHARACTERS = 8000
 MAX_STEMS = 64

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-FEW: Final = 1000  # passages that are looked up one by one rather than through an index of stems
-
 SQL: Final = """
 -- Passages of documents that a grant of their own opens, beside the collections.
 granted AS MATERIALIZED (
@@ -21,7 +19,7 @@ granted AS MATERIALIZED (
 -- The totals of collections hold what is refused to the actor one by one.
 refused AS MATERIALIZED (
     SELECT x.lexeme, x.chunks, x.length
-    FROM govbot_refused_statistics(ARRAY(SELECT a.lexeme FROM asked a)) x
+    FROM govbot_refused_statistics(ARRAY[]::text[]) x
     WHERE EXISTS (SELECT FROM govbot_documents_below(1))
 ),
 scope AS MATERIALIZED (
@@ -45,24 +43,9 @@ readable AS MATERIALIZED (
     SELECT k.key FROM collections k
     WHERE %(only)s::integer IS NULL OR k.key = %(only)s::integer
 ),
--- A few passages are looked up one by one; for many, going through their collections is faster.
-few AS MATERIALIZED (
-    SELECT p.lexeme, g.id AS chunk_id, p.tf, p.length
-    FROM granted g
-    CROSS JOIN LATERAL (
-        SELECT o.lexeme, o.tf, o.length FROM postings o WHERE o.chunk_id = g.id OFFSET 0
-    ) p
-    WHERE (SELECT count(*) FROM granted) <= %(few)s
-      AND p.lexeme IN (SELECT a.lexeme FROM asked a)
-),
-many AS MATERIALIZED (
-    SELECT DISTINCT g.collection_key AS key
-    FROM granted g
-    WHERE (SELECT count(*) FROM granted) > %(few)s
-),
 """
 
 
 def parameters(only: int | None) -> dict[str, Any]:
     """`only` is the key of the one collection to look in."""
-    return {"only": only, "few": FEW}
+    return {"only": only}
