@@ -44,7 +44,7 @@ def test_without_onednn_the_work_is_done_again_and_goes_on(
 def test_a_gpu_that_fails_hands_over_to_the_cpu_when_the_device_is_auto(
     model: ModelFiles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(encoders, "_choose", lambda device: "cpu")
+    monkeypatch.setattr(encoders, "choose_device", lambda device, section: "cpu")
     encoder = encoders.TorchEncoder(model, "auto", 1)
     encoder.device = "cuda"
 
