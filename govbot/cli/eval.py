@@ -220,14 +220,13 @@ async def _wanted(parts: App, actor: Actor, file: Path | None, gold: str | None)
 
 async def _outcomes(parts: App, actor: Actor, wanted: Wanted) -> list[Outcome]:
     from govbot.errors import Invalid
-    from govbot.eval.run import Bench, evaluate
+    from govbot.eval.run import bench_of, evaluate
 
     if not wanted.questions:
         raise Invalid("The set has no questions yet.", code="E-GOLD")
-    bench = Bench(parts.pool, parts.settings, parts.embedder, parts.generator, parts.reranker)
     with output.progress("questions", total=len(wanted.questions)) as bar:
         return await evaluate(
-            bench,
+            bench_of(parts),
             actor,
             wanted.questions,
             mode=wanted.mode,

@@ -20,12 +20,10 @@ from govbot.errors import Denied, GovBotError, Unavailable
 from govbot.eval import gate, gold, runs
 from govbot.eval.fingerprint import fingerprint
 from govbot.eval.questions import Question
-from govbot.eval.run import Bench, outcomes
+from govbot.eval.run import App as Measured
+from govbot.eval.run import bench_of, outcomes
 from govbot.eval.score import scored
-from govbot.generate import Generator
 from govbot.jobs.queue import Queue
-from govbot.models.embedder import Embedder
-from govbot.models.reranker import Reranker
 
 log = logging.getLogger(__name__)
 
@@ -35,21 +33,11 @@ PRIORITY: Final = -10
 SLICE_S: Final = 15.0
 
 
-class App(Protocol):
+class App(Measured, Protocol):
     """The parts that an evaluation needs."""
 
     @property
-    def pool(self) -> Pool: ...
-    @property
     def queue(self) -> Queue: ...
-    @property
-    def settings(self) -> Settings: ...
-    @property
-    def embedder(self) -> Embedder | None: ...
-    @property
-    def reranker(self) -> Reranker | None: ...
-    @property
-    def generator(self) -> Generator: ...
 
 
 async def ask_for(
@@ -122,7 +110,7 @@ async def _ask(
     app: App, actor: Actor, run: runs.Run, left: Sequence[Question], *, first: int
 ) -> bool:
     """Asks until the time of a slice is over; whether nothing is left."""
-    bench = Bench(app.pool, app.settings, app.embedder, app.generator, app.reranker)
+    bench = bench_of(app)
     until = monotonic() + SLICE_S
     asked = outcomes(bench, actor, left, mode=run.mode, answers=run.answers)
     done = 0

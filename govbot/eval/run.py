@@ -5,9 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from govbot.chat.answer import Answer, ask
 from govbot.chat.cited import Citation
+from govbot.chat.support import State, Support
 from govbot.config import Settings
 from govbot.db.access import Actor, as_actor
 from govbot.db.pool import Connection, Pool
@@ -31,6 +33,28 @@ class Bench:
     generator: Generator
     reranker: Reranker | None = None
     entailment: Entailment | None = None
+
+
+class App(Protocol):
+    """The parts of the application that are measured, as it holds them."""
+
+    @property
+    def pool(self) -> Pool: ...
+    @property
+    def settings(self) -> Settings: ...
+    @property
+    def embedder(self) -> Embedder | None: ...
+    @property
+    def reranker(self) -> Reranker | None: ...
+    @property
+    def entailment(self) -> Entailment | None: ...
+    @property
+    def generator(self) -> Generator: ...
+
+
+def bench_of(app: App) -> Bench:
+    """The parts of an application."""
+    return Bench(app.pool, app.settings, app.embedder, app.generator, app.reranker, app.entailment)
 
 
 async def evaluate(
@@ -99,14 +123,22 @@ async def _outcome(
     if not answers:
         return outcome
     started = time.perf_counter()
-    answer = await ask(bench, actor, question.text)
+    answer = await ask(bench, actor, question.text, cache="off")
     return replace(
         outcome,
         answer_ms=(time.perf_counter() - started) * 1000,
         answer=answer.text,
         refused=answer.refused,
         citations=await _cited(bench.pool, actor, answer),
+        support=_supported(answer.support),
     )
+
+
+def _supported(verdicts: Sequence[Support]) -> float | None:
+    """Share of the sentences of an answer that the cited passages say; None without verdicts."""
+    if not verdicts:
+        return None
+    return sum(each.state is State.SUPPORTED for each in verdicts) / len(verdicts)
 
 
 async def _cited(pool: Pool, actor: Actor, answer: Answer) -> list[Cited]:
