@@ -52,7 +52,7 @@ async def test_ones_own_history_is_found_by_words_and_meaning_and_nobody_elses(
     await answers.close()
     # Words of question and answer together, without accents, the last one only begun.
     assert await _found(desk, cast.reader, "licenca nascimen") == [PATERNITY]
-    (both,) = await recall.search(desk, cast.reader, "LICENÇA nascimento", limit=10)
+    both, *_similar = await recall.search(desk, cast.reader, "LICENÇA nascimento", limit=10)
     assert (both.id, both.question_id) == (first, started.question_id)
     assert [piece.text for piece in both.snippet if piece.found] != []
     assert await _found(desk, cast.reader, "licença viagem") == []
@@ -70,7 +70,7 @@ async def test_ones_own_history_is_found_by_words_and_meaning_and_nobody_elses(
         await recall.remember(under, cast.reader)
         assert await recall.remember(under, cast.reader) == 0
         similar = await recall.search(under, cast.reader, f"afinal {PATERNITY}", limit=10)
-        assert [(each.title, each.similar) for each in similar] == [(PATERNITY, True)]
+        assert (PATERNITY, True) == (similar[0].title, similar[0].similar)
         assert await recall.search(under, cast.writer, f"afinal {PATERNITY}", limit=10) == []
     assert len(await rows(desk.pool, cast.reader, "SELECT message_id FROM message_vectors")) == 2
     assert await rows(desk.pool, cast.writer, "SELECT message_id FROM message_vectors") == []
