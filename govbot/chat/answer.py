@@ -168,7 +168,8 @@ async def _finished(
         text, found = await checked(
             parts, text, written.order, written.sources, asked.question, stopped=written.stopped
         )
-        clock.mark("check_ms")
+        if not parts.generator.excerpts:
+            clock.mark("check_ms")
     if prompt.says_not_found(text) or not (text or written.stopped):
         return refusal(parts, written.passages, clock, asked.as_of)
     quotes = citations.quotes_of(text, written.order, written.sources)

@@ -24,6 +24,7 @@ _NOT_FOUND = re.compile(
     r"nao (?:encontrei|localizei|ha (?:informac|mencao|resposta|dados|detalhes))|"
     r"(?:i did not find|there is no (?:information|mention))"
 )
+_SAYS_YES = frozenset(("sim", "yes"))
 _ABOUT_SOURCES = re.compile(r"\b(?:trechos?|documentos?|fontes?|passages?|documents?|sources?)\b")
 
 
@@ -95,12 +96,13 @@ def _claim(text: str, start: int, end: int, after: int) -> Claim:
     )
     gaps = tuple((m.start(), m.end() - m.start()) for m in _MARKS.finditer(text, start, end))
     shown = _MARKS.sub("", text[start:end]).rstrip()
-    return Claim(start, end, shown, marks, _states(text[start:end], shown), gaps)
+    line = text.rfind("\n", 0, start) + 1
+    return Claim(start, end, shown, marks, _states(text[line:end], shown), gaps)
 
 
 def _states(raw: str, shown: str) -> bool:
     plain = shown.strip("*_ ")
-    if not content_stems(plain) or _HEADING.match(raw) or plain.endswith((":", "?")):
+    if _SAYS_YES.issuperset(content_stems(plain)) or _HEADING.match(raw) or plain.endswith((":", "?")):
         return False
     folded = fold(plain)
     silent = _ABSENCE.search(folded) and _ABOUT_SOURCES.search(folded)
