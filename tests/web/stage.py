@@ -188,6 +188,7 @@ async def _conversation(office: Office) -> dict[str, str]:
         conversation = await chats.create_conversation(conn, reader)
     started = await answers.start(reader, conversation, "Em quantos períodos?")
     await asyncio.wait_for(answers.finish(reader, started.answer_id), 10)
+    answers.script = Script()  # others may not read the law
     async with as_actor(office.app.pool, reader, write=True) as conn:
         await pins.pin(conn, reader, started.answer_id, 1)
         (pinned,) = await pins.pins(conn, conversation)

@@ -121,6 +121,7 @@ CHAT = (
     Row(f"GET {ANSWER}/eventos", MINE),
     Row(f"POST {ANSWER}/parar", MINE_DONE),
     Row(f"POST {ANSWER}/refazer", MINE_DONE),
+    Row(f"POST {ANSWER}/avaliacao", MINE_DONE, {"rating": "up"}),
     Row(f"POST {ANSWER}/fontes/{{number:int}}/fixar", MINE_DONE),
     Row(f"POST {CONVERSATION}/fixados/{{pin_id:uuid}}/soltar", MINE_DONE),
     Row(f"POST {CONVERSATION}/excluir", MINE_DONE),
@@ -255,6 +256,23 @@ UPKEEP = (
     Row(f"POST {PERSON}/conversas", everyone(others=403, admin=404), {"reason": "Processo 12"}),
     Row(f"POST {PERSON}/conversas/{{conversation_id:uuid}}", everyone(others=403, admin=404)),
 )  # fmt: skip
+REPORT = "/curadoria/respostas/{report_id:uuid}"
+TOPIC = "/curadoria/lacunas/{topic_id:uuid}"
+NOWHERE = {"place": "none", "question": "Quantas vagas?"}
+CURATION = (
+    Row("GET /curadoria", CURATOR),
+    Row(f"GET {REPORT}", CURATOR),
+    Row(f"POST {REPORT}", CURATOR_DONE, {"state": "working"}),
+    Row(f"POST {REPORT}/testar", CURATOR),
+    Row(f"GET {REPORT}/avaliacao", CURATOR),
+    Row(f"POST {REPORT}/avaliacao", CURATOR_DONE, NOWHERE),
+    Row("GET /curadoria/lacunas", CURATOR),
+    Row(f"GET {TOPIC}", CURATOR),
+    Row(f"POST {TOPIC}", CURATOR_DONE, {"state": "working"}),
+    Row(f"POST {TOPIC}/testar", CURATOR),
+    Row(f"GET {TOPIC}/avaliacao", CURATOR),
+    Row(f"POST {TOPIC}/avaliacao", CURATOR_DONE, {**NOWHERE, "question": "Quantas salas?"}),
+)
 KEYS = (
     Row("GET /conta/chaves", OWN),
     Row(
@@ -273,5 +291,5 @@ LAST = (
 
 TABLE: tuple[Row, ...] = (
     *OPEN, *ACCOUNT, *VIEWER, *DOCUMENTS, *LIFECYCLE, *ACCESS, *REVIEWS, *COLLECTIONS, *ACCOUNTS,
-    *UPKEEP, *KEYS, *CHAT, *LAST,
+    *UPKEEP, *CURATION, *KEYS, *CHAT, *LAST,
 )  # fmt: skip
