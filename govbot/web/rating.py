@@ -8,6 +8,7 @@ from uuid import UUID
 from litestar import Response
 from litestar.params import FromPath
 
+from govbot.chat import cached
 from govbot.db.access import as_actor
 from govbot.errors import Invalid
 from govbot.feedback import ratings
@@ -38,6 +39,8 @@ async def rate(
             await ratings.withdraw(conn, visit.actor, answer, conversation_id=found)
         else:
             await ratings.rate(conn, visit.actor, answer, rating, conversation_id=found)
+            if rating.value == DOWN:  # and nobody else is to be given it
+                await cached.forget(conn, answer)
     if not visit.wants_fragment:
         return visit.redirect(f"/conversas/{conversation_id}#a-{answer_id}")
     return visit.page(

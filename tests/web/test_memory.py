@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from govbot.chat.store import Citation
+from govbot.db.access import as_system
 from tests.web.conftest import HTMX, SignIn
 from tests.web.scene import Scene, Script, revoke
 from tests.web.test_chat import answered
@@ -13,7 +15,9 @@ async def test_a_source_is_pinned_shown_and_unpinned_with_and_without_htmx(
     scene: Scene, signed_in: SignIn
 ) -> None:
     reader = await signed_in("reader")
-    script = Script(citations=[scene.citation()], sources=[scene.law_key])
+    citation = scene.citation()
+    await _searchable(scene, citation)
+    script = Script(citations=[citation], sources=[scene.law_key])
     conversation, page = await answered(reader, scene, script)
     (path,) = re.findall(r'hx-post="([^"]+/fixar)"', page)
     assert 'id="fixados"' in page
@@ -59,6 +63,22 @@ async def test_the_search_shows_what_was_found_in_its_place(
     assert "mark" not in (await stranger.get("/conversas?q=trinta", headers=HTMX)).text
     await revoke(scene)
     assert "trinta" not in (await reader.get("/conversas?q=desconto", headers=HTMX)).text
+
+
+async def _searchable(scene: Scene, citation: Citation) -> None:
+    """The page of the citation as a passage that is searched."""
+    async with as_system(scene.app.pool) as conn:
+        await conn.execute(
+            """
+            INSERT INTO chunks (version_id, document_key, collection_key, ord, page_from, page_to,
+                                heading, text, start_offset, end_offset, tsv, length)
+            SELECT p.version_id, p.document_key, p.collection_key, 0, 1, 1, '', p.text, 0,
+                   length(p.text), govbot_tsv(p.text), 10
+            FROM version_pages p
+            WHERE p.version_id = %(version)s AND p.number = 1
+            """,
+            {"version": citation.version_id},
+        )
 
 
 def _pins(page: str) -> str:
