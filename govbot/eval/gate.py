@@ -233,6 +233,15 @@ async def withdraw_warnings(conn: Connection) -> None:
     await conn.execute("UPDATE eval_runs SET verdict = 'past' WHERE verdict = 'failed'")
 
 
+async def has_fallen(conn: Connection) -> bool:
+    """Whether some run says that the configuration in use answers worse."""
+    cursor = await conn.execute(
+        "SELECT EXISTS (SELECT FROM eval_runs r WHERE r.verdict = 'failed') AS fell"
+    )
+    row = await cursor.fetchone()
+    return bool(row and row["fell"])
+
+
 async def warning(conn: Connection) -> runs.Run | None:
     """The run that says that the configuration in use answers worse, if there is one."""
     cursor = await conn.execute(

@@ -274,10 +274,10 @@ async def find_set(conn: Connection, name: str) -> GoldSet | None:
 
 
 async def set_named(conn: Connection, actor: Actor, name: str) -> GoldSetId:
-    """The set with this name, made when it is not there. Raises Invalid, Denied."""
+    """The set with this name, made when it is not there, audited. Raises Invalid, Denied."""
     name = " ".join(name.split())
     try:
-        await conn.execute(
+        cursor = await conn.execute(
             """
             INSERT INTO gold_sets (id, name, created_by) VALUES (%(id)s, %(name)s, %(user)s)
             ON CONFLICT (name) DO NOTHING
@@ -289,6 +289,14 @@ async def set_named(conn: Connection, actor: Actor, name: str) -> GoldSetId:
     found = await find_set(conn, name)
     if found is None:
         raise NotFound
+    if cursor.rowcount:
+        await audit.record(
+            conn,
+            actor=actor,
+            action="gold.set-created",
+            resource=f"gold-set:{found.id}",
+            details={"set": name},
+        )
     return found.id
 
 
@@ -305,6 +313,19 @@ async def delete_set(conn: Connection, actor: Actor, set_id: GoldSetId) -> None:
         resource=f"gold-set:{set_id}",
         details={"set": found.name, "questions": found.questions},
     )
+
+
+async def documents_named(conn: Connection, names: Sequence[str]) -> dict[str, list[DocumentId]]:
+    """The documents that the actor manages and that bear each of these file names."""
+    cursor = await conn.execute(
+        f"""
+        SELECT d.filename, array_agg(d.id ORDER BY d.key) AS ids FROM documents d
+        WHERE d.filename = ANY (%(names)s) AND d.trashed_at IS NULL AND {MANAGED}
+        GROUP BY d.filename
+        """,  # noqa: S608 - a constant
+        {"names": list(names)},
+    )
+    return {row["filename"]: list(row["ids"]) for row in await cursor.fetchall()}
 
 
 def checked_question(text: str) -> str:

@@ -203,6 +203,12 @@ async def give_up(conn: Connection, run_id: RunId, reason: str, *, state: State 
     )
 
 
+async def cancel(conn: Connection, actor: Actor, run_id: RunId) -> None:
+    """Ends a run that waits or is being made, audited; as the system."""
+    await give_up(conn, run_id, "", state="cancelled")
+    await audit.record(conn, actor=actor, action="eval.cancelled", resource=f"eval:{run_id}")
+
+
 async def get(conn: Connection, run_id: RunId) -> Run:
     """One run; raises NotFound when it is not there for the actor."""
     cursor = await conn.execute(_RUN + " WHERE r.id = %(id)s", {"id": run_id})

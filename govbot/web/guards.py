@@ -22,6 +22,7 @@ from govbot.auth.sessions import Method, Session, Step, session_of
 from govbot.db.access import Role, as_actor, as_system
 from govbot.documents.lifecycle import count_reviews
 from govbot.errors import Denied, NotSignedIn
+from govbot.eval import gate
 from govbot.web import api_gate, cookies, rates
 from govbot.web.entrances import header_person
 from govbot.web.visit import HttpRequest, address_of
@@ -101,7 +102,7 @@ class Gate:
             if session is not None:
                 await _require_token(request, session)
         if session is not None and session.complete and _whole_page(request):
-            request.state.waiting = await self._waiting(session)
+            await self._look_around(request, session)
         if not opt.get("public"):
             _require_session(session, opt, request.url.path)
 
@@ -118,10 +119,13 @@ class Gate:
             person = header_person(self.app.settings, request)
             return session if await proxy.holds(conn, session.id, person) else None
 
-    async def _waiting(self, session: Session) -> int:
-        """How many versions wait for a decision of this person; the menu shows it."""
+    async def _look_around(self, request: HttpRequest, session: Session) -> None:
+        """What every page shows: how many versions wait for a decision of this person, and to
+        administrators whether answers got worse."""
         async with as_actor(self.app.pool, session.actor) as conn:
-            return await count_reviews(conn)
+            request.state.waiting = await count_reviews(conn)
+            if session.actor.role is Role.ADMIN:
+                request.state.quality_fell = await gate.has_fallen(conn)
 
 
 def _require_session(session: Session | None, opt: Mapping[str, Any], path: str) -> None:

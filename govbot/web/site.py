@@ -32,6 +32,8 @@ from govbot.web import (
     document,
     documents,
     errors,
+    evaluation,
+    evaluation_runs,
     federation,
     health,
     leak_test,
@@ -78,6 +80,9 @@ DOCUMENT = "/documentos/{document_id:uuid}"
 COLLECTION = "/colecoes/{collection_id:uuid}"
 PERSON = "/admin/usuarios/{user_id:uuid}"
 REPORT = "/curadoria/respostas/{report_id:uuid}"
+GOLD_SET = "/avaliacao/conjuntos/{set_id:uuid}"
+GOLD = "/avaliacao/perguntas/{gold_id:uuid}"
+RUN = "/avaliacao/rodadas/{run_id:uuid}"
 TOPIC = "/curadoria/lacunas/{topic_id:uuid}"
 SUPERVISED = PERSON + "/conversas/{conversation_id:uuid}"
 GROUP = "/admin/grupos/{group_id:uuid}"
@@ -92,6 +97,7 @@ NAV = (
     NavItem("/colecoes", _("Collections"), "folder"),
     NavItem("/revisoes", _("Reviews"), "stamp", waiting=True),
     NavItem("/curadoria", _("Curation"), "flag", (Role.ADMIN, Role.CURATOR)),
+    NavItem("/avaliacao", _("Evaluation"), "target", (Role.ADMIN, Role.CURATOR)),
     NavItem("/admin/fila", _("Queue"), "layers", (Role.ADMIN, Role.CURATOR)),
     NavItem("/admin/pastas", _("Folders"), "inbox", (Role.ADMIN,)),
     NavItem("/admin/usuarios", _("People"), "user", (Role.ADMIN,)),
@@ -190,6 +196,7 @@ def _keeping(upload_bytes: int) -> list[HTTPRouteHandler]:
         *_lifecycle(),
         *_access(),
         *_curation(),
+        *_evaluation(),
         # Collections
         get("/colecoes")(collections.listing),
         get("/colecoes/nova", opt=CURATORS)(collections.create_form),
@@ -240,6 +247,32 @@ def _lifecycle() -> list[HTTPRouteHandler]:
         post(VERSION + "/aprovar", status_code=200)(reviews.approve),
         get(VERSION + "/devolver")(reviews.reject_form),
         post(VERSION + "/devolver", status_code=200)(reviews.reject),
+    ]
+
+
+def _evaluation() -> list[HTTPRouteHandler]:
+    """Row-level security decides which gold questions and runs a curator sees."""
+    return [
+        get("/avaliacao", opt=CURATORS)(evaluation.listing),
+        post("/avaliacao/conjuntos", opt=CURATORS, status_code=200)(evaluation.create),
+        get(GOLD_SET, opt=CURATORS)(evaluation.show),
+        get(GOLD_SET + "/perguntas/nova", opt=CURATORS)(evaluation.new_question),
+        post(GOLD_SET + "/perguntas", opt=CURATORS, status_code=200)(evaluation.add_question),
+        post(
+            GOLD_SET + "/importar",
+            opt=CURATORS,
+            status_code=200,
+            request_max_body_size=evaluation.IMPORT_BYTES,
+        )(evaluation.import_questions),
+        get(GOLD_SET + "/exportar", opt=CURATORS)(evaluation.export_questions),
+        post(GOLD_SET + "/rodar", opt=CURATORS, status_code=200)(evaluation_runs.start),
+        get(GOLD, opt=CURATORS)(evaluation.question),
+        post(GOLD, opt=CURATORS, status_code=200)(evaluation.change_question),
+        get(RUN, opt=CURATORS)(evaluation_runs.show),
+        post(RUN + "/cancelar", opt=CURATORS, status_code=200)(evaluation_runs.cancel),
+        get("/avaliacao/comparar", opt=CURATORS)(evaluation_runs.difference),
+        post(GOLD + "/excluir", opt=CURATORS, status_code=200)(evaluation.delete_question),
+        post(GOLD_SET + "/excluir", opt=ADMINS, status_code=200)(evaluation.delete_set),
     ]
 
 

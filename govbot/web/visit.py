@@ -35,6 +35,8 @@ class Visit:
         self.session: Session | None = getattr(request.state, "session", None)
         # Versions that wait for this visitor's decision; counted for whole pages only.
         self.waiting: int = getattr(request.state, "waiting", 0)
+        # Whether administrators are told that answers got worse; looked up for whole pages only.
+        self.quality_fell: bool = getattr(request.state, "quality_fell", False)
 
     @property
     def actor(self) -> Actor:

@@ -23,10 +23,11 @@ from govbot.db.pool import Pool
 from govbot.documents import collections, grants, lifecycle, store
 from govbot.documents.folders import Configured, configure
 from govbot.documents.types import Level, Principal, Target
+from govbot.eval import background, gold, runs
 from govbot.feedback import gaps, gathering, ratings, reports
 from govbot.feedback.ratings import DOWN, Rating
 from govbot.feedback.states import Reason
-from govbot.ids import MessageId
+from govbot.ids import DocumentId, MessageId
 from govbot.ingest.receive import receive
 from govbot.jobs.queue import Queue
 from tests.web.office import Office, make_office
@@ -52,6 +53,9 @@ PLACES = {
     "seq": "1",
     "report_id": "report",
     "topic_id": "topic",
+    "set_id": "gold_set",
+    "gold_id": "gold",
+    "run_id": "run",
 }
 _PLACE = re.compile(r"\{(\w+):(\w+)\}")
 
@@ -96,6 +100,7 @@ async def make_stage(pool: Pool, queue: Queue, folder: Path) -> Stage:
     ids |= await _shelves_and_people(office)
     ids |= await _conversation(office)
     ids |= await _curation(office, MessageId(UUID(ids["answer"])))
+    ids |= await _evaluation(office, DocumentId(UUID(ids["law"])))
     return Stage(office, ids)
 
 
@@ -213,3 +218,20 @@ async def _curation(office: Office, answer: MessageId) -> dict[str, str]:
         [report] = await reports.reports(conn)
         [topic] = await gaps.topics(conn, least_people=2)
     return {"report": str(report.id), "topic": str(topic.id)}
+
+
+async def _evaluation(office: Office, law: DocumentId) -> dict[str, str]:
+    """A gold question of the curator about the law, and a run that waits."""
+    curator = office.actors["curator"]
+    async with as_actor(office.app.pool, curator, write=True) as conn:
+        gold_id = await gold.add(
+            conn, curator, set_name="Férias", question="Quantos dias?", answers=["trinta dias"],
+            document_ids=[law],
+        )  # fmt: skip
+        question = await gold.get(conn, gold_id)
+        wanted = runs.Wanted(
+            "Férias", [question.as_question()], set_id=question.set_id, queued=True,
+            asked_as=curator.id,
+        )  # fmt: skip
+        run_id = await background.ask_for(conn, office.app.queue, curator, wanted)
+    return {"gold": str(gold_id), "gold_set": str(question.set_id), "run": str(run_id)}

@@ -273,6 +273,29 @@ CURATION = (
     Row(f"GET {TOPIC}/avaliacao", CURATOR),
     Row(f"POST {TOPIC}/avaliacao", CURATOR_DONE, {**NOWHERE, "question": "Quantas salas?"}),
 )
+GOLD_SET = "/avaliacao/conjuntos/{set_id:uuid}"
+GOLD = "/avaliacao/perguntas/{gold_id:uuid}"
+RUN = "/avaliacao/rodadas/{run_id:uuid}"
+ASKED = {"question": "Quem pede?", "answers": "o servidor", "pages": "1"}
+LINES = {"file": ("perguntas.jsonl", b'{"question": "Quem decide?", "answers": []}')}
+NO_RUNS = "?antes=00000000-0000-7000-8000-000000000000&depois=00000000-0000-7000-8000-000000000001"
+EVALUATION = (
+    Row("GET /avaliacao", CURATOR),
+    Row("POST /avaliacao/conjuntos", CURATOR_DONE, {"name": "Outras"}),
+    Row(f"GET {GOLD_SET}", CURATOR),
+    Row(f"GET {GOLD_SET}/perguntas/nova", CURATOR),
+    Row(f"POST {GOLD_SET}/perguntas", CURATOR_DONE, ASKED),
+    Row(f"POST {GOLD_SET}/importar", CURATOR_DONE, files=LINES),
+    Row(f"GET {GOLD_SET}/exportar", CURATOR),
+    Row(f"GET {GOLD}", CURATOR),
+    Row(f"POST {GOLD}", CURATOR_DONE, {**ASKED, "documents": "lei-12.pdf"}),
+    Row(f"POST {GOLD_SET}/rodar", CURATOR_DONE, {"label": "antes"}),
+    Row(f"GET {RUN}", CURATOR),
+    Row(f"POST {RUN}/cancelar", CURATOR_DONE),
+    Row("GET /avaliacao/comparar", everyone(others=403, curator=404, admin=404), query=NO_RUNS),
+    Row(f"POST {GOLD}/excluir", CURATOR_DONE),
+    Row(f"POST {GOLD_SET}/excluir", ADMIN_DONE, {"name": "Férias"}),
+)
 KEYS = (
     Row("GET /conta/chaves", OWN),
     Row(
@@ -291,5 +314,5 @@ LAST = (
 
 TABLE: tuple[Row, ...] = (
     *OPEN, *ACCOUNT, *VIEWER, *DOCUMENTS, *LIFECYCLE, *ACCESS, *REVIEWS, *COLLECTIONS, *ACCOUNTS,
-    *UPKEEP, *CURATION, *KEYS, *CHAT, *LAST,
+    *UPKEEP, *CURATION, *EVALUATION, *KEYS, *CHAT, *LAST,
 )  # fmt: skip
