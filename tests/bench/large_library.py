@@ -81,6 +81,7 @@ async def build(dsns: Dsns, chunks: int, seed: int = 7) -> LargeLibrary:
         conn.execute("SET session_replication_role = replica")
         conn.execute("SET synchronous_commit = off")
         conn.execute("SET maintenance_work_mem = '1GB'")
+        conn.execute("SET work_mem = '256MB'")
         conn.execute("UPDATE embedding_models SET dimension = %(d)s", {"d": DIMENSION})
         with _timed(seconds, "documents"):
             places = _documents(conn, keys, counts)
@@ -121,11 +122,18 @@ def questions(conn: psycopg.Connection[Any], reach: float, count: int, seed: int
     Who reads everything is asked near chunks only. `conn` is the superuser's.
     """
     random = np.random.default_rng(seed)
-    readable = _collections_of(conn, reach)
+    # Chunks are numbered in the order of the collections, and who reads one reads those before.
+    row = conn.execute(
+        "SELECT count(*) FILTER (WHERE collection_key = ANY (%(keys)s)), count(*) FROM chunks",
+        {"keys": _collections_of(conn, reach)},
+    ).fetchone()
+    assert row is not None
+    readable, every = row
     asked = []
     for number in range(count):
         inside = reach == 1.0 or number % 2 == 0
-        text, vector = _one_chunk(conn, readable, inside, random)
+        lowest, highest = (1, readable) if inside else (readable + 1, every)
+        text, vector = _one_chunk(conn, lowest, highest, random)
         words = random.choice(np.array(text.split()), 9, replace=False)
         near = vector + 0.6 * _spread(random, 1)[0]
         near /= np.linalg.norm(near)
@@ -246,11 +254,30 @@ def _vocabulary(conn: psycopg.Connection[Any]) -> np.ndarray[Any, Any]:
 
 
 def _postings(conn: psycopg.Connection[Any]) -> None:
-    """By the product's own function, some documents at a time."""
-    conn.execute("ANALYZE document_versions")
-    cursor = conn.execute("SELECT id FROM document_versions ORDER BY document_key")
-    for (version,) in cursor.fetchall():
-        conn.execute("SELECT govbot_index_version(%(version)s)", {"version": version})
+    """What govbot_index_version writes for one document, for all of them at once."""
+    conn.execute(
+        """
+        INSERT INTO postings (lexeme, collection_key, document_key, chunk_id, tf, length)
+        SELECT t.lexeme, c.collection_key, c.document_key, c.id, cardinality(t.positions), c.length
+        FROM chunks c, unnest(c.tsv) t
+        """
+    )
+    conn.execute(
+        """
+        INSERT INTO term_stats (lexeme, collection_key, secrecy, chunks)
+        SELECT p.lexeme, p.collection_key, 0, count(*)
+        FROM postings p
+        GROUP BY p.lexeme, p.collection_key
+        """
+    )
+    conn.execute(
+        """
+        INSERT INTO collection_stats (collection_key, secrecy, chunks, length)
+        SELECT c.collection_key, 0, count(*), sum(c.length)
+        FROM chunks c
+        GROUP BY c.collection_key
+        """
+    )
 
 
 def _vectors(
@@ -374,26 +401,18 @@ def _collections_of(conn: psycopg.Connection[Any], reach: float) -> list[int]:
 
 
 def _one_chunk(
-    conn: psycopg.Connection[Any],
-    readable: list[int],
-    inside: bool,
-    random: np.random.Generator,
+    conn: psycopg.Connection[Any], lowest: int, highest: int, random: np.random.Generator
 ) -> tuple[str, np.ndarray[Any, Any]]:
-    """Text and vector of a chunk drawn among those in the collections, or in others."""
-    row = conn.execute("SELECT max(id) FROM chunks").fetchone()
-    assert row is not None
-    while True:
-        found = conn.execute(
-            """
-            SELECT c.text, v.embedding::text
-            FROM chunks c JOIN chunk_vectors v ON v.chunk_id = c.id
-            WHERE c.id >= %(id)s AND (c.collection_key = ANY (%(keys)s)) = %(inside)s
-            ORDER BY c.id LIMIT 1
-            """,
-            {"id": int(random.integers(1, row[0] + 1)), "keys": readable, "inside": inside},
-        ).fetchone()
-        if found is not None:
-            return found[0], np.array(json.loads(found[1]), dtype=np.float32)
+    """Text and vector of a chunk drawn among those with these numbers."""
+    found = conn.execute(
+        """
+        SELECT c.text, (SELECT v.embedding::text FROM chunk_vectors v WHERE v.chunk_id = c.id)
+        FROM chunks c WHERE c.id = %(id)s
+        """,
+        {"id": int(random.integers(lowest, highest + 1))},
+    ).fetchone()
+    assert found is not None
+    return found[0], np.array(json.loads(found[1]), dtype=np.float32)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ set, for the next run.
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -35,7 +36,7 @@ from tests.database.library import FINGERPRINT
 
 CHUNKS = int(os.environ.get("GOVBOT_BENCH_CHUNKS", "1000000"))
 QUESTIONS = int(os.environ.get("GOVBOT_BENCH_QUESTIONS", "60"))
-DEFAULTS = Retrieval()
+DEFAULTS = Retrieval(**json.loads(os.environ.get("GOVBOT_BENCH_RETRIEVAL", "{}")))
 BY_MEANING = (
     "WITH "
     + words.ASKED
