@@ -85,7 +85,17 @@ SELECT f.chunk_id, d.id AS document_id, d.key AS document_key, c.version_id,
                ) h
                GROUP BY a.origin
            ) v
-       ), 0) AS coverage
+       ), 0) AS coverage,
+       -- What each stem stands for and is worth, for closeness.py.
+       (
+           SELECT jsonb_object_agg(s.lexeme, jsonb_build_array(s.origin, s.worth))
+           FROM (
+               SELECT DISTINCT ON (a.lexeme) a.lexeme, a.origin, t.idf * a.credit AS worth
+               FROM covers a
+               JOIN terms t ON t.lexeme = a.origin
+               ORDER BY a.lexeme, t.idf * a.credit DESC
+           ) s
+       ) AS worth
 FROM best f
 JOIN chunks c ON c.id = f.chunk_id
 JOIN documents d ON d.key = c.document_key

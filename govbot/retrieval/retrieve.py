@@ -15,6 +15,7 @@ from govbot.db.access import Actor, as_actor
 from govbot.db.pool import Pool
 from govbot.models.embedder import Embedder
 from govbot.retrieval.beside import beside
+from govbot.retrieval.closeness import asked, by_closeness
 from govbot.retrieval.evidence import Judgement, judge
 from govbot.retrieval.hybrid import require_model, search
 from govbot.retrieval.masking import masked
@@ -28,8 +29,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Mode", "Retrieval", "find", "retrieve"]
 
-# Rows fetched for each passage wanted, so that there is a choice.
+# Rows fetched for each passage wanted, so that there is a choice, and how many at least: what words
+# and vectors rank lower is hardly ever the right one.
 CHOICE = 3
+DEPTH = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,12 +159,16 @@ async def _candidates(conn: AsyncConnection[Any], wanted: _Wanted) -> list[Passa
         query,
         candidates=max(settings.candidates, wanted.limit),
         exact_scan_limit=settings.exact_scan_limit,
-        limit=wanted.limit * CHOICE,
+        limit=max(wanted.limit * CHOICE, DEPTH),
         as_of=wanted.as_of,
         only=wanted.only,
         preferred=wanted.preferred,
     )
-    return [passage_of(row) for row in rows]
+    found = [passage_of(row) for row in rows]
+    if not rows or query.mode == "dense":
+        return found
+    weight = query.dense.weight if query.dense else 0.0
+    return by_closeness(found, asked(query.text, rows[0]["worth"] or {}), 1 - weight)
 
 
 async def _reranked(

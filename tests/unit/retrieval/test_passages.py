@@ -9,7 +9,7 @@ from tests.unit.retrieval.cases import passage
 
 def chunks(count: int, **fields: object) -> list[Passage]:
     first = passage("texto")
-    return [replace(first, chunk_id=n, ord=n, **fields) for n in range(count)]  # type: ignore[arg-type]
+    return [replace(first, chunk_id=n, ord=n, text=f"texto {n}", **fields) for n in range(count)]  # type: ignore[arg-type]
 
 
 def ids(passages: list[Passage]) -> list[int]:
