@@ -68,12 +68,12 @@ class Retrieval(Section):
         description="Most memory of the database server, in MB, for making the index of vectors: "
         "about 2 for a thousand of 384 dimensions. With less it takes several times as long.",
     )
-    min_coverage: float = Field(
-        0.40,
+    min_confidence: float | None = Field(
+        None,
         ge=0,
         le=1,
-        description="Smallest share of the question's terms that the best passages must hold; "
-        'below it the answer is "not found".',
+        description="Confidence, 0 to 1, that the passages hold the answer, below which it is "
+        '"not found". Unset: what `govbot eval calibrate` stored, else what GovBot brings.',
     )
     neighbours: int = Field(
         2,

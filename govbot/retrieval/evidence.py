@@ -10,7 +10,9 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from govbot.retrieval.calibration import SHIPPED, Calibration
 from govbot.retrieval.passages import Passage
+from govbot.retrieval.signals import Signals, Worth, signals_of
 
 _ARTICLE = re.compile(r"\bart(?:igo)?s?\.?\s*(\d+)")
 _NORM = re.compile(
@@ -27,25 +29,30 @@ class Judgement:
 
     sufficient: bool
     confidence: float
+    signals: Signals
 
 
-def judge(question: str, passages: Sequence[Passage], min_coverage: float) -> Judgement:
-    """The judgement on the passages found for a question."""
-    best = max((passage.coverage for passage in passages), default=0.0)
-    return Judgement(sufficient(question, passages, min_coverage), best)
-
-
-def sufficient(question: str, passages: Sequence[Passage], min_coverage: float) -> bool:
-    """Whether one passage holds enough of what is asked, and the article that is asked for.
+def judge(
+    question: str,
+    passages: Sequence[Passage],
+    worth: Worth,
+    calibration: Calibration = SHIPPED,
+    *,
+    min_confidence: float | None = None,
+) -> Judgement:
+    """Whether the passages found for a question hold its answer, and the article it asks for.
 
     "What does art. 250 of Law 14.133 say?" shares nearly all its words with every article of that
     law; only a passage with art. 250, of a document that bears or names that number, can answer.
+    `worth` is what the search says of the question's stems (see signals.py); `min_confidence`
+    takes the place of the calibration's threshold.
     """
     articles, norms = _articles(question), _norms(question)
-    return any(
-        passage.coverage >= min_coverage and _bears(passage, articles, norms)
-        for passage in passages
-    )
+    bearing = [passage for passage in passages if _bears(passage, articles, norms)]
+    signals = signals_of(question, passages, worth)
+    confidence = calibration.confidence(signals) if bearing else 0.0
+    threshold = calibration.threshold if min_confidence is None else min_confidence
+    return Judgement(bool(bearing) and confidence >= threshold, confidence, signals)
 
 
 def _bears(passage: Passage, articles: set[str], norms: set[str]) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -15,13 +15,15 @@ from govbot.db.access import Actor, as_actor
 from govbot.db.pool import Pool
 from govbot.models.embedder import Embedder
 from govbot.retrieval.beside import beside
+from govbot.retrieval.calibration import load, models_of
 from govbot.retrieval.closeness import asked, by_closeness
-from govbot.retrieval.evidence import Judgement, judge
+from govbot.retrieval.evidence import judge
 from govbot.retrieval.hybrid import require_model, search
 from govbot.retrieval.masking import masked
 from govbot.retrieval.passages import Passage, diverse, passage_of
 from govbot.retrieval.query import Mode, Query, prepare
 from govbot.retrieval.rerank import reranked
+from govbot.retrieval.signals import Worth
 from govbot.retrieval.variants import Variant
 
 if TYPE_CHECKING:
@@ -40,13 +42,15 @@ class Retrieval:
     """Passages, best first. `sufficient`: they hold enough of what is asked to attempt an answer;
     `confidence` of that, 0 to 1.
 
-    `timings` are seconds: embed, search, and rerank where a reranker is in use.
+    `timings` are seconds: embed, search, and rerank where a reranker is in use. `worth` is what the
+    question's stems weigh, as signals.py takes it.
     """
 
     passages: list[Passage]
     sufficient: bool
     confidence: float = 0.0
     timings: dict[str, float] = field(default_factory=dict)
+    worth: Worth = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,15 @@ class _Wanted:
     only: int | None
     preferred: Sequence[int]
     surrounded: bool
+    models: tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """Candidates in their order, and what the question's stems weigh."""
+
+    passages: Sequence[Passage]
+    worth: Worth
 
 
 async def find(
@@ -80,14 +93,15 @@ async def find(
 ) -> Retrieval:
     """`retrieve` for those who hold no connection: none is taken while models compute."""
     query = await prepare(question, embedder=embedder, mode=mode, variants=variants)
-    wanted = _wanted(query, settings, limit, as_of, collection_key, preferred, surrounded)
+    models = models_of(embedder, reranker)
+    wanted = _wanted(query, settings, limit, as_of, collection_key, preferred, surrounded, models)
     started = time.perf_counter()
     async with as_actor(pool, actor) as conn:
         found = await _candidates(conn, wanted)
         if reranker is None:
             return await _finished(conn, wanted, found, _timings(query, started))
         # Masked here: what this transaction may read decides what the next one shows.
-        found = await masked(conn, found)
+        found = replace(found, passages=await masked(conn, found.passages))
     timings = _timings(query, started)
     found = await _reranked(wanted, found, reranker, timings)
     async with as_actor(pool, actor) as conn:
@@ -122,7 +136,8 @@ async def retrieve(
     query = question
     if isinstance(query, str):
         query = await prepare(query, embedder=embedder, mode=mode, variants=variants)
-    wanted = _wanted(query, settings, limit, as_of, collection_key, preferred, surrounded)
+    models = models_of(embedder, reranker)
+    wanted = _wanted(query, settings, limit, as_of, collection_key, preferred, surrounded, models)
     started = time.perf_counter()
     found = await _candidates(conn, wanted)
     timings = _timings(query, started)
@@ -139,10 +154,11 @@ def _wanted(
     only: int | None,
     preferred: Sequence[int],
     surrounded: bool,
+    models: tuple[str, str],
 ) -> _Wanted:
     limit = limit or settings.retrieval.passages
     return _Wanted(
-        query, settings, limit, as_of or date.today(), only, tuple(preferred), surrounded
+        query, settings, limit, as_of or date.today(), only, tuple(preferred), surrounded, models
     )
 
 
@@ -150,7 +166,7 @@ def _timings(query: Query, started: float) -> dict[str, float]:
     return {"embed": query.seconds, "search": time.perf_counter() - started}
 
 
-async def _candidates(conn: AsyncConnection[Any], wanted: _Wanted) -> list[Passage]:
+async def _candidates(conn: AsyncConnection[Any], wanted: _Wanted) -> _Found:
     query, settings = wanted.query, wanted.settings.retrieval
     if query.mode == "dense" and query.dense is not None:
         await require_model(conn, query.dense.fingerprint)
@@ -165,39 +181,43 @@ async def _candidates(conn: AsyncConnection[Any], wanted: _Wanted) -> list[Passa
         preferred=wanted.preferred,
     )
     found = [passage_of(row) for row in rows]
+    worth: Worth = (rows[0]["worth"] or {}) if rows else {}
     if not rows or query.mode == "dense":
-        return found
+        return _Found(found, worth)
     weight = query.dense.weight if query.dense else 0.0
-    return by_closeness(found, asked(query.text, rows[0]["worth"] or {}), 1 - weight)
+    return _Found(by_closeness(found, asked(query.text, worth), 1 - weight), worth)
 
 
 async def _reranked(
-    wanted: _Wanted, found: Sequence[Passage], reranker: Reranker, timings: dict[str, float]
-) -> list[Passage]:
+    wanted: _Wanted, found: _Found, reranker: Reranker, timings: dict[str, float]
+) -> _Found:
     started = time.perf_counter()
-    ordered = await reranked(wanted.query.text, found, reranker, wanted.settings)
+    ordered = await reranked(wanted.query.text, found.passages, reranker, wanted.settings)
     timings["rerank"] = time.perf_counter() - started
-    return ordered
+    return replace(found, passages=ordered)
 
 
 async def _finished(
     conn: AsyncConnection[Any],
     wanted: _Wanted,
-    found: Sequence[Passage],
+    found: _Found,
     timings: dict[str, float],
     *,
     shown: bool = False,
 ) -> Retrieval:
     """The choice among those found, judged; `shown`: their personal data is masked already."""
-    passages = diverse(found, wanted.limit)
-    judgement = _judged(wanted.query.text, passages, wanted.settings)
+    passages = diverse(found.passages, wanted.limit)
+    settings = wanted.settings.retrieval
+    judgement = judge(
+        wanted.query.text,
+        passages,
+        found.worth,
+        await load(conn, *wanted.models),
+        min_confidence=settings.min_confidence,
+    )
     if not shown:
         passages = await masked(conn, passages)
     if wanted.surrounded and judgement.sufficient:
-        more = await beside(conn, passages, wanted.settings.retrieval)
+        more = await beside(conn, passages, settings)
         passages += await masked(conn, more)
-    return Retrieval(passages, judgement.sufficient, judgement.confidence, timings)
-
-
-def _judged(question: str, passages: Sequence[Passage], settings: Settings) -> Judgement:
-    return judge(question, passages, settings.retrieval.min_coverage)
+    return Retrieval(passages, judgement.sufficient, judgement.confidence, timings, found.worth)

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 KEYS = [key for key, _ in keys()]
 # Shown with another value than its default, which TOML cannot write.
-NO_DEFAULT = {"embedder.weight"}
+NO_DEFAULT = {"embedder.weight", "retrieval.min_confidence"}
 
 
 def test_settings_page_is_what_the_command_writes() -> None:
