@@ -50,7 +50,7 @@ def doubts_of(answer: Message, translate: Translate) -> list[Doubt]:
     for support in answer.support:
         if support.state is State.SUPPORTED or support.end > len(answer.content):
             continue
-        sentence = shown_sentence(answer.content, support)
+        sentence = _clean(shown_sentence(answer.content, support))
         missing = ", ".join(f"“{answer.content[start:end]}”" for start, end in support.missing)
         reason = REASONS.get(support.reason, REASONS[Reason.WORDS])
         number = len(found) + 1

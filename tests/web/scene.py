@@ -19,6 +19,7 @@ from govbot.auth.sign_in import PasswordDirectory
 from govbot.chat import store as chats
 from govbot.chat.store import Citation, Message
 from govbot.chat.suggestions import set_suggested
+from govbot.chat.support import Support
 from govbot.config import Settings
 from govbot.db.access import Actor, Role, as_actor, as_system
 from govbot.db.pool import Pool
@@ -90,6 +91,7 @@ class Script:
     pause: float = 0.0
     hold: asyncio.Event | None = None
     sources: Sequence[int] = ()
+    support: Sequence[Support] = ()
     watched: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -173,6 +175,7 @@ class ScriptedAnswers:
                 error_code=script.error_code,
                 citations=script.citations,
                 nearest=script.nearest,
+                support=script.support,
             )
         async with as_actor(self.pool, actor) as conn:
             try:

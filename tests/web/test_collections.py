@@ -242,3 +242,25 @@ async def test_an_empty_collection_needs_no_name(scene: Office, signed_in: SignI
     answer = await client.post(f"/colecoes/{scene.secret}/excluir")
     assert answer.status_code == 303
     assert await names(scene) == {"Legislação"}
+
+
+async def test_only_who_manages_a_collection_says_how_its_answers_are_written(
+    scene: Office, signed_in: SignIn
+) -> None:
+    path = f"/colecoes/{scene.laws}"
+    text = "Diga o artigo </textarea><b>."
+    for who, status in (("stranger", 404), ("reader", 403), ("curator", 303)):
+        client = await signed_in(who)
+        done = await client.post(f"{path}/orientacoes", data={"instructions": text})
+        assert done.status_code == status, who
+    assert done.headers["location"] == f"{path}?feito=orientacoes#orientacoes"
+    page = (await client.get(path)).text
+    assert "Diga o artigo &lt;/textarea&gt;&lt;b&gt;." in page
+    for headers in ({}, HTMX):
+        long = await client.post(
+            f"{path}/orientacoes", data={"instructions": "x" * 2001}, headers=headers
+        )
+        assert long.status_code == (200 if headers else 422)
+        assert "2000" in long.text
+        assert "x" * 2001 in long.text
+    assert "Diga o artigo" not in (await (await signed_in("reader")).get(path)).text
