@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from govbot.cli import current_settings, eval_gate, eval_gold, output, run_async
+from govbot.cli import (
+    current_settings,
+    eval_calibrate,
+    eval_gate,
+    eval_gold,
+    output,
+    run_async,
+)
 
 if TYPE_CHECKING:
     from govbot.app import App
@@ -36,6 +43,7 @@ app.command("import")(eval_gold.import_)
 app.command("export")(eval_gold.export)
 app.command("sets")(eval_gold.sets)
 app.command("accept")(eval_gate.accept)
+app.command("calibrate")(eval_calibrate.command)
 
 
 @app.command()

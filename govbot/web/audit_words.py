@@ -65,6 +65,8 @@ ACTIONS: Final = {
     "person.erased": _("Erased a person"),
     "person.searched": _("Searched documents for a person"),
     "conversation.purged": _("Deleted old conversations"),
+    "evidence.calibrated": _("Fitted when answers are refused"),
+    "evidence.calibration-forgotten": _("Went back to GovBot's own measure of evidence"),
     "gold.added": _("Added a gold question"),
     "gold.changed": _("Changed a gold question"),
     "gold.removed": _("Removed a gold question"),
@@ -131,6 +133,10 @@ GROUPS: Final = {
 # Names of details and of kinds of objects.
 DETAILS: Final = {
     "collections": _("collections"),
+    "threshold": _("threshold"),
+    "embedder": _("embedding model"),
+    "reranker": _("reranker"),
+    "weights": _("weights fitted"),
     "set": _("set"),
     "questions": _("questions"),
     "forced": _("in spite of the figures"),

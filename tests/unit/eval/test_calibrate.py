@@ -26,7 +26,7 @@ def samples(count: int, make: Callable[[random.Random, bool], Signals]) -> list[
 
 def by_words(dice: random.Random, answerable: bool) -> Signals:
     share = dice.uniform(0.75, 1.0) if answerable else dice.uniform(0.2, 0.8)
-    return Signals(coverage=share, rarest=share, together=share)
+    return Signals(coverage=share, stretch=share, names=1.0, standout=share / 4)
 
 
 def test_few_questions_move_the_threshold_alone_and_keep_to_what_may_be_refused_wrongly() -> None:
@@ -45,7 +45,7 @@ def test_many_questions_teach_a_signal_that_weighed_nothing() -> None:
     def by_reranker(dice: random.Random, answerable: bool) -> Signals:
         return Signals(
             coverage=0.9,
-            rarest=0.9,
+            stretch=0.9,
             rerank=dice.uniform(0.5, 1.0) if answerable else dice.uniform(0.0, 0.5),
         )
 

@@ -1,21 +1,41 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import pytest
 
-from govbot.retrieval.evidence import sufficient
+from govbot.retrieval.calibration import SHIPPED
+from govbot.retrieval.evidence import judge
+from govbot.retrieval.passages import Passage
 from tests.unit.retrieval.cases import passage
+
+WORTH = {"praz": ("praz", 2.0), "recurs": ("recurs", 3.0), "art": ("art", 1.0)}
+
+
+EASY = replace(SHIPPED, threshold=0.0)
+
+
+def enough(question: str, found: Sequence[Passage]) -> bool:
+    """With evidence that is never too weak: what is left is the article that is asked for."""
+    return judge(question, found, WORTH, EASY).sufficient
 
 
 def test_no_passage_is_never_enough() -> None:
-    assert not sufficient("Qual o prazo?", [], 0.0)
+    judgement = judge("Qual o prazo?", [], {}, EASY)
+    assert (judgement.sufficient, judgement.confidence) == (False, 0.0)
 
 
-@pytest.mark.parametrize(("coverage", "enough"), [(0.39, False), (0.4, True)])
-def test_one_passage_must_hold_the_smallest_share_of_the_stems(
-    coverage: float, enough: bool
-) -> None:
-    found = [passage(coverage=0.1), passage(coverage=coverage)]
-    assert sufficient("Qual o prazo de recurso?", found, 0.4) is enough
+def test_the_threshold_decides_and_a_setting_takes_its_place() -> None:
+    found = [passage("O prazo de recurso é de dez dias.")]
+    judgement = judge("Qual o prazo de recurso?", found, WORTH)
+    assert judgement.sufficient
+    for threshold in (judgement.confidence, judgement.confidence + 0.001):
+        calibration = replace(SHIPPED, threshold=threshold)
+        by_calibration = judge("Qual o prazo de recurso?", found, WORTH, calibration)
+        by_setting = judge("Qual o prazo de recurso?", found, WORTH, min_confidence=threshold)
+        assert by_calibration.sufficient is (threshold == judgement.confidence)
+        assert by_setting == by_calibration
 
 
 @pytest.mark.parametrize(
@@ -33,17 +53,17 @@ def test_one_passage_must_hold_the_smallest_share_of_the_stems(
 def test_the_article_asked_for_stands_in_the_text_or_above_it(
     question: str, text: str, heading: str
 ) -> None:
-    assert sufficient(question, [passage(text, heading=heading)], 0.4)
+    assert enough(question, [passage(text, heading=heading)])
 
 
 def test_another_article_does_not_answer_for_the_one_asked_for() -> None:
     found = [passage("Art. 25. O edital deverá...", title="Lei nº 14.133/2021")]
-    assert not sufficient("O art. 250 da Lei nº 14.133/2021 trata de quê?", found, 0.4)
+    assert not enough("O art. 250 da Lei nº 14.133/2021 trata de quê?", found)
 
 
 def test_the_same_article_of_another_law_does_not_answer() -> None:
     found = [passage("Art. 250. O município...", title="Constituição do Estado")]
-    assert not sufficient("O art. 250 da Lei nº 14.133/2021 trata de quê?", found, 0.4)
+    assert not enough("O art. 250 da Lei nº 14.133/2021 trata de quê?", found)
 
 
 @pytest.mark.parametrize(
@@ -56,14 +76,14 @@ def test_the_same_article_of_another_law_does_not_answer() -> None:
 )
 def test_the_number_of_the_law_may_stand_in_title_file_name_or_text(named: dict[str, str]) -> None:
     fields = {"text": "Art. 250. Fica...", **named}
-    assert sufficient("O art. 250 da Lei nº 14.133/2021 trata de quê?", [passage(**fields)], 0.4)
+    assert enough("O art. 250 da Lei nº 14.133/2021 trata de quê?", [passage(**fields)])
 
 
 def test_a_question_that_names_a_law_but_no_article_needs_no_number() -> None:
     found = [passage("Art. 9º A sanção de impedimento...")]
-    assert sufficient("Segundo a Lei 14.133, quem aplica a sanção?", found, 0.4)
+    assert enough("Segundo a Lei 14.133, quem aplica a sanção?", found)
 
 
 def test_thousands_and_leading_zeros_do_not_hide_an_article() -> None:
-    assert sufficient("O que diz o art. 1.024?", [passage("Art. 1024. Os bens...")], 0.4)
-    assert sufficient("O que diz o art. 5?", [passage("Art. 05. Os bens...")], 0.4)
+    assert enough("O que diz o art. 1.024?", [passage("Art. 1024. Os bens...")])
+    assert enough("O que diz o art. 5?", [passage("Art. 05. Os bens...")])
