@@ -256,6 +256,21 @@ async def listing(
     return [Run(**row) for row in await cursor.fetchall()]
 
 
+async def previous(conn: Connection, run: Run) -> Run | None:
+    """The newest run of the same set that was made before this one and has figures."""
+    cursor = await conn.execute(
+        _RUN
+        + """
+        WHERE r.set_id = %(set_id)s AND r.state = 'done' AND r.created_at < %(moment)s
+        ORDER BY r.created_at DESC
+        LIMIT 1
+        """,
+        {"set_id": run.set_id, "moment": run.created_at},
+    )
+    row = await cursor.fetchone()
+    return Run(**row) if row else None
+
+
 async def outcomes(conn: Connection, run_id: RunId) -> list[Scored]:
     """What came of the questions that the actor sees, in the order of the run."""
     cursor = await conn.execute(

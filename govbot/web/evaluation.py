@@ -27,6 +27,7 @@ from govbot.web.visit import CurrentVisit, Visit
 PATH = "/avaliacao"
 PAGE = 50
 MAX_NAME = 80
+FIELDS = ("question", "answers", "documents", "pages", "tags")
 IMPORT_BYTES = 4_000_000  # of a file of questions, its form included
 
 Words = Annotated[str, QueryParameter(name="texto", max_length=200)]
@@ -107,7 +108,13 @@ async def new_question(visit: CurrentVisit, set_id: FromPath[UUID]) -> Response[
     """The form for a question."""
     async with as_actor(visit.app.pool, visit.actor) as conn:
         found = await gold.get_set(conn, GoldSetId(set_id))
-    return visit.page("evaluation/question.html", set=found, gold=None, values={}, problem=None)
+    return visit.page(
+        "evaluation/question.html",
+        set=found,
+        gold=None,
+        values=dict.fromkeys(FIELDS, ""),
+        problem=None,
+    )
 
 
 async def add_question(visit: CurrentVisit, set_id: FromPath[UUID]) -> Response[Any]:
@@ -224,7 +231,7 @@ def _form(
         status=error.status,
         set=its_set,
         gold=found,
-        values=values,
+        values=dict.fromkeys(FIELDS, "") | values,
         problem=visit.language.sentence(error),
     )
 

@@ -25,7 +25,7 @@ HISTORY = 40  # runs in the list and the chart of a set
 CHARTED = ("mrr@10", "hit@5", "answer_hit", "refusal")
 SHOWN_CHANGES = 50
 
-Earlier = Annotated[UUID, QueryParameter(name="antes")]
+Earlier = Annotated[UUID | None, QueryParameter(name="antes")]
 Later = Annotated[UUID, QueryParameter(name="depois")]
 
 
@@ -77,13 +77,16 @@ async def cancel(visit: CurrentVisit, run_id: FromPath[UUID]) -> Response[Any]:
     return visit.redirect(f"{PATH}/rodadas/{run.id}")
 
 
-async def difference(visit: CurrentVisit, antes: Earlier, depois: Later) -> Response[str]:
-    """Two runs side by side, over the questions that both asked and the visitor sees."""
+async def difference(visit: CurrentVisit, depois: Later, antes: Earlier = None) -> Response[str]:
+    """Two runs side by side, over the questions that both asked and the visitor sees.
+
+    Without `antes`, the run of the same set before.
+    """
     async with as_actor(visit.app.pool, visit.actor) as conn:
-        before = await runs.get(conn, RunId(antes))
         after = await runs.get(conn, RunId(depois))
-        if not (before.state == after.state == "done"):
-            raise Invalid(_("One of the runs has no figures."))
+        before = await runs.get(conn, RunId(antes)) if antes else await runs.previous(conn, after)
+        if before is None or not (before.state == after.state == "done"):
+            raise Invalid(_("One of the evaluations has no figures."))
         compared = compare(
             await runs.outcomes(conn, before.id), await runs.outcomes(conn, after.id)
         )

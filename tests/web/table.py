@@ -278,7 +278,7 @@ GOLD = "/avaliacao/perguntas/{gold_id:uuid}"
 RUN = "/avaliacao/rodadas/{run_id:uuid}"
 ASKED = {"question": "Quem pede?", "answers": "o servidor", "pages": "1"}
 LINES = {"file": ("perguntas.jsonl", b'{"question": "Quem decide?", "answers": []}')}
-NO_RUNS = "?antes=00000000-0000-7000-8000-000000000000&depois=00000000-0000-7000-8000-000000000001"
+NO_FIGURES = everyone(others=403, curator=422, admin=422)
 EVALUATION = (
     Row("GET /avaliacao", CURATOR),
     Row("POST /avaliacao/conjuntos", CURATOR_DONE, {"name": "Outras"}),
@@ -292,7 +292,8 @@ EVALUATION = (
     Row(f"POST {GOLD_SET}/rodar", CURATOR_DONE, {"label": "antes"}),
     Row(f"GET {RUN}", CURATOR),
     Row(f"POST {RUN}/cancelar", CURATOR_DONE),
-    Row("GET /avaliacao/comparar", everyone(others=403, curator=404, admin=404), query=NO_RUNS),
+    # A run without figures: tests/web/test_evaluation.py compares two that have some.
+    Row("GET /avaliacao/comparar", NO_FIGURES, query="depois=@run"),
     Row(f"POST {GOLD}/excluir", CURATOR_DONE),
     Row(f"POST {GOLD_SET}/excluir", ADMIN_DONE, {"name": "Férias"}),
 )
