@@ -74,7 +74,7 @@ async def test_by_setting_what_is_not_supported_is_left_out_and_nothing_left_is_
 async def test_every_citation_of_a_set_opens_the_page_that_holds_its_quote(
     desk: Desk, library: Library, cast: Cast
 ) -> None:
-    """The small twin of tests/bench/test_citations.py."""
+    """`govbot eval run` measures the same over a set: cite_opens."""
     questions = [
         PATERNITY, "Quantos dias de férias tem o servidor?", "Qual o valor da diária no Estado?",
         "Quem fiscaliza o contrato de limpeza e quando apresentam relatório mensal?",
