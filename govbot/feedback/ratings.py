@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from govbot import audit
 from govbot.db.access import Actor, found
@@ -16,7 +16,8 @@ from govbot.feedback.states import MAX_COMMENT, Reason
 from govbot.ids import ConversationId, MessageId, new_id
 from govbot.privacy import mask
 
-UP, DOWN = 1, -1
+UP: Final = 1
+DOWN: Final = -1
 
 
 @dataclass(frozen=True, slots=True)

@@ -213,6 +213,10 @@ def _person() -> list[HTTPRouteHandler]:
         delete(CONVERSATION, **_Call(writes, "deleteConversation", "person").options())(
             api_conversations.delete_conversation
         ),
+        _post(
+            CONVERSATION + "/answers/{answer_id:uuid}/rating",
+            _Call(writes, "rateAnswer", "person", more={"status_code": 204}),
+        )(api_conversations.rate_answer),
     ]
 
 

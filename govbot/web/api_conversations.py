@@ -5,12 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from litestar.params import FromPath
+from litestar.params import FromPath, JSONBody
 
 from govbot.chat import store
 from govbot.chat.store import Message, Turn
 from govbot.db.access import as_actor
-from govbot.ids import ConversationId
+from govbot.feedback import ratings
+from govbot.feedback.ratings import DOWN, UP, Rating
+from govbot.feedback.states import Reason
+from govbot.ids import ConversationId, MessageId
 from govbot.web.api_call import PAGE, CurrentCall, Cursor, Limit, bad_cursor, cursor_of, place_of
 from govbot.web.api_questions import citation_item, support_items
 from govbot.web.api_types import (
@@ -20,6 +23,7 @@ from govbot.web.api_types import (
     ConversationPage,
     Key,
     Me,
+    RatingRequest,
     TurnItem,
 )
 
@@ -70,6 +74,24 @@ async def delete_conversation(call: CurrentCall, conversation_id: FromPath[UUID]
     """Deletes a conversation with all that is in it."""
     async with as_actor(call.app.pool, call.actor, write=True) as conn:
         await store.delete(conn, call.actor, ConversationId(conversation_id))
+
+
+async def rate_answer(
+    call: CurrentCall,
+    conversation_id: FromPath[UUID],
+    answer_id: FromPath[UUID],
+    data: JSONBody[RatingRequest],
+) -> None:
+    """Rates an answer of a conversation, in place of an earlier rating. Rating down shows question,
+    answer, sources and comment to the curators of its documents, without the person."""
+    found, answer = ConversationId(conversation_id), MessageId(answer_id)
+    async with as_actor(call.app.pool, call.actor, write=True) as conn:
+        if data.rating == "none":
+            await ratings.withdraw(conn, call.actor, answer, conversation_id=found)
+            return
+        reason = Reason(data.reason) if data.reason else None
+        rating = Rating(UP if data.rating == "up" else DOWN, reason, data.comment.strip())
+        await ratings.rate(conn, call.actor, answer, rating, conversation_id=found)
 
 
 def _moment(cursor: str) -> datetime | None:

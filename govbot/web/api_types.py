@@ -277,6 +277,17 @@ class AnswerItem(Answer, frozen=True):
     created_at: datetime
 
 
+class RatingRequest(Struct, frozen=True):
+    """A rating of an answer. Rating down shows question, answer and comment to curators, without
+    the person; it takes a reason."""
+
+    rating: Annotated[
+        Literal["up", "down", "none"], Meta(description='"none" takes the rating back.')
+    ]
+    reason: Literal["wrong", "incomplete", "outdated", "wrong_source", "other"] | None = None
+    comment: Annotated[str, Meta(max_length=1000)] = ""
+
+
 class TurnItem(Struct, frozen=True):
     """A question with its answers, the newest last."""
 

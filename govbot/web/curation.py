@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -167,7 +168,7 @@ async def _page(
     )
 
 
-def _html(visit: Visit, report: Report, quoted: list[Quoted]) -> str:
+def _html(visit: Visit, report: Report, quoted: Sequence[Quoted]) -> str:
     links = {
         each.number: (
             f"/documentos/{each.version_id}/pagina/{each.page_from}",

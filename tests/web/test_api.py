@@ -615,11 +615,24 @@ class TestConversations:
         assert answer.json()["turns"][0]["answers"][0]["hidden"] is True
         assert "vinte dias" not in answer.text
 
-    async def test_reading_a_conversation_is_not_deleting_it(
+    async def test_reading_a_conversation_is_not_rating_or_deleting_it(
         self, office: Office, cast: Cast
     ) -> None:
         conversation = await talk(office, cast)
         reads = await office.program("reader", ["conversations:read"])
+        found = (await reads.get(f"{API}/conversations/{conversation}")).json()
+        answer = found["turns"][0]["answers"][0]["id"]
+        rating = f"{API}/conversations/{conversation}/answers/{answer}/rating"
+        rater = await office.program("reader", ["conversations:write"])
+        bad = {"rating": "down", "reason": "outdated", "comment": "Mudou."}
+        assert (await reads.post(rating, json=bad)).status_code == 403
+        for sent, status in (
+            (bad, 204), ({"rating": "down"}, 422), ({"rating": "up"}, 204),
+            ({"rating": "none"}, 204), ({"rating": "none"}, 404),
+        ):  # fmt: skip
+            assert (await rater.post(rating, json=sent)).status_code == status
+        other = await office.program("admin")
+        assert (await other.post(rating, json=bad)).status_code == 404
         assert (await reads.delete(f"{API}/conversations/{conversation}")).status_code == 403
         writes = await office.program("reader", ["conversations:write"])
         assert (await writes.delete(f"{API}/conversations/{conversation}")).status_code == 204

@@ -99,7 +99,8 @@ def filled(page: str) -> dict[str, Any]:
     """What a browser sends of the form as it stands."""
     from lxml import html
 
-    form = html.fromstring(page).xpath("//form[contains(@class, 'gold-form')]")[0]
+    tree: Any = html.fromstring(page)
+    form = tree.xpath("//form[contains(@class, 'gold-form')]")[0]
     return {name: value for name, value in form.form_values() if name != "csrf"}
 
 
