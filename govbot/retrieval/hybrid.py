@@ -23,10 +23,12 @@ from govbot.retrieval.references import norms
 
 TIMEOUT_MS = 15_000
 
-# Compiling a plan costs more than the whole search takes.
+# Compiling a plan costs more than the whole search takes, and so does making one: the statement is
+# prepared once for each connection, and its plan does not depend on what is asked.
 LIMITS: Final = (
     """
 SELECT set_config('statement_timeout', %(timeout_ms)s, true), set_config('jit', 'off', true),
+       set_config('plan_cache_mode', 'force_generic_plan', true),
        set_config('govbot.as_of', %(as_of)s, true),
 """
     + meaning.LIMITS
@@ -66,7 +68,7 @@ async def search(
     try:
         async with conn.pipeline(), conn.cursor(row_factory=dict_row) as cursor:
             await conn.execute(LIMITS, limits)
-            await cursor.execute(SEARCH, parameters)
+            await cursor.execute(SEARCH, parameters, prepare=True)
             return list(await cursor.fetchall())
     except QueryCanceled as error:
         raise Unavailable("The search took too long: try again later.") from error

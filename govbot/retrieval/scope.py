@@ -36,7 +36,7 @@ scope AS MATERIALIZED (
     ) k
 ),
 withheld AS MATERIALIZED (
-    SELECT w.key FROM govbot_withheld_documents() w (key)
+    SELECT w.key FROM govbot_unsearched_documents() w (key)
 ),
 -- Naming the collections lets the indexes skip what is not readable; the policies still decide.
 readable AS MATERIALIZED (

@@ -191,6 +191,7 @@ def _documents(
         FROM documents d
         """
     )
+    _go_on_after(conn, "documents", "key")
     conn.execute("ANALYZE documents, document_versions")
     return np.array(
         [(key, collection, ord_) for key, collection, size in rows for ord_ in range(size)],
@@ -230,9 +231,18 @@ def _texts(
         """,
         {"words": WORDS},
     )
-    conn.execute("SELECT setval(pg_get_serial_sequence('chunks', 'id'), max(id)) FROM chunks")
+    _go_on_after(conn, "chunks", "id")
     conn.execute("DROP TABLE heap")
     conn.execute("ANALYZE chunks")
+
+
+def _go_on_after(conn: psycopg.Connection[Any], table: str, column: str) -> None:
+    """New rows get numbers after those that were given here."""
+    conn.execute(
+        sql.SQL("SELECT setval(pg_get_serial_sequence({}, {}), max({})) FROM {}").format(
+            sql.Literal(table), sql.Literal(column), sql.Identifier(column), sql.Identifier(table)
+        )
+    )
 
 
 def _vocabulary(conn: psycopg.Connection[Any]) -> np.ndarray[Any, Any]:
