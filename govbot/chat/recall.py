@@ -37,17 +37,21 @@ LEAST_LETTERS: Final = 3
 LEAST_COSINE: Final = 0.5
 MANY: Final = 8
 DEVIATIONS: Final = 1.5
+HALF: Final = 0.5
+STEMS_WEIGHT: Final = 0.3  # of the share of stems held, beside the cosine
 
-# A turn is found when its question and the answers that may be read hold all stems together. The
-# last one may be the beginning of a word that is being typed.
-_BY_WORDS: Final[LiteralString] = """
-    WITH stems AS MATERIALIZED (
+_STEMS: Final[LiteralString] = """
+    stems AS MATERIALIZED (
         SELECT t.lexeme,
                (quote_literal(t.lexeme)
                 || CASE WHEN t.positions[1] = max(t.positions[1]) OVER () THEN ':*' ELSE '' END
                )::tsquery AS query
         FROM unnest(govbot_tsv(%(query)s)) t
     ),
+"""
+# A turn is found when its question and the answers that may be read hold all stems together. The
+# last one may be the beginning of a word that is being typed.
+_WORDS: Final[LiteralString] = """
     held AS MATERIALIZED (
         SELECT m.conversation_id, coalesce(m.reply_to, m.id) AS question_id, s.lexeme
         FROM messages m
@@ -76,27 +80,32 @@ _BY_WORDS: Final[LiteralString] = """
     ORDER BY c.updated_at DESC, c.id, f.question_id DESC NULLS LAST
     LIMIT %(limit)s
 """
-_BY_MEANING: Final[LiteralString] = """
-    SELECT DISTINCT ON (q.cosine, c.id) c.id, c.title, c.updated_at, q.message_id AS question_id
-    FROM (
-        SELECT o.message_id, o.cosine
-        FROM (
-            SELECT v.message_id, 1 - (v.embedding <=> %(vector)s::halfvec) AS cosine,
-                   count(*) OVER () AS n,
-                   avg(1 - (v.embedding <=> %(vector)s::halfvec)) OVER () AS mean,
-                   stddev_pop(1 - (v.embedding <=> %(vector)s::halfvec)) OVER () AS deviation
-            FROM message_vectors v
-            WHERE v.user_id = %(user)s AND v.fingerprint = %(fingerprint)s
-        ) o
-        WHERE o.cosine >= %(least)s
-          AND (o.n < %(many)s OR o.cosine >= o.mean + %(deviations)s * o.deviation)
-    ) q
-    JOIN messages m ON m.id = q.message_id
-    JOIN conversations c ON c.id = m.conversation_id
+# Questions near in meaning; those that hold half of the stems count too, and stems count on top.
+_MEANING: Final[LiteralString] = """
+    measured AS MATERIALIZED (
+        SELECT v.message_id, m.conversation_id, 1 - (v.embedding <=> %(vector)s::halfvec) AS cosine,
+               (SELECT count(*)::float8 / nullif((SELECT count(*) FROM stems), 0)
+                FROM stems s WHERE m.tsv @@ s.query) AS share
+        FROM message_vectors v
+        JOIN messages m ON m.id = v.message_id
+        WHERE v.user_id = %(user)s AND v.fingerprint = %(fingerprint)s
+    ),
+    usual AS (
+        SELECT count(*) AS n, avg(o.cosine) + %(deviations)s * stddev_pop(o.cosine) AS cosine
+        FROM measured o
+    )
+    SELECT c.id, c.title, c.updated_at, o.message_id AS question_id
+    FROM measured o
+    CROSS JOIN usual u
+    JOIN conversations c ON c.id = o.conversation_id
     WHERE c.title <> ''
-    ORDER BY q.cosine DESC, c.id
+      AND ((o.cosine >= %(least)s AND (u.n < %(many)s OR o.cosine >= u.cosine))
+           OR o.share >= %(half)s)
+    ORDER BY o.cosine + %(stems_weight)s * coalesce(o.share, 0) DESC, c.id
     LIMIT %(limit)s
 """
+_BY_WORDS: Final[LiteralString] = "WITH " + _STEMS + _WORDS
+_BY_MEANING: Final[LiteralString] = "WITH " + _STEMS + _MEANING
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +137,11 @@ async def search(parts: Parts, actor: Actor, query: str, *, limit: int) -> list[
                 conn,
                 _BY_MEANING,
                 user=actor.id,
+                query=query,
                 vector=str(list(vector)),
                 fingerprint=parts.embedder.fingerprint,
+                half=HALF,
+                stems_weight=STEMS_WEIGHT,
                 least=LEAST_COSINE,
                 many=MANY,
                 deviations=DEVIATIONS,
