@@ -15,8 +15,9 @@ from itertools import pairwise
 from typing import Final
 
 from govbot.generate.cues import Kind, expected_kinds, holds
-from govbot.generate.stems import fold, stem
+from govbot.generate.stems import content_stems, fold, stem
 from govbot.retrieval.passages import Passage
+from govbot.retrieval.variants import Variant
 
 # Beside the fused score, which weighs 1, all from 0 to 1.
 STRETCH: Final = 1.0
@@ -31,6 +32,7 @@ SPAN: Final = 25
 SHORT_SPAN: Final = 12
 BEFORE, BEHIND = 30, 20
 MOST_ALIKE: Final = 10
+SYNONYM: Final = 0.5  # of the weight of the stem that it stands for
 # Letters that related words begin with; shorter ones are related with all but their last letter.
 BEGINNING: Final = 5
 
@@ -54,8 +56,11 @@ class Asked:
     total: float
 
 
-def asked(question: str, worth: Mapping[str, tuple[str, float]]) -> Asked:
-    """`worth` comes of the search."""
+def asked(
+    question: str, worth: Mapping[str, tuple[str, float]], variants: Sequence[Variant] = ()
+) -> Asked:
+    """`worth` comes of the search; `variants` that stand for one stem count for it, by half."""
+    worth = {**_synonyms(worth, variants), **worth}
     tokens = _WORD.findall(question)
     stems = [stem(token) for token in tokens]
     words: dict[str, list[tuple[str, str]]] = {}
@@ -68,6 +73,18 @@ def asked(question: str, worth: Mapping[str, tuple[str, float]]) -> Asked:
         whole[origin] = max(weight, whole.get(origin, 0.0))
     neighbours = frozenset(pairwise(stems))
     return Asked(worth, words, neighbours, expected_kinds(question), sum(whole.values()))
+
+
+def _synonyms(
+    worth: Mapping[str, tuple[str, float]], variants: Sequence[Variant]
+) -> dict[str, tuple[str, float]]:
+    found = {}
+    for variant in variants:
+        stems = content_stems(variant.text)
+        if len(stems) == len(variant.origins) == 1 and variant.origins[0] in worth:
+            origin, weight = worth[variant.origins[0]]
+            found[stems[0]] = (origin, SYNONYM * weight)
+    return found
 
 
 def by_closeness(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from govbot.errors import GovBotError
@@ -15,7 +15,7 @@ from govbot.retrieval.synonyms import GROUPS
 
 log = logging.getLogger(__name__)
 
-SYNONYM_WEIGHT = 0.3
+SYNONYM_WEIGHT = 0.15
 MODEL_WEIGHT = 0.3
 MOST_BY_MODEL = 3
 LONGEST = 300  # characters of a wording
@@ -30,19 +30,26 @@ sem comentar."""
 class Variant:
     """Words that may stand where the question's own stand; `weight` is 0 to 1 of theirs.
 
-    `whole`: a question by itself, worth a vector of its own.
+    `whole`: a question by itself, worth a vector of its own. `origins`: the stems of the question
+    that it stands for.
     """
 
     text: str
     weight: float
     whole: bool = False
+    origins: tuple[str, ...] = ()
 
 
 def by_rule(question: str) -> tuple[Variant, ...]:
     """Synonyms of the words of a question; none for most."""
     asked = [word.stem for word in words(question)]
-    found = dict.fromkeys(text for group in _STEMMED for text in _others(group, asked))
-    return tuple(Variant(text, SYNONYM_WEIGHT) for text in found)
+    found: dict[str, Variant] = {}
+    for group in _STEMMED:
+        origins = next((stems for _, stems in group if _stands(stems, asked)), None)
+        for text, stems in group if origins else ():
+            if not _stands(stems, asked):
+                found.setdefault(text, Variant(text, SYNONYM_WEIGHT, origins=origins or ()))
+    return tuple(found.values())
 
 
 async def by_model(
@@ -72,15 +79,6 @@ async def by_model(
         line for line in lines if 0 < len(line) <= LONGEST and fold(line) != fold(question)
     )
     return tuple(Variant(line, MODEL_WEIGHT, whole=True) for line in list(kept)[:MOST_BY_MODEL])
-
-
-def _others(group: Sequence[tuple[str, tuple[str, ...]]], asked: Sequence[str]) -> Iterator[str]:
-    """The other words of a group of which the question has one."""
-    present = [_stands(stems, asked) for _, stems in group]
-    if any(present):
-        for (text, _), stands in zip(group, present, strict=True):
-            if not stands:
-                yield text
 
 
 def _stands(stems: Sequence[str], asked: Sequence[str]) -> bool:
