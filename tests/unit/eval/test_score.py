@@ -3,7 +3,22 @@ from __future__ import annotations
 import pytest
 
 from govbot.eval.questions import Question
-from govbot.eval.score import Outcome, Place, holds_answer, normalised, percentile, rank, summary
+from govbot.eval.score import (
+    MEASURES,
+    OF_ANSWERS,
+    Cited,
+    Outcome,
+    Place,
+    figures,
+    holds_answer,
+    ndcg,
+    normalised,
+    percentile,
+    rank,
+    scored,
+    standard_errors,
+    summary,
+)
 
 Q = Question("q", "Qual o prazo?", ("10 dias",), ("lei.pdf",), (3,))
 
@@ -101,3 +116,65 @@ def test_percentiles_are_of_the_nearest_rank(
     values: list[float], percent: float, expected: float | None
 ) -> None:
     assert percentile(values, percent) == expected
+
+
+def test_a_document_counts_by_its_key_too() -> None:
+    question = Question("q", "?", ("x",), pages=(2,), keys=(7,))
+    assert rank(question, [Place("a.pdf", 2, 2, 6), Place("b.pdf", 2, 2, 7)]) == 2
+    assert question.located
+
+
+def test_gain_counts_each_right_page_once_and_later_ones_less() -> None:
+    both = Question("q", "?", ("x",), ("a.pdf",), (1, 2))
+    one, two, other = Place("a.pdf", 1, 1), Place("a.pdf", 2, 2), Place("b.pdf", 1, 1)
+    assert ndcg(both, [one, two]) == pytest.approx(1.0)
+    assert ndcg(both, [one, one]) == pytest.approx(1 / (1 + 1 / 1.58496), abs=1e-4)
+    assert ndcg(both, [other, one, two]) == pytest.approx(
+        (1 / 1.58496 + 1 / 2) / (1 + 1 / 1.58496), abs=1e-4
+    )
+    anywhere = Question("q", "?", ("x",), ("a.pdf",))
+    assert ndcg(anywhere, [other, two, one]) == pytest.approx(1 / 1.58496, abs=1e-4)
+    assert ndcg(anywhere, []) == 0.0
+
+
+def test_citations_are_judged_by_page_by_quote_and_by_where_they_lead() -> None:
+    right = Cited(Place("lei.pdf", 3, 3), "O prazo é de 10 dias.", opens=True)
+    wrong = Cited(Place("lei.pdf", 9, 9), "A obra é medida.", opens=False)
+    row = scored(outcome(Q, 1, answer="10 dias", refused=False, citations=[right, wrong]))
+    assert (row.cited_page, row.cited_span, row.cited_opens) == (0.5, 0.5, 0.5)
+    refused = scored(outcome(Q, 1, answer="não achei", refused=True, citations=[right]))
+    assert (refused.cited_page, refused.cited_span, refused.cited_opens) == (None, None, None)
+
+
+def test_what_is_kept_of_an_outcome_holds_no_text_but_the_label() -> None:
+    cited = [Cited(Place("lei.pdf", 3, 3), "segredo dos 10 dias", opens=True)]
+    row = scored(outcome(Q, 1, answer="segredo", refused=False, citations=cited))
+    assert [value for value in vars_of(row) if isinstance(value, str)] == ["q"]
+
+
+def vars_of(row: object) -> list[object]:
+    return [getattr(row, name) for name in type(row).__slots__]  # type: ignore[attr-defined]
+
+
+def test_answering_what_can_be_answered_and_refusing_the_rest_is_right() -> None:
+    nothing = Question("n", "Qual o telefone?")
+    rows = [
+        scored(outcome(Q, 1, answer="10 dias", refused=False)),
+        scored(outcome(Q, 1, answer="-", refused=True)),
+        scored(outcome(nothing, None, answer="-", refused=True)),
+        scored(outcome(nothing, None, answer="é 10", refused=False, support=0.5)),
+    ]
+    counted = figures(rows)
+    assert (counted["refusal"], counted["support"]) == (0.5, 0.5)
+
+
+def test_the_standard_error_is_that_of_the_mean() -> None:
+    errors = standard_errors([scored(outcome(Q, place)) for place in (1, 1, 1, 2)])
+    assert errors["hit@1"] == 0.25
+    assert errors["mrr@10"] == 0.125
+    assert "answer_hit" not in errors
+
+
+def test_figures_of_answers_are_those_that_a_search_alone_does_not_give() -> None:
+    counted = summary([outcome(Q, 1), outcome(Question("n", "?"), None)])
+    assert {name for name in MEASURES if counted[name] is None} == set(OF_ANSWERS)
