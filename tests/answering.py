@@ -18,6 +18,7 @@ from govbot.generate.extractive import ExtractiveGenerator
 from govbot.ids import VersionId
 from govbot.ingest.receive import Received
 from govbot.models.entailment import Entailment
+from govbot.models.reranker import Reranker
 from tests.ingestion import Cast, HashEmbedder, Parts, take
 
 LEAVE = """LEI Nº 731, DE 2 DE MAIO DE 2019
@@ -55,6 +56,7 @@ class Desk:
     embedder: HashEmbedder
     generator: Generator
     entailment: Entailment | None = None
+    reranker: Reranker | None = None
 
     def by(self, generator: Generator) -> Desk:
         return replace(self, generator=generator)

@@ -15,7 +15,7 @@ from datetime import date
 from govbot import audit, metrics
 from govbot.chat import answer_cache, citations, pins, prompt, store
 from govbot.chat.checking import checked
-from govbot.chat.followup import standalone
+from govbot.chat.followup import preferred, standalone
 from govbot.chat.guidance import Instructions, instructions_for
 from govbot.chat.places import cite
 from govbot.chat.refusal import refusal
@@ -29,7 +29,8 @@ from govbot.generate import Request, Source
 from govbot.ids import MessageId
 from govbot.privacy import mask
 from govbot.retrieval.passages import Passage
-from govbot.retrieval.retrieve import Retrieval, retrieve
+from govbot.retrieval.retrieve import Retrieval, find
+from govbot.retrieval.variants import Variant, by_model
 
 __all__ = ["MAX_QUESTION", "Answer", "Parts", "Progress", "answer_stream", "ask", "check_question"]
 
@@ -198,18 +199,38 @@ async def _instructions(
 
 
 async def _evidence(parts: Parts, actor: Actor, asked: Asked) -> Retrieval:
-    async with as_actor(parts.pool, actor) as conn:
-        found = await retrieve(
-            conn,
-            standalone(asked.question, asked.history),
-            embedder=parts.embedder,
-            settings=parts.settings,
-            as_of=asked.as_of,
-        )
-        if asked.answer_id is not None:
+    found = await find(
+        parts.pool,
+        actor,
+        standalone(asked.question, asked.history),
+        embedder=parts.embedder,
+        settings=parts.settings,
+        reranker=parts.reranker,
+        variants=await _wordings(parts, actor, asked),
+        as_of=asked.as_of,
+        preferred=preferred(asked.question, asked.history),
+        surrounded=not parts.generator.excerpts,
+    )
+    if asked.answer_id is not None:
+        async with as_actor(parts.pool, actor) as conn:
             found = await _pinned_first(conn, parts, asked, asked.answer_id, found)
     metrics.observe_retrieval(found.timings)
     return found
+
+
+async def _wordings(parts: Parts, actor: Actor, asked: Asked) -> tuple[Variant, ...]:
+    """Other wordings by the model, where the settings ask for them."""
+    settings = parts.settings.retrieval
+    if not settings.model_variants:
+        return ()
+    before = [turn.question for turn in asked.history[-prompt.MAX_TURNS :]]
+    return await by_model(
+        parts.generator,
+        asked.question,
+        before,
+        limit_s=settings.model_variants_s,
+        owner=str(actor.id),
+    )
 
 
 async def _pinned_first(

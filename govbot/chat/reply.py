@@ -19,6 +19,7 @@ from govbot.generate import Generator
 from govbot.ids import MessageId
 from govbot.models.embedder import Embedder
 from govbot.models.entailment import Entailment
+from govbot.models.reranker import Reranker
 
 Pool = AsyncConnectionPool[AsyncConnection[DictRow]]
 CacheUse = Literal["use", "renew", "off"]
@@ -35,6 +36,8 @@ class Parts(Protocol):
     def generator(self) -> Generator: ...
     @property
     def settings(self) -> Settings: ...
+    @property
+    def reranker(self) -> Reranker | None: ...
     @property
     def entailment(self) -> Entailment | None: ...
 
