@@ -50,21 +50,21 @@ async def _search(
 ) -> list[Passage]:
     from govbot.app import open_app
     from govbot.cli.acting import acting
-    from govbot.db.access import as_actor
-    from govbot.retrieval.retrieve import retrieve
+    from govbot.retrieval.retrieve import find
 
     settings = current_settings()
     async with open_app(settings) as app:
         actor = await acting(app.pool, username)
-        async with as_actor(app.pool, actor) as conn:
-            found = await retrieve(
-                conn,
-                question,
-                embedder=app.embedder,
-                settings=settings,
-                limit=limit,
-                as_of=as_of,
-            )
+        found = await find(
+            app.pool,
+            actor,
+            question,
+            embedder=app.embedder,
+            settings=settings,
+            reranker=app.reranker,
+            limit=limit,
+            as_of=as_of,
+        )
     return found.passages
 
 

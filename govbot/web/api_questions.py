@@ -27,7 +27,7 @@ from govbot.documents import collections
 from govbot.errors import Busy, GovBotError
 from govbot.ids import CollectionId, UserId
 from govbot.retrieval.passages import Passage
-from govbot.retrieval.retrieve import Retrieval, retrieve
+from govbot.retrieval.retrieve import Retrieval, find
 from govbot.web import rates
 from govbot.web.api_call import Call, CurrentCall
 from govbot.web.api_types import (
@@ -77,14 +77,16 @@ async def search(call: CurrentCall, data: JSONBody[SearchRequest]) -> SearchResu
     """The passages that may answer a question, the best first. No text is generated."""
     question = answering.check_question(data.question)
     await rates.count_question(call.app, call.actor)
-    async with as_actor(call.app.pool, call.actor, write=True) as conn:
-        only = None
-        if data.collection_id is not None:
+    only = None
+    if data.collection_id is not None:
+        async with as_actor(call.app.pool, call.actor) as conn:
             only = (await collections.get_collection(conn, CollectionId(data.collection_id))).key
-        found = await retrieve(
-            conn, question, embedder=call.app.embedder, settings=call.app.settings,
-            limit=data.limit, as_of=data.as_of, collection_key=only,
-        )  # fmt: skip
+    found = await find(
+        call.app.pool, call.actor, question, embedder=call.app.embedder,
+        settings=call.app.settings, reranker=call.app.reranker, limit=data.limit,
+        as_of=data.as_of, collection_key=only,
+    )  # fmt: skip
+    async with as_actor(call.app.pool, call.actor, write=True) as conn:
         await audit.record(
             conn, actor=call.actor, action="search.made", details=_details(call, data, found)
         )
