@@ -75,6 +75,7 @@ async def _stored(pool: Pool, settings: Settings) -> list[Check]:
             ("accounts", _accounts),
             ("audit log", lambda pool: _audit(pool, settings)),
             ("vectors", lambda pool: _vectors(pool, settings)),
+            ("evaluation", lambda pool: _evaluation(pool, settings)),
         ):
             checks.append(await _tried(name, look, pool))
     return checks
@@ -231,6 +232,12 @@ def _require_checkpoints(standing: Standing, file: Path, settings: Settings) -> 
             entry=standing.seq,
             reason=reason,
         )
+
+
+async def _evaluation(pool: Pool, settings: Settings) -> str:
+    from govbot.cli.doctor_evaluation import evaluation
+
+    return await evaluation(pool, settings)
 
 
 async def _vectors(pool: Pool, settings: Settings) -> str:

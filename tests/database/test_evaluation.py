@@ -60,6 +60,13 @@ async def bureau(pool: Pool, queue: Queue) -> Bureau:
         "Quem mede a obra é o fiscal, a cada mês.",
         vectors=[(0, 1, 0), (1, 0, 0)],
     )
+    async with as_system(pool) as conn:  # what citations open
+        await conn.execute(
+            "INSERT INTO version_pages (version_id, document_key, collection_key, number, text)"
+            " SELECT c.version_id, c.document_key, c.collection_key, c.page_from, c.text"
+            " FROM chunks c JOIN documents d ON d.key = c.document_key"
+            " WHERE d.filename = 'lei.txt'"
+        )
     settings = load_settings(environ={"GOVBOT_EVALUATION__SET": SET})
     return Bureau(pool, queue, settings, FixedEmbedder(weight=0.1), ExtractiveGenerator())
 
@@ -161,7 +168,7 @@ class Silent(ExtractiveGenerator):
     name = "silent"
     excerpts = False
 
-    async def stream(self, request: object):  # type: ignore[no-untyped-def,override]
+    async def stream(self, request: object):  # type: ignore[no-untyped-def]
         yield "Não encontrei a resposta nos documentos consultados."
 
 
@@ -267,7 +274,7 @@ class Contrary(FixedEmbedder):
     async def embed_query(self, text: str) -> list[float]:
         return [1.0, 0.0, 0.0] if "prazo" in text else [0.0, 1.0, 0.0]
 
-    async def embed_passages(self, texts):  # type: ignore[no-untyped-def,override]
+    async def embed_passages(self, texts):  # type: ignore[no-untyped-def]
         return [[0.0, 1.0, 0.0] if "prazo" in text else [1.0, 0.0, 0.0] for text in texts]
 
 
