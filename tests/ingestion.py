@@ -228,6 +228,14 @@ INCONSISTENT = {
                JOIN embedding_models m ON m.id = v.model_id AND m.state = 'active'
                WHERE v.chunk_id = c.id) <> 1
     """,
+    "secrecy beside what is searched": """
+        SELECT s.document_key
+        FROM (SELECT c.document_key, c.secrecy FROM chunks c
+              UNION ALL SELECT p.document_key, p.secrecy FROM postings p
+              UNION ALL SELECT v.document_key, v.secrecy FROM chunk_vectors v) s
+        JOIN documents d ON d.key = s.document_key
+        WHERE d.secrecy <> s.secrecy
+    """,
     "chunks only of the newest approved ready version outside the trash": """
         SELECT c.id FROM chunks c
         JOIN document_versions v ON v.id = c.version_id

@@ -81,8 +81,9 @@ BEGIN
 END
 $$;
 
--- New rows take the secrecy of their document, which cannot change meanwhile: whoever changes it
--- waits for the end of this transaction and sees these rows.
+-- New rows take the secrecy of their document. Who stores chunks and postings holds the lock of the
+-- collection, as the change of a secrecy does; who stores vectors shares the rows of their chunks
+-- through the foreign key, which that change takes for itself: so one of the two sees the other.
 CREATE FUNCTION govbot_take_secrecy() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
@@ -90,13 +91,10 @@ DECLARE
 BEGIN
     FOR held IN
         SELECT d.key, d.secrecy FROM documents d
-        WHERE d.key IN (SELECT a.document_key FROM added a)
+        WHERE d.secrecy > 0 AND d.key IN (SELECT a.document_key FROM added a)
         ORDER BY d.key
-        FOR SHARE
     LOOP
-        IF held.secrecy > 0 THEN
-            PERFORM govbot_set_secrecy(held.key, held.secrecy);
-        END IF;
+        PERFORM govbot_set_secrecy(held.key, held.secrecy);
     END LOOP;
     RETURN NULL;
 END
@@ -116,6 +114,7 @@ BEGIN
     PERFORM pg_advisory_xact_lock(7164, NEW.collection_key);
     PERFORM govbot_count_document(OLD.key, OLD.secrecy, -1);
     PERFORM govbot_count_document(NEW.key, NEW.secrecy, 1);
+    PERFORM FROM chunks c WHERE c.document_key = NEW.key ORDER BY c.id FOR UPDATE;
     PERFORM govbot_set_secrecy(NEW.key, NEW.secrecy);
     RETURN NULL;
 END

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,12 +14,13 @@ import pytest
 
 from govbot.db.access import OPERATOR, Actor, as_actor, as_system
 from govbot.db.dsns import Dsns
-from govbot.db.pool import Pool
+from govbot.db.pool import Connection, Pool
 from govbot.ingest import vector_index
 from govbot.retrieval import meaning, scope, words
 from govbot.retrieval.hybrid import LIMITS
 from govbot.retrieval.meaning import DenseQuery
 from tests.database.library import FINGERPRINT, Library
+from tests.ingestion import inconsistencies
 
 EVERYTHING = 1_000_000
 FOUND = (
@@ -156,6 +158,49 @@ async def test_the_index_finds_for_each_reader_what_comparing_all_finds(
     by_index = await scores(pool, both, limit=0, variants=variants)
     assert by_index == await scores(pool, both, limit=EVERYTHING, variants=variants)
     assert by_index["40.txt"] == pytest.approx(0.9, abs=1e-3)
+
+
+async def test_vectors_stored_while_a_document_becomes_secret_are_secret(pool: Pool) -> None:
+    library = Library(pool)
+    await library.model()
+    made = await library.document("Normas", "a.txt", "texto", vectors=[vector(0)])
+    reader = await library.person("leitora", "Normas")
+
+    async def classify(degree: int) -> None:
+        async with as_system(pool) as conn:
+            await conn.execute(
+                "UPDATE documents SET secrecy = %(degree)s WHERE key = %(key)s",
+                {"degree": degree, "key": made.key},
+            )
+
+    async def store(conn: Connection) -> None:
+        await conn.execute(
+            """
+            INSERT INTO chunk_vectors (model_id, chunk_id, collection_key, document_key, embedding)
+            SELECT m.id, c.id, c.collection_key, c.document_key, '[1,0,0]'
+            FROM chunks c, embedding_models m
+            """
+        )
+
+    async with as_system(pool) as conn:
+        await conn.execute("DELETE FROM chunk_vectors")
+    async with as_system(pool) as conn:
+        await store(conn)
+        waiting = asyncio.create_task(classify(2))
+        await asyncio.sleep(0.2)
+        assert not waiting.done()  # it takes the new row with it
+    await waiting
+    assert await scores(pool, reader, limit=EVERYTHING) == {}
+    async with as_system(pool) as conn:  # and what comes later is secret from the start
+        await conn.execute("DELETE FROM chunk_vectors")
+        await store(conn)
+        assert "secrecy beside what is searched" not in await inconsistencies(conn)
+    async with as_actor(pool, reader) as conn:
+        for table in ("chunks", "postings", "chunk_vectors"):
+            cursor = await conn.execute(f"SELECT FROM {table}".encode())
+            assert await cursor.fetchall() == [], table
+    await classify(0)
+    assert await scores(pool, reader, limit=EVERYTHING) != {}
 
 
 async def test_the_index_is_made_again_after_a_crash_and_goes_with_its_model(
