@@ -132,8 +132,18 @@ def fit(samples: Sequence[Sample], max_wrong: float) -> Report:
     )
 
 
+def judged(samples: Sequence[Sample], calibration: Calibration) -> tuple[Cut, float]:
+    """What a calibration refuses of these samples, and the area under its ROC curve."""
+    wanted = np.array([sample.answerable for sample in samples])
+    confidence = np.array([calibration.confidence(sample.signals) for sample in samples])
+    cut = _cut(calibration.threshold, confidence, wanted)
+    return cut, area(confidence[wanted], confidence[~wanted])
+
+
 def area(answerable: Matrix, others: Matrix) -> float:
     """Area under the ROC curve: how often an answerable question has the higher confidence."""
+    if not len(answerable) or not len(others):
+        return 0.5
     higher = answerable[:, None] > others[None, :]
     equal = answerable[:, None] == others[None, :]
     return float(np.mean(higher + 0.5 * equal))
@@ -192,4 +202,8 @@ def _threshold(answerable: Matrix, max_wrong: float) -> float:
 
 def _cut(threshold: float, confidence: Matrix, wanted: npt.NDArray[np.bool_]) -> Cut:
     refused = confidence < threshold
-    return Cut(threshold, float(refused[~wanted].mean()), float(refused[wanted].mean()))
+    return Cut(threshold, _mean(refused[~wanted]), _mean(refused[wanted]))
+
+
+def _mean(values: npt.NDArray[np.bool_]) -> float:
+    return float(values.mean()) if len(values) else 0.0
