@@ -8,7 +8,7 @@ T ?=
 # Each worker has a database server and models of its own: about 1.5 GB.
 WORKERS ?= $(shell n=$$(nproc); echo $$((n < 4 ? n : 4)))
 
-.PHONY: help run setup setup-test test lint format bench bench-access bench-scale lock docs clean
+.PHONY: help run setup setup-test test lint format bench bench-access bench-quality bench-scale lock docs clean
 
 help:
 	@echo "make run     set up, load the demonstration and serve it"
@@ -16,6 +16,7 @@ help:
 	@echo "make lint    ruff, mypy and the import rules"
 	@echo "make format  let ruff format the code"
 	@echo "make bench   measure speed and quality"
+	@echo "make bench-quality  measure what each part of the search is worth (an hour)"
 	@echo "make bench-access  play 20 000 random changes of access against a model of the rules"
 	@echo "make bench-scale   a million passages: build, recall and time (GOVBOT_BENCH_CHUNKS=100000)"
 	@echo "make lock    resolve the dependencies again"
@@ -45,7 +46,10 @@ format: setup-test
 	$(BIN)/ruff format .
 
 bench: setup-test
-	$(BIN)/python -m pytest tests/bench --ignore tests/bench/test_access.py --ignore tests/bench/test_scale.py --timeout 0 -s
+	$(BIN)/python -m pytest tests/bench --ignore tests/bench/test_access.py --ignore tests/bench/test_ablation.py --ignore tests/bench/test_scale.py --timeout 0 -s
+
+bench-quality: setup-test
+	$(BIN)/python -m pytest tests/bench/test_ablation.py --timeout 0 -s
 
 bench-access: setup-test
 	$(BIN)/python -m pytest tests/bench/test_access.py --timeout 0 -s
