@@ -13,7 +13,7 @@ LENGTH: Final = 140  # characters
 BEFORE: Final = 40  # of them before the first match
 LEAST_PREFIX: Final = 3
 # Marks of citations and of Markdown say nothing in a list of results.
-_MARKS = re.compile(r"\s*\[\d{1,3}\]|[*_`#>|]+|^\s*[-•]\s+", re.MULTILINE)
+_MARKS = re.compile(r"\s*\[\d{1,3}\]|[*`]+|^\s*(?:[-•>]|#{1,6})\s+", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ def snippet(query: str, texts: Sequence[str]) -> tuple[Piece, ...]:
     stems = frozenset(content_stems(query))
     typed = re.findall(r"[^\W_]+", fold(query))[-1:]
     prefix = typed[0] if typed and len(typed[0]) >= LEAST_PREFIX else ""
-    cleaned = [" ".join(_MARKS.sub(" ", text).split()) for text in texts]
+    cleaned = [" ".join(_MARKS.sub("", text).split()) for text in texts]
     best, matches = "", list[Word]()
     for text in filter(None, cleaned):
         found = [word for word in words(text) if _matches(word, text, stems, prefix)]

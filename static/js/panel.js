@@ -1,4 +1,6 @@
 // The source of a citation beside the conversation; on small screens over it.
+import { say } from "./announce.js";
+
 const small = matchMedia("(max-width: 60rem)");
 const panel = () => document.getElementById("panel");
 let opener = null;
@@ -15,6 +17,11 @@ export function startPanel() {
   document.body.addEventListener("htmx:afterSwap", (event) => {
     if (event.target === panel()) shown();
     if (event.target.id === "main") closePanel(false);
+  });
+  document.body.addEventListener("htmx:afterRequest", (event) => {
+    if (!event.detail.successful || !event.target.matches("[data-pin]")) return;
+    say("pinned");
+    if (small.matches && panel()?.contains(event.target)) closePanel();
   });
 }
 

@@ -16,7 +16,7 @@ async def test_a_source_is_pinned_shown_and_unpinned_with_and_without_htmx(
 ) -> None:
     reader = await signed_in("reader")
     citation = scene.citation()
-    await _searchable(scene, citation)
+    await searchable(scene, citation)
     script = Script(citations=[citation], sources=[scene.law_key])
     conversation, page = await answered(reader, scene, script)
     (path,) = re.findall(r'hx-post="([^"]+/fixar)"', page)
@@ -65,7 +65,7 @@ async def test_the_search_shows_what_was_found_in_its_place(
     assert "trinta" not in (await reader.get("/conversas?q=desconto", headers=HTMX)).text
 
 
-async def _searchable(scene: Scene, citation: Citation) -> None:
+async def searchable(scene: Scene, citation: Citation) -> None:
     """The page of the citation as a passage that is searched."""
     async with as_system(scene.app.pool) as conn:
         await conn.execute(
