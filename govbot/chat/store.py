@@ -84,20 +84,19 @@ async def create_conversation(conn: Connection, actor: Actor) -> ConversationId:
 
 
 async def list_conversations(
-    conn: Connection, *, query: str = "", limit: int = 50, before: datetime | None = None
+    conn: Connection, *, limit: int = 50, before: datetime | None = None
 ) -> list[Conversation]:
-    """The newest first; `query` is searched in the titles without accents or case."""
+    """The newest first."""
     cursor = await conn.execute(
         """
         SELECT id, title, updated_at
         FROM conversations
         WHERE (%(before)s::timestamptz IS NULL OR updated_at < %(before)s::timestamptz)
-          AND position(govbot_fold(%(query)s) IN govbot_fold(title)) > 0
           AND title <> ''
         ORDER BY updated_at DESC
         LIMIT %(limit)s
         """,
-        {"before": before, "query": query.strip()[:200], "limit": limit},
+        {"before": before, "limit": limit},
     )
     return [Conversation(**row) for row in await cursor.fetchall()]
 

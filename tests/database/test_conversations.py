@@ -101,17 +101,6 @@ async def test_giving_the_right_back_shows_the_answer_again(pool: Pool, troupe: 
     assert not turn.answers[0].hidden
 
 
-async def test_titles_are_searched_without_accents(pool: Pool, troupe: Troupe) -> None:
-    async with as_actor(pool, troupe.reader, write=True) as conn:
-        conversation = await store.create_conversation(conn, troupe.reader)
-        await store.add_question(conn, troupe.reader, conversation, "Férias e licença-prêmio")
-        found = await store.list_conversations(conn, query="LICENCA")
-        missed = await store.list_conversations(conn, query="diária")
-        wild = await store.list_conversations(conn, query="%")
-    assert [c.id for c in found] == [conversation]
-    assert missed == wild == []
-
-
 async def test_a_conversation_is_renamed_and_deleted(pool: Pool, troupe: Troupe) -> None:
     conversation, answer = await _asked(pool, troupe, troupe.reader)
     async with as_actor(pool, troupe.reader, write=True) as conn:
