@@ -84,14 +84,14 @@ async def _calibrate(
     from govbot.cli.acting import acting
     from govbot.db.access import OPERATOR, as_system
     from govbot.eval.calibrate import fit, samples_of
-    from govbot.eval.run import Bench
+    from govbot.eval.run import bench_of
     from govbot.retrieval import calibration
 
     settings = current_settings()
     async with open_app(settings) as parts:
         actor = await acting(parts.pool, username)
         questions = await _questions(parts, file, gold)
-        bench = Bench(parts.pool, settings, parts.embedder, parts.generator)
+        bench = bench_of(parts)
         with output.progress("questions", total=len(questions)) as bar:
             samples = await samples_of(bench, actor, questions, on_done=bar.advance)
         report = fit(samples, max_wrong)

@@ -12,14 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from govbot.db.access import Actor, as_actor
+from govbot.db.access import Actor
 from govbot.errors import Invalid
 from govbot.eval.questions import Question
 from govbot.eval.run import Bench
 from govbot.retrieval.calibration import SHIPPED, Calibration, Fitted
 from govbot.retrieval.passages import Passage
-from govbot.retrieval.query import prepare
-from govbot.retrieval.retrieve import retrieve
+from govbot.retrieval.retrieve import find
 from govbot.retrieval.signals import JUDGED, NAMES, Signals, signals_of
 
 # So many passages are found that enough are left when those of one document go.
@@ -75,15 +74,15 @@ async def samples_of(
     """Two samples of a question whose document is known, one of another."""
     samples = []
     for number, question in enumerate(questions):
-        query = await prepare(question.text, embedder=bench.embedder)
-        async with as_actor(bench.pool, actor) as conn:
-            found = await retrieve(
-                conn,
-                query,
-                embedder=bench.embedder,
-                settings=bench.settings,
-                limit=FOUND,
-            )
+        found = await find(
+            bench.pool,
+            actor,
+            question.text,
+            embedder=bench.embedder,
+            settings=bench.settings,
+            reranker=bench.reranker,
+            limit=FOUND,
+        )
         for answerable, passages in judged_twice(question, found.passages):
             signals = signals_of(question.text, passages, found.worth)
             samples.append(Sample(number, signals, answerable))
