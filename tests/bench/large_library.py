@@ -168,7 +168,7 @@ def _documents(
     conn: psycopg.Connection[Any], keys: list[int], counts: list[int]
 ) -> np.ndarray[Any, Any]:
     """Makes the documents; an array with one row a chunk: document, collection, ordinal."""
-    rows = []
+    rows: list[tuple[int, int, int]] = []
     for key, count in zip(keys, counts, strict=True):
         for start in range(0, count, DOCUMENT):
             rows.append((len(rows) + 1, key, min(DOCUMENT, count - start)))
