@@ -20,6 +20,10 @@ PAIR_DEPTH = 50
 NEAR = (0.7, 0.5)
 MAX_NEAR = 3
 
+# The passage that is the norm or article named, against one that names it too.
+IDENTITY_WEIGHT = 2.0
+LEAST_IDENTITY = 2.0
+
 # What an acronym means, or the acronym of what is meant, weighs so much; what stands for a stem
 # counts at most MOST_CREDIT of it as held. So many definitions are looked at to find the usual one.
 ACRONYM_WEIGHT = 0.4

@@ -90,7 +90,7 @@ asked AS MATERIALIZED (
     FROM (
         SELECT o.lexeme, o.position::integer AS position, 1.0::float8 AS weight FROM own o
         UNION ALL
-        SELECT 'qz' || substr(o.lexeme, 3), NULL, 1.0 FROM own o WHERE o.lexeme ~ '^qx'
+        SELECT 'qz' || substr(o.lexeme, 3), NULL, %(identity_weight)s FROM own o WHERE o.lexeme ~ '^qx'
         UNION ALL
         SELECT n.lexeme, NULL, CASE n.distance WHEN 1 THEN %(near_1)s ELSE %(near_2)s END
         FROM near n
@@ -116,7 +116,9 @@ counted AS MATERIALIZED (
 ),
 terms AS MATERIALIZED (
     SELECT n.lexeme, n.weight, n.chunks,
-           ln(1 + (greatest(s.chunks - n.chunks, 0) + 0.5) / (n.chunks + 0.5)) AS idf
+           -- Where few documents are, what is named is no rare thing, but still what is asked for.
+           greatest(ln(1 + (greatest(s.chunks - n.chunks, 0) + 0.5) / (n.chunks + 0.5)),
+                    CASE WHEN n.lexeme ~ '^qz' THEN %(least_identity)s ELSE 0 END) AS idf
     FROM (
         -- A stem that stands nowhere weighs like the rarest that stands somewhere: in a small
         -- collection it would outweigh all the others together.
@@ -250,6 +252,8 @@ def parameters(question: str, variants: Sequence[Variant] = ()) -> dict[str, Any
         "max_acronyms": lexical.MAX_ACRONYMS,
         "near_1": lexical.NEAR[0],
         "near_2": lexical.NEAR[1],
+        "identity_weight": lexical.IDENTITY_WEIGHT,
+        "least_identity": lexical.LEAST_IDENTITY,
         "acronym_weight": lexical.ACRONYM_WEIGHT,
         "acronym_credit": lexical.MOST_CREDIT,
         "most_credit": lexical.MOST_CREDIT,

@@ -77,8 +77,10 @@ RETURN (
         SELECT d.digits
         FROM folded, regexp_matches(f, '(?<![\d])\d+(?:[./-]\d+)*(?![\d])', 'g') AS m,
              translate(m[1], './-', '') AS d (digits)
-        WHERE length(d.digits) BETWEEN 11 AND 40
-           OR (length(d.digits) BETWEEN 7 AND 40 AND length(m[1]) - length(d.digits) >= 2)
+        -- Dates are no codes.
+        WHERE m[1] !~ '^\d{1,2}[./-]\d{1,2}[./-]\d{4}$'
+          AND (length(d.digits) BETWEEN 11 AND 40
+               OR (length(d.digits) BETWEEN 7 AND 40 AND length(m[1]) - length(d.digits) >= 2))
     ) AS c (code)
     WHERE c.code <> ''
 );
@@ -268,7 +270,7 @@ END
 $$;
 
 -- The readable stems nearest to one, at most three, the more frequent first. One edit away: all its
--- neighbours are looked up. Two edits, of long stems: those that share its first four letters.
+-- neighbours are looked up. Two edits, of long stems: those that share its first three letters.
 CREATE FUNCTION govbot_near(stem text) RETURNS TABLE (lexeme text, distance integer)
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
@@ -301,14 +303,16 @@ BEGIN
         RETURN;
     END IF;
     neighbours := ARRAY(
-        SELECT DISTINCT t.lexeme COLLATE "default"
-        FROM term_stats t
-        WHERE t.lexeme >= left(stem, 4) AND t.lexeme < left(stem, 4) || '{'
-          AND length(t.lexeme) BETWEEN length(stem) - 2 AND length(stem) + 2
-          AND t.lexeme !~ '\d'
-          AND length(translate(t.lexeme, stem, '')) <= 2
-          AND length(translate(stem, t.lexeme, '')) <= 2
-        LIMIT 200
+        SELECT d.lexeme COLLATE "default"
+        FROM (SELECT DISTINCT t.lexeme
+              FROM term_stats t
+              WHERE t.lexeme >= left(stem, 3) AND t.lexeme < left(stem, 3) || '{'
+                AND length(t.lexeme) BETWEEN length(stem) - 2 AND length(stem) + 2
+                AND length(translate(t.lexeme, stem, '')) <= 2
+                AND length(translate(stem, t.lexeme, '')) <= 2
+                AND t.lexeme !~ '\d') d
+        ORDER BY length(translate(d.lexeme, stem, '')) + length(translate(stem, d.lexeme, '')), 1
+        LIMIT 100
     );
     neighbours := ARRAY(
         SELECT n.word FROM unnest(neighbours) n (word) WHERE govbot_distance(stem, n.word, 2) <= 2

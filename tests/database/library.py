@@ -170,7 +170,7 @@ class Library:
             " SELECT %(version)s, %(key)s, %(collection)s, %(ord)s, %(page)s, %(page)s, '',"
             " %(text)s, 0, length(%(text)s), t.tsv,"
             " (SELECT coalesce(sum(cardinality(u.positions)), 0) FROM unnest(t.tsv) u)"
-            " FROM govbot_tsv(%(title)s || ' ' || %(text)s) t (tsv) RETURNING id",
+            " FROM govbot_passage_tsv(%(title)s, '', %(text)s) t (tsv) RETURNING id",
             {
                 "version": made.version_id,
                 "key": made.key,
