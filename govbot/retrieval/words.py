@@ -90,7 +90,8 @@ asked AS MATERIALIZED (
     FROM (
         SELECT o.lexeme, o.position::integer AS position, 1.0::float8 AS weight FROM own o
         UNION ALL
-        SELECT 'qz' || substr(o.lexeme, 3), NULL, %(identity_weight)s FROM own o WHERE o.lexeme ~ '^qx'
+        SELECT 'qz' || substr(o.lexeme, 3), NULL, %(identity_weight)s
+        FROM own o WHERE o.lexeme ~ '^qx'
         UNION ALL
         SELECT n.lexeme, NULL, CASE n.distance WHEN 1 THEN %(near_1)s ELSE %(near_2)s END
         FROM near n
