@@ -83,6 +83,7 @@ async def open_app(
     from govbot.jobs.queue import open_queue
     from govbot.models.embedder import open_embedder
     from govbot.models.entailment import open_entailment
+    from govbot.models.mood import open_mood
     from govbot.models.reranker import open_reranker
 
     async with AsyncExitStack() as stack:
@@ -99,6 +100,9 @@ async def open_app(
         entailment = open_entailment(settings)
         if entailment is not None:
             stack.push_async_callback(entailment.aclose)
+        mood = open_mood(settings)
+        if mood is not None:
+            stack.push_async_callback(mood.aclose)
         generator = open_generator(settings.generation)
         stack.push_async_callback(generator.aclose)
         queue = await stack.enter_async_context(open_queue(dsns.app))
@@ -106,7 +110,7 @@ async def open_app(
         app.directory = open_directory(settings.ldap, pool)
         app.entailment = entailment
         app.owner_dsn = dsns.owner
-        app._answers = Answers(app)
+        app._answers = Answers(app, mood)
         stack.push_async_callback(app._answers.close)
         yield app
 

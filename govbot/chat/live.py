@@ -18,6 +18,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from govbot import metrics
+from govbot.analytics.categories import Classifier
 from govbot.chat import outcome, recall, store
 from govbot.chat.answer import Answer, Parts, Progress, answer_stream, check_question
 from govbot.chat.followup import standalone
@@ -26,6 +27,7 @@ from govbot.chat.store import Message
 from govbot.db.access import Actor, as_actor, as_system
 from govbot.errors import Busy, GovBotError, NotFound
 from govbot.ids import ConversationId, MessageId, UserId
+from govbot.models.mood import Mood
 
 log = logging.getLogger(__name__)
 
@@ -79,8 +81,9 @@ class _Asked:
 class Answers:
     """The answers that this process writes. Close it before the database."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, mood: Mood | None = None) -> None:
         self._parts = parts
+        self._classifier = Classifier(parts.embedder, mood)
         self._live: dict[MessageId, _Live] = {}
         self._starting: Counter[UserId] = Counter()
         self._tasks: set[asyncio.Task[None] | asyncio.Task[int]] = set()
@@ -235,6 +238,8 @@ class Answers:
     async def _finish(
         self, actor: Actor, answer_id: MessageId, answer: Answer, asked: _Asked
     ) -> None:
+        question = standalone(asked.question, asked.history)
+        kind = await outcome.kind_of(self._parts, self._classifier, actor, question)
         async with as_actor(self._parts.pool, actor, write=True) as conn:
             closed = await store.finish_answer(
                 conn,
@@ -251,8 +256,7 @@ class Answers:
                 support=answer.support,
             )
             if closed:
-                question = standalone(asked.question, asked.history)
-                await outcome.record(conn, self._parts.settings, question, answer)
+                await outcome.record(conn, self._parts, question, answer, kind)
         if not closed:
             await self._abandon(answer_id)
 
@@ -264,6 +268,8 @@ class Answers:
                 closed = await store.finish_answer(
                     conn, live.actor, answer_id, content=text, state="failed", error_code=code
                 )
+                if closed:
+                    await outcome.record_failure(conn, self._parts)
             if not closed:
                 await self._abandon(answer_id)
         except Exception:

@@ -228,7 +228,6 @@ class Analytics(Section):
 
     sentiment_model: str = Field(
         "",
-        json_schema_extra=PATH,
         description="Folder of a text classification model (transformers) that judges the mood of "
         "questions; empty: none.",
     )

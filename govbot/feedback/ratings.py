@@ -4,9 +4,9 @@ person: a copy is made for them, which goes when the rating is withdrawn.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from govbot import audit
 from govbot.db.access import Actor, found
@@ -59,10 +59,16 @@ async def rate(
     """
     question = await _question(conn, answer_id, conversation_id)
     await _forget(conn, answer_id)
-    await conn.execute(
+    cursor = await conn.execute(
         """
-        INSERT INTO answer_ratings (message_id, user_id, rating, reason, comment)
-        VALUES (%(message)s, %(user)s, %(rating)s, %(reason)s, %(comment)s)
+        INSERT INTO answer_ratings (message_id, user_id, rating, reason, comment, collections,
+                                    secrecy)
+        SELECT a.id, %(user)s, %(rating)s, %(reason)s, %(comment)s,
+               ARRAY(SELECT DISTINCT d.collection_key FROM documents d
+                     WHERE d.key = ANY (a.sources) ORDER BY d.collection_key),
+               coalesce((SELECT max(d.secrecy) FROM documents d WHERE d.key = ANY (a.sources)), 0)
+        FROM messages a WHERE a.id = %(message)s
+        RETURNING rating, rated_at::date AS day, collections, secrecy
         """,
         {
             "message": answer_id,
@@ -72,6 +78,7 @@ async def rate(
             "comment": rating.comment,
         },
     )
+    await _count(conn, found(await cursor.fetchone()), 1)
     if rating.value == DOWN:
         await _report(conn, answer_id, rating, question)
     details = {"rating": "up" if rating.value == UP else "down"}
@@ -142,9 +149,27 @@ async def _question(
 
 async def _forget(conn: Connection, answer_id: MessageId) -> int:
     cursor = await conn.execute(
-        "DELETE FROM answer_ratings WHERE message_id = %(id)s", {"id": answer_id}
+        """
+        DELETE FROM answer_ratings WHERE message_id = %(id)s
+        RETURNING rating, rated_at::date AS day, collections, secrecy
+        """,
+        {"id": answer_id},
     )
-    return cursor.rowcount
+    rows = await cursor.fetchall()
+    for row in rows:
+        await _count(conn, row, -1)
+    return len(rows)
+
+
+async def _count(conn: Connection, row: Mapping[str, Any], sign: Literal[-1, 1]) -> None:
+    """The rating in the figures, which know no answer and no person."""
+    await conn.execute(
+        """
+        SELECT govbot_store_rating(%(day)s, %(collections)s::integer[], %(secrecy)s::smallint,
+                                   %(rating)s::smallint, %(sign)s::smallint)
+        """,
+        {**row, "sign": sign},
+    )
 
 
 async def _report(conn: Connection, answer_id: MessageId, rating: Rating, question: str) -> None:

@@ -19,6 +19,8 @@ ACTIONS: Final = {
     "question.asked": _("Asked a question"),
     "answer.rated": _("Rated an answer"),
     "report.decided": _("Decided about a bad answer"),
+    "category.added": _("Added a category of questions"),
+    "category.removed": _("Removed a category of questions"),
     "gap.decided": _("Decided about a topic without answer"),
     "document.opened": _("Opened a document"),
     "document.uploaded": _("Sent a document"),
@@ -104,6 +106,7 @@ ACTIONS: Final = {
 GROUPS: Final = {
     "access": _("Questions about access"),
     "answer": _("Ratings of answers"),
+    "category": _("Categories of questions"),
     "gap": _("Topics without answer"),
     "report": _("Bad answers"),
     "audit": _("Audit log"),

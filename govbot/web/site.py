@@ -22,6 +22,7 @@ from govbot.web import (
     admin_groups,
     admin_jobs,
     admin_users,
+    analytics,
     api,
     assets,
     chat,
@@ -98,6 +99,7 @@ NAV = (
     NavItem("/revisoes", _("Reviews"), "stamp", waiting=True),
     NavItem("/curadoria", _("Curation"), "flag", (Role.ADMIN, Role.CURATOR)),
     NavItem("/avaliacao", _("Evaluation"), "target", (Role.ADMIN, Role.CURATOR)),
+    NavItem("/analises", _("Analytics"), "chart", (Role.ADMIN, Role.CURATOR)),
     NavItem("/admin/fila", _("Queue"), "layers", (Role.ADMIN, Role.CURATOR)),
     NavItem("/admin/pastas", _("Folders"), "inbox", (Role.ADMIN,)),
     NavItem("/admin/usuarios", _("People"), "user", (Role.ADMIN,)),
@@ -291,6 +293,13 @@ def _curation() -> list[HTTPRouteHandler]:
         post(TOPIC + "/testar", opt=CURATORS, status_code=200)(curation_gaps.try_again),
         get(TOPIC + "/avaliacao", opt=CURATORS)(curation_gold.topic_form),
         post(TOPIC + "/avaliacao", opt=CURATORS, status_code=200)(curation_gold.from_topic),
+        get("/analises", opt=CURATORS)(analytics.show),
+        get("/analises/csv", opt=CURATORS)(analytics.download),
+        get("/analises/categorias", opt=ADMINS)(analytics.category_list),
+        post("/analises/categorias", opt=ADMINS, status_code=200)(analytics.add_category),
+        post("/analises/categorias/{category_id:uuid}/excluir", opt=ADMINS, status_code=200)(
+            analytics.remove_category
+        ),
     ]
 
 

@@ -9,6 +9,8 @@ CREATE TABLE answer_ratings (
         reason IN ('', 'wrong', 'incomplete', 'outdated', 'wrong_source', 'other')
     ),
     comment text NOT NULL DEFAULT '' CHECK (length(comment) <= 1000),
+    collections integer[] NOT NULL DEFAULT '{}',  -- of the documents, as the figures count them
+    secrecy smallint NOT NULL DEFAULT 0,
     rated_at timestamptz NOT NULL DEFAULT now(),
     CHECK (rating = -1 OR (reason = '' AND comment = ''))
 );

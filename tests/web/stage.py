@@ -14,6 +14,7 @@ from datetime import date
 from pathlib import Path
 from uuid import UUID, uuid4
 
+from govbot.analytics import categories
 from govbot.auth import api_keys, groups
 from govbot.auth.api_keys import Wish
 from govbot.chat import pins
@@ -53,6 +54,7 @@ PLACES = {
     "seq": "1",
     "report_id": "report",
     "topic_id": "topic",
+    "category_id": "category",
     "set_id": "gold_set",
     "gold_id": "gold",
     "run_id": "run",
@@ -217,7 +219,14 @@ async def _curation(office: Office, answer: MessageId) -> dict[str, str]:
     async with as_actor(pool, office.actors["curator"]) as conn:
         [report] = await reports.reports(conn)
         [topic] = await gaps.topics(conn, least_people=2)
-    return {"report": str(report.id), "topic": str(topic.id)}
+    async with as_system(pool) as conn:
+        category = await categories.add(conn, office.actors["admin"], "Viagens", "diárias")
+    return {
+        "report": str(report.id),
+        "topic": str(topic.id),
+        "category": str(category),
+        "secret": str(office.secret),
+    }
 
 
 async def _evaluation(office: Office, law: DocumentId) -> dict[str, str]:

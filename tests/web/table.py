@@ -272,6 +272,12 @@ CURATION = (
     Row(f"POST {TOPIC}/testar", CURATOR),
     Row(f"GET {TOPIC}/avaliacao", CURATOR),
     Row(f"POST {TOPIC}/avaliacao", CURATOR_DONE, {**NOWHERE, "question": "Quantas salas?"}),
+    Row("GET /analises", CURATOR),
+    Row("GET /analises", everyone(others=403, curator=404, admin=200), query="colecao=@secret"),
+    Row("GET /analises/csv", CURATOR),
+    Row("GET /analises/categorias", ADMIN),
+    Row("POST /analises/categorias", ADMIN_DONE, {"name": "Férias", "description": "férias"}),
+    Row("POST /analises/categorias/{category_id:uuid}/excluir", ADMIN_DONE),
 )
 GOLD_SET = "/avaliacao/conjuntos/{set_id:uuid}"
 GOLD = "/avaliacao/perguntas/{gold_id:uuid}"
