@@ -142,7 +142,10 @@ lists AS MATERIALIZED (
         SELECT t.lexeme, t.idf * t.weight AS weight, x.collection_key, sum(x.chunks) AS chunks,
                sum(sum(x.chunks)) OVER (PARTITION BY t.lexeme) AS whole
         FROM terms t
-        JOIN term_stats x ON x.lexeme = t.lexeme
+        -- OFFSET 0 here and below keeps the indexes in use, whatever the planner expects.
+        CROSS JOIN LATERAL (
+            SELECT s.collection_key, s.chunks FROM term_stats s WHERE s.lexeme = t.lexeme OFFSET 0
+        ) x
         WHERE x.collection_key IN (SELECT r.key FROM readable r)
         GROUP BY t.lexeme, t.idf, t.weight, x.collection_key
     ) n
@@ -167,7 +170,6 @@ gathered AS MATERIALIZED (
         SELECT t.idf * t.weight, o.chunk_id, o.tf, o.length
         FROM govbot_documents_from(1) d (key)
         CROSS JOIN terms t
-        -- OFFSET 0 keeps the index in use before the tables have statistics.
         CROSS JOIN LATERAL (
             SELECT i.chunk_id, i.tf, i.length
             FROM postings i

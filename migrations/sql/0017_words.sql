@@ -201,8 +201,11 @@ BEGIN ATOMIC
     )
     SELECT n.lexeme, sum(n.chunks)::bigint
     FROM (
-        SELECT t.lexeme, t.chunks
-        FROM term_stats t WHERE t.lexeme = ANY (govbot_counts.lexemes)
+        SELECT l.lexeme, t.chunks
+        FROM unnest(govbot_counts.lexemes) AS l (lexeme)
+        CROSS JOIN LATERAL (
+            SELECT s.chunks FROM term_stats s WHERE s.lexeme = l.lexeme OFFSET 0
+        ) t
         UNION ALL
         SELECT l.lexeme, s.scale
         FROM looked s
