@@ -25,7 +25,9 @@ SURROUNDED = 3
 SHARE = 0.5
 
 _OPENS = re.compile(r"\W*(?:art(?:igo)?\.?\s*\d|cl[aá]usula\s|cap[ií]tulo\s|t[ií]tulo\s)", re.I)
-_GOES_ON = re.compile(r"\s*(?:§|par[aá]grafo\s+[uú]nico|[ivxlc]{1,7}\s*[-–—]|[a-z]\)|[a-zà-ú])")
+_GOES_ON = re.compile(
+    r"\s*(?:§|[Pp]ar[aá]grafo\s+[úu]nico|[IVXLC]{1,7}(?:-[A-Z])?\s*[-–—)]|[a-z]\)|[a-zà-ú])"
+)
 _ENDED = re.compile(r"[.!?][\"'”’»)\]]*\s*$")
 
 

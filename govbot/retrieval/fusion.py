@@ -6,15 +6,16 @@ Functions for Hybrid Retrieval", 2023); reciprocal ranks were worse than words a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from govbot.retrieval.passages import Passage
 from govbot.retrieval.references import NormName
 
 # Share of the score for a passage of the document that the question names, "Lei 8.112/1990", or
 # that the answer before came from, where the question goes back to it.
-NAMED: Final = 0.25
+NAMED: Final = 0.4
 
 SQL: Final = """
 fused AS MATERIALIZED (
@@ -51,15 +52,15 @@ named AS MATERIALIZED (
     SELECT p.key FROM unnest(%(preferred)s::integer[]) p (key)
 ),
 best AS MATERIALIZED (
-    SELECT f.chunk_id, f.lexical, f.dense,
-           CASE WHEN NOT EXISTS (SELECT FROM named) THEN f.score
-                ELSE (1 - %(named)s) * f.score
-                     + CASE WHEN (SELECT c.document_key FROM chunks c WHERE c.id = f.chunk_id)
-                                 IN (SELECT n.key FROM named n)
-                            THEN %(named)s ELSE 0 END
-           END AS score
-    FROM fused f
-    ORDER BY 4 DESC, 1
+    SELECT f.chunk_id, f.lexical, f.dense, f.score, f.named
+    FROM (
+        SELECT u.chunk_id, u.lexical, u.dense, u.score,
+               EXISTS (SELECT FROM named)
+               AND (SELECT c.document_key FROM chunks c WHERE c.id = u.chunk_id)
+                   IN (SELECT n.key FROM named n) AS named
+        FROM fused u
+    ) f
+    ORDER BY (1 - %(named)s) * f.score + %(named)s * f.named::integer DESC, f.chunk_id
     LIMIT %(limit)s
 )
 SELECT f.chunk_id, d.id AS document_id, d.key AS document_key, c.version_id,
@@ -67,7 +68,7 @@ SELECT f.chunk_id, d.id AS document_id, d.key AS document_key, c.version_id,
        c.page_from, c.page_to, c.ord, c.heading, c.text,
        c.start_offset AS start, c.end_offset AS end, d.valid_from, d.valid_to, d.revoked_on,
        coalesce(d.signed_on, d.valid_from, make_date(d.year, 1, 1)) AS dated,
-       f.score, f.lexical, f.dense,
+       f.score, f.lexical, f.dense, f.named,
        -- A stem that another stands for (words.py) counts for less than one that stands there.
        coalesce((
            SELECT sum(v.idf * greatest(v.itself, least(v.others, %(most_credit)s)))
@@ -103,6 +104,17 @@ JOIN document_versions v ON v.id = c.version_id
 LEFT JOIN collections k ON k.key = c.collection_key
 ORDER BY f.score DESC, f.chunk_id
 """
+
+
+def named_first(passages: Sequence[Passage], keys: Collection[int]) -> list[Passage]:
+    """The passages, those of documents with these keys having NAMED of the score for it."""
+    if not keys:
+        return list(passages)
+    ordered = [
+        replace(each, score=(1 - NAMED) * each.score + NAMED * (each.document_key in keys))
+        for each in passages
+    ]
+    return sorted(ordered, key=lambda each: -each.score)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from govbot.retrieval.beside import beside
 from govbot.retrieval.calibration import load, models_of
 from govbot.retrieval.closeness import asked, by_closeness
 from govbot.retrieval.evidence import judge
+from govbot.retrieval.fusion import named_first
 from govbot.retrieval.hybrid import require_model, search
 from govbot.retrieval.masking import masked
 from govbot.retrieval.passages import Passage, diverse, passage_of
@@ -182,10 +183,11 @@ async def _candidates(conn: AsyncConnection[Any], wanted: _Wanted) -> _Found:
     )
     found = [passage_of(row) for row in rows]
     worth: Worth = (rows[0]["worth"] or {}) if rows else {}
-    if not rows or query.mode == "dense":
-        return _Found(found, worth)
-    weight = query.dense.weight if query.dense else 0.0
-    return _Found(by_closeness(found, asked(query.text, worth), 1 - weight), worth)
+    if query.mode != "dense":
+        weight = query.dense.weight if query.dense else 0.0
+        found = by_closeness(found, asked(query.text, worth, query.variants), 1 - weight)
+    ordered = named_first(found, {row["document_key"] for row in rows if row["named"]})
+    return _Found(ordered, worth)
 
 
 async def _reranked(
