@@ -15,6 +15,7 @@ from govbot.eval.score import LESS_IS_BETTER, MEASURES, NEUTRAL, Scored
 SIGNIFICANT = 0.05
 ROUNDS = 4000
 _SEED = 20
+_MERITS = ("mrr@10", "answer_hit", "refusal")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ def compare(before: Sequence[Scored], after: Sequence[Scored]) -> Comparison:
     """Pairs the questions, by their row in the database or else by their label."""
     earlier = {_name(row): row for row in before}
     pairs = [(earlier[_name(row)], row) for row in after if _name(row) in earlier]
-    changes = [(_merit(b) - _merit(a), Changed(a, b)) for a, b in pairs]
+    changes = [(_merit(a, b), Changed(a, b)) for a, b in pairs]
     ordered = sorted(changes, key=lambda change: -abs(change[0]))
     return Comparison(
         common=len(pairs),
@@ -93,11 +94,10 @@ def _name(row: Scored) -> str:
     return str(row.gold_id or row.label)
 
 
-def _merit(row: Scored) -> float:
-    """How well it went, to order what changed: the answer counts as much as the search."""
-    refusal = MEASURES["refusal"](row)
-    parts = (MEASURES["mrr@10"](row), MEASURES["answer_hit"](row), refusal)
-    return sum(part for part in parts if part is not None)
+def _merit(before: Scored, after: Scored) -> float:
+    """How much better it went, in what both measured; the answer counts as much as the search."""
+    values = ((MEASURES[name](before), MEASURES[name](after)) for name in _MERITS)
+    return sum(b - a for a, b in values if a is not None and b is not None)
 
 
 def _difference(measure: str, pairs: Sequence[tuple[Scored, Scored]]) -> Difference | None:
