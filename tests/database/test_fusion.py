@@ -55,14 +55,16 @@ async def ask(
     reranker: Watching | None = None,
     surrounded: bool = False,
     limit: int = 3,
-    **settings: int,
+    neighbours: int = 2,
+    referenced: int = 1,
 ) -> Retrieval:
+    settings = RetrievalSettings(neighbours=neighbours, referenced=referenced)
     return await find(
         library.pool,
         actor,
         question,
         embedder=None,
-        settings=Settings(data_dir=Path("unused"), retrieval=RetrievalSettings(**settings)),
+        settings=Settings(data_dir=Path("unused"), retrieval=settings),
         preferred=preferred,
         reranker=reranker,
         surrounded=surrounded,
@@ -135,9 +137,17 @@ async def test_what_stands_beside_and_what_is_referred_to_comes_behind(
     assert [p.text for p in found] == [texts[1], texts[0], texts[2], texts[3]]
     assert all(p.document_key == made.key and p.coverage == 0 for p in found[1:])
     assert found[3].text[found[3].start : found[3].end] == texts[3]
-    for off, left in (({"neighbours": 0}, [1, 3]), ({"referenced": 0}, [1, 0, 2])):
-        found = (await ask(library, reader, question, limit=1, surrounded=True, **off)).passages
-        assert [p.text for p in found] == [texts[n] for n in left]
+    for neighbours, referenced, left in ((0, 1, [1, 3]), (2, 0, [1, 0, 2])):
+        fewer = await ask(
+            library,
+            reader,
+            question,
+            limit=1,
+            surrounded=True,
+            neighbours=neighbours,
+            referenced=referenced,
+        )
+        assert [p.text for p in fewer.passages] == [texts[n] for n in left]
 
 
 async def test_no_connection_is_held_while_a_reranker_reads_what_may_be_shown(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from govbot.chat.followup import MOST_BEFORE, standalone
+from govbot.chat.followup import MOST_BEFORE, preferred, standalone
 from govbot.chat.prompt import Turn
 
 FIRST = "Quantos dias de férias tem o servidor público municipal efetivo?"
@@ -56,6 +56,38 @@ def test_a_follow_up_of_a_follow_up_reaches_the_question_it_is_about() -> None:
 
 def test_the_first_question_of_a_conversation_stays_as_it_is() -> None:
     assert standalone("E o prazo?", []) == "E o prazo?"
+
+
+@pytest.mark.parametrize(
+    ("before", "question", "led"),
+    [
+        (
+            "Qual o prazo de recurso da Lei 9.784/1999 no âmbito federal?",
+            "O que diz o art. 5º desta lei sobre a legitimidade dos interessados?",
+            "lei 9784/1999",
+        ),
+        (
+            "O que diz o art. 5º da Lei 9.784/1999 sobre o requerimento?",
+            "E o que diz o artigo seguinte da mesma lei sobre os interessados?",
+            "O que diz o art. 5º da Lei 9.784/1999 sobre o requerimento?",
+        ),
+        (
+            "Qual o art. 5º da Lei 9.784/1999 e do Decreto 88/2022, sobre viagem?",
+            "O que prevê o artigo seguinte desse decreto sobre prestação de contas?",
+            "art. 6 decreto 88/2022",
+        ),
+    ],
+)
+def test_a_norm_gone_back_to_leads_the_question(before: str, question: str, led: str) -> None:
+    assert standalone(question, _turns(before)) == f"{led}\n{question}"
+
+
+def test_the_norm_may_stand_in_the_answer_and_its_documents_are_preferred() -> None:
+    history = [Turn("Quem paga diárias de viagem?", "Vale o Decreto nº 88/2022 [1].", (7, 9))]
+    question = "O que mais diz o decreto citado sobre prestação de contas de viagem?"
+    assert standalone(question, history) == f"decreto 88/2022\n{question}"
+    assert preferred(question, history) == (7, 9)
+    assert preferred(WHOLE, history) == preferred(question, []) == ()
 
 
 @given(st.text(max_size=60), st.lists(st.text(max_size=60), max_size=6))
