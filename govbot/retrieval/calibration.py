@@ -46,15 +46,13 @@ class Calibration:
 SHIPPED: Final = Calibration(
     weights={
         "coverage": 2.0,
-        "stretch": 2.5,
-        "pairs": 1.5,
-        "rarest": 0.5,
-        "names": 0.5,
-        "standout": 3.0,
+        "stretch": 1.0,
+        "names": 1.0,
+        "standout": 4.5,
         "dense": 0.0,
         "rerank": 0.0,
     },
-    bias=-4.0,
+    bias=-4.3,
     threshold=0.2,
 )
 
