@@ -102,7 +102,9 @@ def _claim(text: str, start: int, end: int, after: int) -> Claim:
 
 def _states(raw: str, shown: str) -> bool:
     plain = shown.strip("*_ ")
-    if _SAYS_YES.issuperset(content_stems(plain)) or _HEADING.match(raw) or plain.endswith((":", "?")):
+    if _SAYS_YES.issuperset(content_stems(plain)) or plain.endswith((":", "?")):
+        return False
+    if _HEADING.match(raw):
         return False
     folded = fold(plain)
     silent = _ABSENCE.search(folded) and _ABOUT_SOURCES.search(folded)

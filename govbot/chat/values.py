@@ -247,7 +247,7 @@ def _opens(text: str, start: int) -> bool:
 
 
 def _joins(between: str) -> bool:
-    return between.strip(" ") in ("", "-", "’", "'", "&") and "\n" not in between
+    return between.strip() in ("", "-", "’", "'", "&") and "\n\n" not in between
 
 
 def _initials(words: Iterable[str]) -> str:
