@@ -160,10 +160,8 @@ async def _ensure_index(bench: Bench, pool: Pool) -> None:
     # The bench is where another thoroughness is tried.
     vector_index.CONSTRUCTION = CONSTRUCTION  # type: ignore[misc]
     await vector_index.build(bench.dsns.owner, model, memory_mb=4096)
-    print(
-        f"\nindex of vectors, ef_construction {CONSTRUCTION}: {time.perf_counter() - started:.0f} s",
-        flush=True,
-    )
+    seconds = time.perf_counter() - started
+    print(f"\nindex of vectors, ef_construction {CONSTRUCTION}: {seconds:.0f} s", flush=True)
 
 
 async def _dense_leg(pool: Pool, reader: Actor, asked: list[Asked]) -> tuple[str, list[set[int]]]:
