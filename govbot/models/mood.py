@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from govbot.config import Settings
 from govbot.errors import Unavailable
 from govbot.models.encoder import prepare_libraries
+from govbot.models.files import window_of
 from govbot.models.lane import Lane
 
 CLOSE_S = 3.0
@@ -53,6 +54,7 @@ class ThreadedMood:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._max_tokens = window_of(folder, MAX_TOKENS)
         self._pipeline: Any = None
         self._texts: Lane[str, str] = Lane(
             "mood", self._judge, failed=_wrapped, closed=_closed, niceness=NICENESS
@@ -72,7 +74,7 @@ class ThreadedMood:
     def _judge(self, texts: Sequence[str]) -> list[str]:
         if self._pipeline is None:
             self._pipeline = _load(self._folder)
-        found = self._pipeline(list(texts), truncation=True, max_length=MAX_TOKENS)
+        found = self._pipeline(list(texts), truncation=True, max_length=self._max_tokens)
         return [str(each["label"]).lower()[:40] for each in found]
 
 
