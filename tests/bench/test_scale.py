@@ -204,7 +204,7 @@ async def _timed(
         async with as_actor(pool, reader) as conn:
             await ask(conn, question)
         times.append((time.perf_counter() - started) * 1000)
-    return times[5:]
+    return times[-len(asked) :]
 
 
 async def _hybrid(conn: Connection, question: Asked) -> None:
@@ -237,7 +237,7 @@ async def _plain(
         found.append({int(row["chunk_id"]) for row in await cursor.fetchall()})
 
     times = await _timed(pool, reader, asked, ask)
-    pairs = zip(found[5:], wanted, strict=True)
+    pairs = zip(found[-len(asked) :], wanted, strict=True)
     return times, _mean([len(a & b) / len(b) for a, b in pairs])
 
 
