@@ -52,14 +52,3 @@ GROUPS: Final = (
     ("dinheiro", "verba", "recursos financeiros"),
     ("moradia", "habitação", "residência"),
 )
-
-# How a question asks, and how a norm says it.
-IDIOMS: Final = (
-    (r"\bquem (?:e|sao) (?:o |a |os |as )?responsave(?:l|is)\b", "compete cabe incumbe atribuição"),
-    (r"\bquem (?:decide|autoriza|aprova|deve|faz|cuida)\b", "compete cabe incumbe"),
-    (r"\bquanto tempo\b", "prazo dias meses anos"),
-    (r"\bate quando\b", "prazo data"),
-    (r"\bquanto (?:custa|ganha|recebe|paga)\b", "valor reais"),
-    (r"\bo que (?:e|sao|significa)\b", "considera-se entende-se"),
-    (r"\bposso\b|\bpode-se\b", "permitido vedado facultado"),
-)
