@@ -15,6 +15,9 @@ B = 0.75
 PAIR_BONUS = 2.0
 PAIR_DEPTH = 50
 
+# So much of the score follows the share of the question, weighted by rarity, that a passage holds.
+COVERAGE_SHARE = 0.3
+
 # A stem that stands in nothing readable is stood for by the nearest that does, one or two edits
 # away, with this weight and this part of it held. So many stems of a question are looked up.
 NEAR = (0.7, 0.5)

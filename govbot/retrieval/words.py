@@ -225,18 +225,30 @@ pairs AS MATERIALIZED (
     WHERE n.next_lexeme IS NOT NULL
 ),
 by_words AS MATERIALIZED (
-    SELECT m.chunk_id, m.bm25 + %(pair_bonus)s * m.pairs AS score
+    SELECT m.chunk_id,
+           (m.bm25 + %(pair_bonus)s * m.pairs)
+           * (1 - %(coverage_share)s + %(coverage_share)s * coalesce(m.coverage, 1)) AS score
     FROM (
         SELECT r.chunk_id, r.bm25, (
-            SELECT count(*)
-            FROM chunks c
-            JOIN pairs x ON c.tsv @@ x.phrase
-            WHERE c.id = r.chunk_id AND r.rank <= %(pair_depth)s
-        ) AS pairs
+            SELECT count(*) FROM pairs x WHERE r.rank <= %(pair_depth)s AND c.tsv @@ x.phrase
+        ) AS pairs, (
+            SELECT sum(v.idf * coalesce(v.credit, 0)) / nullif(sum(v.idf), 0)
+            FROM (
+                SELECT max(t.idf) AS idf,
+                       max(a.credit) FILTER (WHERE a.lexeme = ANY (c.held)) AS credit
+                FROM covers a
+                JOIN terms t ON t.lexeme = a.origin
+                GROUP BY a.origin
+            ) v
+        ) AS coverage
         FROM (
             SELECT m.chunk_id, m.bm25, row_number() OVER (ORDER BY m.bm25 DESC, m.chunk_id) AS rank
             FROM matched m
         ) r
+        CROSS JOIN LATERAL (
+            SELECT o.tsv, tsvector_to_array(o.tsv) AS held
+            FROM chunks o WHERE o.id = r.chunk_id OFFSET 0
+        ) c
     ) m
 ),
 """
@@ -264,6 +276,7 @@ def parameters(question: str, variants: Sequence[Variant] = ()) -> dict[str, Any
         "rescored": lexical.RESCORED,
         "k1": lexical.K1,
         "b": lexical.B,
+        "coverage_share": lexical.COVERAGE_SHARE,
         "pair_bonus": lexical.PAIR_BONUS,
         "pair_depth": lexical.PAIR_DEPTH,
     }
