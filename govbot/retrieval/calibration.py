@@ -46,7 +46,8 @@ class Calibration:
 SHIPPED: Final = Calibration(
     weights={
         "coverage": 2.0,
-        "stretch": 1.0,
+        "stretch": 0.8,
+        "pairs": 0.3,
         "names": 1.0,
         "standout": 4.5,
         "dense": 0.0,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from itertools import pairwise
 from typing import Final
 
 from govbot.generate.stems import STOPWORDS, fold, stem
@@ -19,6 +20,8 @@ from govbot.retrieval.passages import Passage
 JUDGED: Final = 8
 # Words of a stretch, about two sentences.
 SPAN: Final = 25
+# Words within which two neighbouring stems of the question stand together.
+NEAR: Final = 4
 # Letters that words of one family begin with, and what a relative counts for.
 FAMILY: Final = 5
 RELATIVE: Final = 0.7
@@ -34,13 +37,14 @@ class Signals:
     """All from 0 to 1, more is better evidence. Shares are of the question's stems by rarity.
 
     `coverage`: what the best passage holds with its title and heading. `stretch`: what its best
-    stretch of 25 words holds. `names`: names and numbers that stand there. `standout`: how much
-    more the best passage holds than the others do. `dense`: the best cosine. `rerank`: the
-    reranker's best score, 0 without one.
+    stretch of 25 words holds. `pairs`: neighbouring stems that stand together there. `names`: names
+    and numbers that stand there. `standout`: how much more the best passage holds than the others
+    do. `dense`: the best cosine. `rerank`: the reranker's best score, 0 without one.
     """
 
     coverage: float = 0.0
     stretch: float = 0.0
+    pairs: float = 0.0
     names: float = 0.0
     standout: float = 0.0
     dense: float = 0.0
@@ -63,8 +67,9 @@ def signals_of(question: str, passages: Sequence[Passage], worth: Worth) -> Sign
     return Signals(
         coverage=best.coverage,
         stretch=best.stretch,
+        pairs=best.pairs,
         names=best.names,
-        standout=(totals[0] - sum(others) / len(others)) / 2,
+        standout=(totals[0] - sum(others) / len(others)) / 3,
         dense=_share(max(passage.dense for passage in judged)),
         rerank=max(passage.rerank or 0.0 for passage in judged),
     )
@@ -73,12 +78,13 @@ def signals_of(question: str, passages: Sequence[Passage], worth: Worth) -> Sign
 @dataclass(frozen=True, slots=True)
 class _Asked:
     """`weights` by stem of the question; `stands_for`: the stem and its part by what stands for
-    it; `families`: stems by the first letters of their words."""
+    it; `families`: stems by the first letters of their words; `pairs` of neighbouring stems."""
 
     weights: Mapping[str, float]
     total: float
     stands_for: Mapping[str, tuple[str, float]]
     families: Mapping[str, str]
+    pairs: Sequence[tuple[str, str]]
     names: frozenset[str]
 
 
@@ -86,11 +92,12 @@ class _Asked:
 class _Held:
     coverage: float
     stretch: float
+    pairs: float
     names: float
 
 
 def _whole(held: _Held) -> float:
-    return held.coverage + held.stretch
+    return held.coverage + held.stretch + held.pairs
 
 
 def _asked(question: str, worth: Worth) -> _Asked:
@@ -98,6 +105,7 @@ def _asked(question: str, worth: Worth) -> _Asked:
     for origin, weight in worth.values():
         weights[origin] = max(weight, weights.get(origin, 0.0))
     tokens = _TOKEN.findall(question)
+    sequence = [each for each in map(stem, tokens) if each in weights]
     return _Asked(
         weights,
         sum(weights.values()),
@@ -110,6 +118,7 @@ def _asked(question: str, worth: Worth) -> _Asked:
             for token in tokens
             if stem(token) in weights and len(token) >= FAMILY and token.isalpha()
         },
+        [(one, other) for one, other in pairwise(sequence) if one != other],
         frozenset(each for each in _names(question) if each in weights),
     )
 
@@ -142,6 +151,8 @@ def _held(asked: _Asked, passage: Passage) -> _Held:
         # The search knows of the words what the text does not show, such as a norm by its number.
         coverage=_share(max(covered, passage.coverage)),
         stretch=_share(stretch / asked.total),
+        # One word has no neighbour to miss.
+        pairs=_pairs(asked, places) if asked.pairs else _share(stretch / asked.total),
         names=sum(names) / len(names) if names else 1.0,
     )
 
@@ -168,6 +179,19 @@ def _best_stretch(asked: _Asked, places: Sequence[tuple[int, str, float]]) -> fl
             inside[origin] = max(part, inside.get(origin, 0.0))
         best = max(best, sum(asked.weights[each] * part for each, part in inside.items()))
     return best
+
+
+def _pairs(asked: _Asked, places: Sequence[tuple[int, str, float]]) -> float:
+    """Share of the question's neighbouring stems that stand near one another, in their order."""
+    together = set()
+    for last, (end, origin, _) in enumerate(places):
+        for place, before, _ in reversed(places[:last]):
+            if place < end - NEAR:
+                break
+            together.add((before, origin))
+    weights = [asked.weights[one] + asked.weights[other] for one, other in asked.pairs]
+    held = [w for w, pair in zip(weights, asked.pairs, strict=True) if pair in together]
+    return sum(held) / sum(weights) if sum(weights) > 0 else 0.0
 
 
 def _share(value: float) -> float:
