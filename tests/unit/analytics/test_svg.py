@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from lxml import etree
 
@@ -16,7 +18,7 @@ def test_a_chart_stays_inside_its_frame_and_says_what_it_shows(
     draw: object, values: list[float | None]
 ) -> None:
     chart = draw("Perguntas & dias", "De 1º a 3", LABELS, [Series("sem <i>", "c2", values)])  # type: ignore[operator]
-    tree = etree.fromstring(str(chart))
+    tree: Any = etree.fromstring(str(chart))
     assert tree.get("role") == "img"
     assert [each.text for each in tree[:2]] == ["Perguntas & dias", "De 1º a 3"]
     for each in tree.iter():
