@@ -28,7 +28,7 @@ MEASURE_NAMES: Final = {
     "cite_span": _("Citations that quote the expected answer"),
     "cite_opens": _("Citations whose page holds the quote"),
     "refusal": _("Answered exactly where that is possible"),
-    "refused": _("Refused"),
+    "refused": _("Refused in all"),
     "refused_right": _("Refused where nothing answers"),
     "refused_wrong": _("Refused although it can be answered"),
     "support": _("Sentences that their passages support"),
