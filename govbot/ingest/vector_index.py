@@ -76,7 +76,7 @@ async def look(pool: Pool, owner_dsn: str, settings: Settings) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """The index of the active model; `share` (0 to 1) and `phase` of the making while it is made."""
+    """The index of the active model; while it is made, `phase` and `share` (0 to 1) of that."""
 
     complete: bool
     megabytes: int
