@@ -95,7 +95,7 @@ class Retrieval(Section):
         "searched too. It costs the time of a short answer.",
     )
     model_variants_s: float = Field(
-        4, gt=0, le=60, description="Longest time for that; then the search goes on without them."
+        4, ge=0.1, le=60, description="Longest time for that; then the search goes on without them."
     )
 
 
@@ -121,7 +121,7 @@ class Reranker(Section):
         0.7, ge=0, le=1, description="Share of its score in the order, 0 to 1; the rest: search."
     )
     timeout_s: float = Field(
-        5, gt=0, le=120, description="Longest wait for it; then the order of the search stands."
+        5, ge=0.1, le=120, description="Longest wait for it; then the order of the search stands."
     )
 
 
