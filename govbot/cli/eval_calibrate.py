@@ -77,40 +77,22 @@ def command(
 
 
 async def _calibrate(
-    file: Path | None, gold: str | None, username: str | None, max_wrong: float, keep: bool
+    file: Path | None, gold: str | None, username: str | None, max_wrong: float, stored: bool
 ) -> Report:
-    from govbot import audit
     from govbot.app import open_app
     from govbot.cli.acting import acting
-    from govbot.db.access import OPERATOR, as_system
-    from govbot.eval.calibrate import fit, samples_of
+    from govbot.eval.calibrate import fit, keep, samples_of
     from govbot.eval.run import bench_of
-    from govbot.retrieval import calibration
 
-    settings = current_settings()
-    async with open_app(settings) as parts:
+    async with open_app(current_settings()) as parts:
         actor = await acting(parts.pool, username)
         questions = await _questions(parts, file, gold)
         bench = bench_of(parts)
         with output.progress("questions", total=len(questions)) as bar:
             samples = await samples_of(bench, actor, questions, on_done=bar.advance)
         report = fit(samples, max_wrong)
-        if keep:
-            models = calibration.models_of(parts.embedder, parts.reranker)
-            async with as_system(parts.pool) as conn:
-                await calibration.store(conn, *models, report.fitted)
-                await audit.record(
-                    conn,
-                    actor=OPERATOR,
-                    action="evidence.calibrated",
-                    details={
-                        "embedder": parts.embedder.name,
-                        "reranker": parts.reranker.name if parts.reranker else "",
-                        "threshold": report.fitted.calibration.threshold,
-                        "questions": report.fitted.answerable,
-                        "weights": report.weights_fitted,
-                    },
-                )
+        if stored:
+            await keep(bench, report)
     return report
 
 
@@ -130,14 +112,9 @@ async def _questions(parts: App, file: Path | None, gold: str | None) -> list[Qu
 
 
 async def _forget() -> bool:
-    from govbot import audit
     from govbot.app import open_app
-    from govbot.db.access import OPERATOR, as_system
-    from govbot.retrieval import calibration
+    from govbot.eval.calibrate import discard
+    from govbot.eval.run import bench_of
 
-    async with open_app(current_settings()) as parts, as_system(parts.pool) as conn:
-        models = calibration.models_of(parts.embedder, parts.reranker)
-        gone = await calibration.forget(conn, *models)
-        if gone:
-            await audit.record(conn, actor=OPERATOR, action="evidence.calibration-forgotten")
-    return gone
+    async with open_app(current_settings()) as parts:
+        return await discard(bench_of(parts))

@@ -12,11 +12,19 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from govbot.db.access import Actor
+from govbot import audit
+from govbot.db.access import OPERATOR, Actor, as_system
 from govbot.errors import Invalid
 from govbot.eval.questions import Question
 from govbot.eval.run import Bench
-from govbot.retrieval.calibration import SHIPPED, Calibration, Fitted
+from govbot.retrieval.calibration import (
+    SHIPPED,
+    Calibration,
+    Fitted,
+    forget,
+    models_of,
+    store,
+)
 from govbot.retrieval.passages import Passage
 from govbot.retrieval.retrieve import find
 from govbot.retrieval.signals import JUDGED, NAMES, Signals, signals_of
@@ -129,6 +137,34 @@ def fit(samples: Sequence[Sample], max_wrong: float) -> Report:
         area(confidence[wanted], confidence[~wanted]),
         enough,
     )
+
+
+async def keep(bench: Bench, report: Report) -> None:
+    """Stores what was fitted, for the models in use from the next question on; audited."""
+    models = models_of(bench.embedder, bench.reranker)
+    async with as_system(bench.pool) as conn:
+        await store(conn, *models, report.fitted)
+        await audit.record(
+            conn,
+            actor=OPERATOR,
+            action="evidence.calibrated",
+            details={
+                "embedder": bench.embedder.name if bench.embedder else "",
+                "reranker": bench.reranker.name if bench.reranker else "",
+                "threshold": report.fitted.calibration.threshold,
+                "questions": report.fitted.answerable,
+                "weights": report.weights_fitted,
+            },
+        )
+
+
+async def discard(bench: Bench) -> bool:
+    """Goes back to what GovBot brings, for the models in use; False when nothing was stored."""
+    async with as_system(bench.pool) as conn:
+        gone = await forget(conn, *models_of(bench.embedder, bench.reranker))
+        if gone:
+            await audit.record(conn, actor=OPERATOR, action="evidence.calibration-forgotten")
+    return gone
 
 
 def judged(samples: Sequence[Sample], calibration: Calibration) -> tuple[Cut, float]:

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from govbot import audit
 from govbot.config import Settings
 from govbot.db.access import Actor, as_actor, as_system
 from govbot.db.pool import Pool
 from govbot.errors import Denied
-from govbot.eval.calibrate import fit, samples_of
+from govbot.eval.calibrate import discard, fit, keep, samples_of
 from govbot.eval.questions import Question
 from govbot.eval.run import Bench
 from govbot.generate.extractive import ExtractiveGenerator
@@ -72,8 +73,7 @@ async def test_what_was_fitted_decides_for_everybody_and_only_the_service_writes
     assert report.area == 1.0
 
     known, unknown = "Qual a regra de multa em Recife?", "Qual a regra de multa em Cuiabá?"
-    async with as_system(pool) as conn:
-        await calibration.store(conn, FINGERPRINT, "", report.fitted)
+    await keep(bench, report)
     assert await _asked(pool, reader, known)
     assert not await _asked(pool, reader, unknown)
     async with as_system(pool) as conn:
@@ -94,5 +94,8 @@ async def test_what_was_fitted_decides_for_everybody_and_only_the_service_writes
         assert (await calibration.load(conn, FINGERPRINT, "")).threshold == 1.0
         await conn.execute("""UPDATE calibrations SET weights = '{"old": 1}'""")
         assert await calibration.load(conn, FINGERPRINT, "") == SHIPPED
-        assert await calibration.forget(conn, FINGERPRINT, "")
-        assert not await calibration.forget(conn, FINGERPRINT, "")
+    assert await discard(bench)
+    assert not await discard(bench)
+    async with as_system(pool) as conn:
+        done = [entry.action for entry in await audit.entries(conn)]
+    assert done == ["evidence.calibration-forgotten", "evidence.calibrated"]
