@@ -67,7 +67,7 @@ async def test_without_scores_the_order_of_the_search_stands_and_the_log_says_so
     reading = Reading([0.1, 0.9, 1.0], failure=Unavailable("gone") if trouble == "fails" else None)
     reading.wait_s = 5.0 if trouble == "is slow" else 0.0
     with caplog.at_level(logging.WARNING):
-        order = await reranked("segredo", FOUND, reading, settings(timeout_s=0.01))
+        order = await reranked("segredo", FOUND, reading, settings(timeout_s=0.1))
     assert order == FOUND
     assert [getattr(r, "action", "") for r in caplog.records] == ["retrieval.not-reranked"]
     assert "segredo" not in caplog.text
