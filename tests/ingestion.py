@@ -73,6 +73,8 @@ class Parts:
     files: FileStore
     queue: Queue
     embedder: HashEmbedder
+    reranker: None = None
+    entailment: None = None
 
     def with_settings(self, settings: Settings) -> Parts:
         return replace(self, settings=settings)

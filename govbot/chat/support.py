@@ -286,7 +286,8 @@ def _rarity(sources: Sequence[Source]) -> dict[str, float]:
 def _coverage(claim: str, stems: frozenset[str], rarity: Mapping[str, float]) -> float:
     unknown = max(rarity.values(), default=1.0)
     # Numbers and dates are held against the passages on their own, in every spelling.
-    counted = [(each.start, each.end) for each in (*numbers(claim), *days(claim))]
+    counted = [(each.start, each.end) for each in numbers(claim)]
+    counted += [(each.start, each.end) for each in days(claim)]
     for start, end in counted:
         claim = claim[:start] + " " * (end - start) + claim[end:]
     weights = {stem: rarity.get(stem, unknown) for stem in content_stems(claim)}

@@ -97,8 +97,8 @@ class ThreadedEntailment:
         cut = [(text[:MAX_CHARACTERS], claim[:MAX_CHARACTERS]) for text, claim in pairs]
         verdicts: list[Verdict] = []
         for start in range(0, len(cut), BATCH):
-            batch = self._pairs.submit(cut[start : start + BATCH])
-            verdicts.extend(await asyncio.wrap_future(batch))
+            found = await asyncio.wrap_future(self._pairs.submit(cut[start : start + BATCH]))
+            verdicts += found
         return verdicts
 
     async def aclose(self) -> None:

@@ -46,7 +46,7 @@ class Doubt:
 
 def doubts_of(answer: Message, translate: Translate) -> list[Doubt]:
     """The sentences that are weak or unsupported, in order."""
-    found = []
+    found: list[Doubt] = []
     for support in answer.support:
         if support.state is State.SUPPORTED or support.end > len(answer.content):
             continue

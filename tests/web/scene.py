@@ -196,6 +196,7 @@ class SmallApp:
     sealer: Sealer = field(default_factory=lambda: Sealer([KEY]), kw_only=True)
     directory: PasswordDirectory | None = field(default=None, kw_only=True)
     reranker: None = field(default=None, kw_only=True)
+    entailment: None = field(default=None, kw_only=True)
 
 
 @dataclass
