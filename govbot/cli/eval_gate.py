@@ -72,7 +72,7 @@ async def ask_gate(app: App) -> None:
         elif found.state == "passed" or (found.state == "first" and found.run is not None):
             await gate.accept(conn, None, made_with, found.run)
         elif found.state in ("first", "unknown"):
-            await background.measure(conn, app.queue, app.settings)
+            await background.measure(conn, app.queue, app.settings, made_with)
     _tell(app, found)
 
 

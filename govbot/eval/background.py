@@ -16,9 +16,9 @@ from govbot.auth import users
 from govbot.config import Settings
 from govbot.db.access import OPERATOR, Actor, as_actor, as_system
 from govbot.db.pool import Connection, Pool
-from govbot.errors import Denied, GovBotError, Unavailable
+from govbot.errors import Conflict, Denied, GovBotError, Unavailable
 from govbot.eval import gate, gold, runs
-from govbot.eval.fingerprint import fingerprint
+from govbot.eval.fingerprint import Fingerprint, fingerprint
 from govbot.eval.questions import Question
 from govbot.eval.run import App as Measured
 from govbot.eval.run import bench_of, outcomes
@@ -49,10 +49,18 @@ async def ask_for(
     return run_id
 
 
-async def measure(conn: Connection, queue: Queue, settings: Settings) -> None:
-    """The configuration in use is to be measured for the gate, unless that is under way already."""
+async def measure(
+    conn: Connection, queue: Queue, settings: Settings, made_with: Fingerprint
+) -> None:
+    """The configuration in use is to be measured for the gate, unless that is under way already.
+
+    What is under way with another configuration ends.
+    """
     found = await gold.find_set(conn, settings.evaluation.set)
-    if found is None or await runs.under_way(conn, found.id, "gate"):
+    if found is None:
+        return
+    await runs.give_up_others(conn, found.id, made_with.digest)
+    if await runs.under_way(conn, found.id, "gate"):
         return
     wanted = runs.Wanted(
         source=found.name,
@@ -96,6 +104,8 @@ async def _slice(app: App, run: runs.Run) -> None:
     questions = await _questions(app.pool, actor, run)
     async with as_system(app.pool) as conn:
         made_with = await fingerprint(conn, app)
+        if run.digest not in ("", made_with.digest):
+            raise Conflict("The configuration changed while the evaluation was being made.")
         await runs.begin(conn, run.id, made_with, len(questions))
         stored = {row.gold_id for row in await runs.outcomes(conn, run.id)}
     left = [question for question in questions if question.gold_id not in stored]

@@ -203,6 +203,18 @@ async def give_up(conn: Connection, run_id: RunId, reason: str, *, state: State 
     )
 
 
+async def give_up_others(conn: Connection, set_id: GoldSetId, digest: str) -> None:
+    """Ends the gate's runs that were begun with another configuration; as the system."""
+    await conn.execute(
+        """
+        UPDATE eval_runs SET state = 'cancelled', finished_at = now()
+        WHERE set_id = %(set_id)s AND purpose = 'gate' AND state = 'running'
+          AND digest <> %(digest)s
+        """,
+        {"set_id": set_id, "digest": digest},
+    )
+
+
 async def cancel(conn: Connection, actor: Actor, run_id: RunId) -> None:
     """Ends a run that waits or is being made, audited; as the system."""
     await give_up(conn, run_id, "", state="cancelled")

@@ -157,8 +157,9 @@ async def standing(bureau: Bureau) -> tuple[gate.Standing, Fingerprint]:
 
 async def measure(bureau: Bureau) -> None:
     async with as_system(bureau.pool) as conn:
-        await background.measure(conn, bureau.queue, bureau.settings)
-        await background.measure(conn, bureau.queue, bureau.settings)  # one is enough
+        made_with = await fingerprint(conn, bureau)
+        for _ in range(2):  # one is enough
+            await background.measure(conn, bureau.queue, bureau.settings, made_with)
     await bureau.work()
 
 
@@ -210,6 +211,24 @@ async def test_a_change_that_answers_worse_is_told_refused_and_taken_only_by_for
     assert (await standing(bureau))[0].state == "passed"
     async with as_actor(pool, troupe.admin) as conn:
         assert not await gate.has_fallen(conn)
+
+
+async def test_a_configuration_that_changes_in_the_middle_of_a_run_is_measured_anew(
+    bureau: Bureau, asked: gold.GoldSetId, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(background, "SLICE_S", 0.0)
+    async with as_system(bureau.pool) as conn:
+        made_with = await fingerprint(conn, bureau)
+        await background.measure(conn, bureau.queue, bureau.settings, made_with)
+    await background.work(bureau)  # a first slice
+    worse = replace(bureau, generator=Silent())
+    await measure(worse)
+    async with as_system(bureau.pool) as conn:
+        later, earlier = await runs.listing(conn)
+        assert (earlier.state, later.state) == ("cancelled", "done")
+        accepted = await gate.accepted(conn)
+    assert accepted is not None
+    assert accepted.fingerprint["generator"].startswith("silent")
 
 
 async def test_the_gate_sleeps_without_a_set_and_says_when_the_set_is_missing(
