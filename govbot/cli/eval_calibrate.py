@@ -29,9 +29,12 @@ def command(
         float,
         typer.Option(min=0, max=0.5, help="Share of answerable questions that may be refused."),
     ] = 0.03,
-    dry_run: Annotated[bool, typer.Option(help="Show the table and store nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show the table and store nothing.")
+    ] = False,
     forget: Annotated[
-        bool, typer.Option(help="Go back to what GovBot brings, for the models in use.")
+        bool,
+        typer.Option("--forget", help="Go back to what GovBot brings, for the models in use."),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
