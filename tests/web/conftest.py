@@ -16,7 +16,7 @@ from govbot.auth import sessions
 from govbot.auth.sessions import Method
 from govbot.db.access import as_system
 from govbot.db.pool import Pool
-from govbot.web import cookies
+from govbot.web import cookies, uploads
 from govbot.web.border import Border
 from govbot.web.headers import Frame
 from govbot.web.site import application, build_site
@@ -33,7 +33,7 @@ class _Lent:
 
     def __init__(self, app: Any) -> None:
         self.app = app
-        self.max_upload_mb = app.settings.web.max_upload_mb  # what the routes are made with
+        self.body_limit = uploads.body_limit(app.settings)  # what the routes are made with
         self.site = application(self)  # type: ignore[arg-type]
 
     def __getattr__(self, name: str) -> Any:
@@ -53,8 +53,8 @@ def _sites_come_back() -> Iterator[None]:
 
 def site_of(app: Any) -> ASGIApp:
     """The site for this application: build_site without the wait."""
-    wanted = app.settings.web.max_upload_mb
-    fitting = [each for each in _SITES if each.max_upload_mb == wanted]
+    wanted = uploads.body_limit(app.settings)
+    fitting = [each for each in _SITES if each.body_limit == wanted]
     lent = next((each for each in fitting if each.app is app), None)
     lent = lent or next((each for each in fitting if each.app is None), None)
     if lent is None:
