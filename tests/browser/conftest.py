@@ -71,7 +71,8 @@ def devtools(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     port = profile / "DevToolsActivePort"
     deadline = time.monotonic() + 30
     while not port.exists() or not port.read_text().strip():
-        assert process.poll() is None and time.monotonic() < deadline, (profile / "log").read_text()
+        assert process.poll() is None, (profile / "log").read_text()
+        assert time.monotonic() < deadline
         time.sleep(0.05)
     yield f"http://127.0.0.1:{port.read_text().split()[0]}"
     process.terminate()
