@@ -67,14 +67,16 @@ class Outgoing:
         self._unfinished = ""
         self._block: list[str] | None = None  # words since "-----BEGIN"
         self._secret_block = False
+        self._after_block = False  # the last word was the end of one that was taken out
         self._runs: dict[int, int] = {}  # next place in the rules: length of the run
         self._held: list[str] = []  # words of the longest run, not shown yet
         self._echoing = False
 
     def feed(self, delta: str) -> str:
         words = _WORD.findall(self._unfinished + delta)
-        # More of its letters may come, or of the space behind it, which goes the way of the word.
-        self._unfinished = words.pop() if words else ""
+        self._unfinished = ""
+        if words and not words[-1][-1].isspace():
+            self._unfinished = words.pop()
         shown = "".join(self._word(word) for word in words)
         if len(self._unfinished) > _MOST_HELD:
             whole, self._unfinished = self._unfinished, ""
@@ -91,11 +93,17 @@ class Outgoing:
 
     def _word(self, word: str) -> str:
         """One word with the space behind it, through the blocks, the patterns and the echo."""
+        if word.isspace() and (self._secret_block or self._block is not None or self._after_block):
+            if self._block:  # it goes the way of the word that stood before it in another delta
+                self._block[-1] += word
+            return ""
+        self._after_block = False
         if self._secret_block:
             if _END in word:
                 # The rest of its line, "RSA PRIVATE KEY-----", goes the way of a block.
                 self._secret_block = False
                 self._block = None if "-----" in word.partition(_END)[2] else []
+                self._after_block = self._block is None
             return ""
         if self._block is not None:
             self._block.append(word)
@@ -112,10 +120,12 @@ class Outgoing:
         words, self._block = self._block or [], None
         text = "".join(words)
         if _BEGIN not in text:
+            self._after_block = True
             return ""
         if "PRIVATE" in text.upper():
             self._secret_block = _END not in text
             self.removed += 1
+            self._after_block = not self._secret_block
             return self._let_go() + f"{self._marker} "
         return "".join(self._echo(self._masked(word)) for word in words)
 

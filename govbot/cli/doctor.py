@@ -287,8 +287,10 @@ async def _vector_index(pool: Pool, settings: Settings, vectors: int) -> str:
 
 
 def _keys(settings: Settings) -> Check:
-    from govbot.cli.doctor_keys import key_files, open_to_others
+    from govbot.cli.doctor_keys import key_files, open_to_others, sealing_problem
 
+    if problem := sealing_problem(settings):
+        return Check("keys", False, problem)
     if bad := open_to_others(settings):
         names = ", ".join(str(file) for file in bad[:SHOWN])
         return Check("keys", False, f"other accounts may read {names}: chmod o-rwx")

@@ -6,7 +6,8 @@ import stat
 from pathlib import Path
 
 from govbot.config import Settings, fields, is_secret
-from govbot.sealing import KEY_FILE
+from govbot.errors import GovBotError
+from govbot.sealing import KEY_FILE, open_sealer
 
 OTHERS = stat.S_IRWXO
 OWN_KEYS = (KEY_FILE, "audit.key")
@@ -23,6 +24,20 @@ def key_files(settings: Settings) -> list[Path]:
     if settings.file is not None and any(_in_file(settings, key) for key in secrets):
         named.append(settings.file)
     return [file for file in dict.fromkeys(named) if file.is_file()]
+
+
+def sealing_problem(settings: Settings) -> str:
+    """Why nothing can be sealed or opened with the key of this installation; else empty."""
+    key = settings.security.key.get_secret_value()
+    if not key and not (settings.data_dir / KEY_FILE).exists():
+        return ""  # the first start makes it
+    try:
+        open_sealer(key, settings.data_dir)
+    except GovBotError as error:
+        return str(error)
+    except (OSError, ValueError) as error:
+        return f"{settings.data_dir / KEY_FILE}: {error}"
+    return ""
 
 
 def open_to_others(settings: Settings) -> list[Path]:

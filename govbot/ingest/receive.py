@@ -107,12 +107,7 @@ async def receive(
     async with acting(app.pool, actor) as conn:
         await _writable(conn, actor, collection_id)
     name = clean_filename(filename)
-    stored = await app.files.put(content, max_bytes=app.settings.ingest.max_file_mb * 1_000_000)
-    try:
-        mime = await asyncio.to_thread(sniff, stored.path, name)
-    except BadDocument:
-        await _forget(app, stored)
-        raise
+    stored, mime = await keep(app, content, name)
     file = _File(name, clean_place(place or name), stored, mime, folder, tags)
     async with acting(app.pool, actor, write=True) as conn:
         collection = await _writable(conn, actor, collection_id)
@@ -128,6 +123,18 @@ async def receive(
         },
     )
     return received
+
+
+async def keep(app: App, content: Path | AsyncIterator[bytes], name: str) -> tuple[StoredFile, str]:
+    """The original in the store, and its kind. Raises BadDocument or TooLarge; nothing is kept
+    then.
+    """
+    stored = await app.files.put(content, max_bytes=app.settings.ingest.max_file_mb * 1_000_000)
+    try:
+        return stored, await asyncio.to_thread(sniff, stored.path, name)
+    except BadDocument:
+        await _forget(app, stored)
+        raise
 
 
 async def retry(app: App, actor: Actor | None, document_id: DocumentId) -> bool:

@@ -21,7 +21,7 @@ from govbot.documents.rights import document_level
 from govbot.documents.types import Document, Level, Review, State, Version
 from govbot.errors import Denied
 from govbot.ids import DocumentId
-from govbot.web import access_words, document_words, personal, reasons
+from govbot.web import access_words, document_words, personal, reasons, uploads
 from govbot.web.document_words import METADATA, SOURCES, UNDER_WAY
 from govbot.web.i18n import _
 from govbot.web.viewer import record_opened
@@ -40,6 +40,8 @@ DONE = {
     "aprovado": _("Approved. It is being indexed and answers questions in a moment."),
     "devolvido": _("Sent back with your note."),
     "cancelado": _("Cancelled."),
+    "versao": _("The new version is here. The one before answers until it has been read."),
+    "igual": _("Nothing was added: this document has the same content already."),
 }
 
 
@@ -180,6 +182,7 @@ async def _context(visit: Visit, conn: Connection, held: Held) -> dict[str, Any]
         "gone_in": gone_in(visit, document),
         "reason": lambda code: reasons.reason(visit, code),
         "advice": lambda code: reasons.advice(visit, code),
+        **uploads.upload_limits(visit.app.settings),
         **document_words.helpers(visit),
         **access_words.helpers(visit),
     }

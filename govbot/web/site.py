@@ -186,6 +186,9 @@ def _keeping(upload_bytes: int) -> list[HTTPRouteHandler]:
         post("/documentos/enviar", status_code=200, request_max_body_size=upload_bytes)(
             uploads.upload
         ),
+        post(DOCUMENT + "/versoes", status_code=200, request_max_body_size=upload_bytes)(
+            uploads.revise
+        ),
         post("/documentos/repetir-falhas", status_code=200)(documents.retry_all),
         get(DOCUMENT)(document.show),
         get(DOCUMENT + "/dados-pessoais")(privacy.found),

@@ -13,15 +13,16 @@ from uuid import UUID
 
 from litestar import Response
 from litestar.datastructures import UploadFile
-from litestar.params import FromQuery
+from litestar.params import FromPath, FromQuery
 
 from govbot.config import Settings
 from govbot.db.access import as_actor
 from govbot.documents import collections, store
 from govbot.documents.types import Collection, Document, Level
 from govbot.errors import BadDocument, Busy, Conflict, Invalid, TooLarge, Unavailable
-from govbot.ids import CollectionId
+from govbot.ids import CollectionId, DocumentId
 from govbot.ingest.receive import receive
+from govbot.ingest.revise import revise as new_version
 from govbot.web import rates
 from govbot.web.i18n import _
 from govbot.web.visit import CurrentVisit, Visit
@@ -79,6 +80,24 @@ async def upload(visit: CurrentVisit) -> Response[Any]:
     if visit.wants_fragment:
         return visit.page("documents/_outcomes.html", outcomes=outcomes)
     return visit.page("documents/uploaded.html", outcomes=outcomes, collection=collection)
+
+
+async def revise(visit: CurrentVisit, document_id: FromPath[UUID]) -> Response[Any]:
+    """Takes in one file as the next version of a document."""
+    fields = await visit.request.form()
+    file = fields.get("arquivo")
+    if not isinstance(file, UploadFile) or not file.filename:
+        raise Invalid(_("Choose a file."), code="E-NO-FILE")
+    await rates.count_upload(visit.app, visit.actor)
+    received = await new_version(
+        visit.app,
+        visit.actor,
+        DocumentId(document_id),
+        filename=file.filename,
+        stream=_blocks(file),
+    )
+    done = "igual" if received.duplicate else "versao"
+    return visit.redirect(f"/documentos/{received.document_id}?feito={done}")
 
 
 async def _form_context(visit: Visit, chosen: UUID | None) -> dict[str, Any]:

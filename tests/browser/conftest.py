@@ -6,7 +6,9 @@ import asyncio
 import os
 import shutil
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+import subprocess
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,8 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
     "--no-first-run",
+    "--hide-scrollbars",
+    "--force-color-profile=srgb",
     *(["--no-sandbox"] if os.geteuid() == 0 else []),
 ]
 OpenPage = Callable[..., Awaitable[Page]]
@@ -54,14 +58,34 @@ async def address(scene: Scene) -> AsyncIterator[str]:
         await serving
 
 
-@pytest.fixture
-async def chromium() -> AsyncIterator[Browser]:
+@pytest.fixture(scope="session")
+def devtools(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a running Chromium: starting one takes longer than most tests."""
     program = shutil.which("chromium")
     if program is None:
         pytest.skip("chromium is not installed")
+    profile = tmp_path_factory.mktemp("chromium")
+    options = ["--headless=new", "--remote-debugging-port=0", f"--user-data-dir={profile}"]
+    with (profile / "log").open("wb") as log:
+        process = subprocess.Popen([program, *options, *FLAGS], stdout=log, stderr=log)
+    port = profile / "DevToolsActivePort"
+    deadline = time.monotonic() + 30
+    while not port.exists() or not port.read_text().strip():
+        assert process.poll() is None, (profile / "log").read_text()
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    yield f"http://127.0.0.1:{port.read_text().split()[0]}"
+    process.terminate()
+    process.wait(10)
+
+
+@pytest.fixture
+async def chromium(devtools: str) -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=program, args=FLAGS)
+        browser = await playwright.chromium.connect_over_cdp(devtools)
         yield browser
+        for context in browser.contexts[1:]:  # the first is the browser's own
+            await context.close()
         await browser.close()
 
 

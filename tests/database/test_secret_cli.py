@@ -14,14 +14,14 @@ import pytest
 
 from govbot.auth import sealed
 from govbot.auth.bearer import Bearer, bearer_of
-from govbot.cli.doctor_keys import open_to_others
+from govbot.cli.doctor_keys import open_to_others, sealing_problem
 from govbot.cli.main import main
 from govbot.config import load_settings
 from govbot.config.table import Api
 from govbot.db.access import as_system
 from govbot.db.dsns import Dsns
 from govbot.db.pool import Connection, Pool, open_pool
-from govbot.sealing import KEY_FILE, open_sealer
+from govbot.sealing import KEY_FILE, new_key, open_sealer
 from tests.troupe import Troupe
 
 T = TypeVar("T")
@@ -156,3 +156,14 @@ def test_a_configuration_file_with_a_secret_in_it_counts_as_one(tmp_path: Path) 
     file.write_text("[web]\nport = 8081\n")
     plain = load_settings(file, environ={"GOVBOT_DATA_DIR": str(tmp_path)})
     assert open_to_others(plain) == []
+
+
+def test_the_doctor_says_when_the_key_cannot_be_used(tmp_path: Path) -> None:
+    settings = load_settings(environ={"GOVBOT_DATA_DIR": str(tmp_path)})
+    assert sealing_problem(settings) == ""
+    (tmp_path / KEY_FILE).write_text(new_key() + "\n")
+    assert sealing_problem(settings) == ""
+    (tmp_path / KEY_FILE).write_text("AAAA\n")
+    assert "32 bytes" in sealing_problem(settings)
+    (tmp_path / KEY_FILE).write_bytes(b"\xff\xfe")
+    assert str(tmp_path / KEY_FILE) in sealing_problem(settings)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Callable
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 from govbot.cli.ingest import Import, _files
@@ -21,7 +23,20 @@ from govbot.jobs.queue import open_queue
 from tests.ingestion import HashEmbedder, Parts
 
 
-async def main(dsn: str, data_dir: str, folder: str, name: str, report: str) -> None:
+def run(arguments: tuple[str, ...], begun: Connection) -> None:
+    """What a process forked for it does: tells that the import is under way, and goes on."""
+    asyncio.run(main(*arguments, begun=lambda: begun.send("working")))
+
+
+async def main(
+    dsn: str,
+    data_dir: str,
+    folder: str,
+    name: str,
+    report: str,
+    *,
+    begun: Callable[[], None] = lambda: print("working", flush=True),
+) -> None:
     settings = load_settings(
         environ={"GOVBOT_DATA_DIR": data_dir, "GOVBOT_INGEST__MAX_ATTEMPTS": "100"}
     )
@@ -36,7 +51,7 @@ async def main(dsn: str, data_dir: str, folder: str, name: str, report: str) -> 
             assert collection is not None
             with Journal(Path(report)) as journal:
                 bulk = Import(parts, collection.id, journal, keep_queued=False)  # type: ignore[arg-type]
-                print("working", flush=True)
+                begun()
                 async with asyncio.TaskGroup() as group:
                     taking = group.create_task(bulk.take(list(_files([Path(folder)], True))))
                     worker = group.create_task(_work(parts))

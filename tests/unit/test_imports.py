@@ -6,6 +6,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -101,11 +102,14 @@ def test_border_check_leaves_out_what_only_types_need() -> None:
     assert [name for _, name, _ in _imports_of(ast.parse(source))] == ["docx"]
 
 
-def _imports() -> Iterator[tuple[str, int, str, bool]]:
+@cache
+def _imports() -> list[tuple[str, int, str, bool]]:
     """(module path, line, top-level package, at the top of the module) of every import."""
-    for file in sorted(PACKAGE.rglob("*.py")):
-        for found in _imports_of(ast.parse(file.read_text(encoding="utf-8"))):
-            yield (file.relative_to(PACKAGE).as_posix(), *found)
+    return [
+        (file.relative_to(PACKAGE).as_posix(), *found)
+        for file in sorted(PACKAGE.rglob("*.py"))
+        for found in _imports_of(ast.parse(file.read_text(encoding="utf-8")))
+    ]
 
 
 def _imports_of(node: ast.AST, top: bool = True) -> Iterator[tuple[int, str, bool]]:

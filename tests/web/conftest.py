@@ -6,7 +6,6 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -15,10 +14,9 @@ from litestar.types import ASGIApp
 
 from govbot.auth import sessions
 from govbot.auth.sessions import Method
-from govbot.config import Settings
 from govbot.db.access import as_system
 from govbot.db.pool import Pool
-from govbot.web import cookies
+from govbot.web import cookies, uploads
 from govbot.web.border import Border
 from govbot.web.headers import Frame
 from govbot.web.site import application, build_site
@@ -33,16 +31,16 @@ SignIn = Callable[[str], Awaitable[Client]]
 class _Lent:
     """A site, and who uses it now: it takes what it needs of their application."""
 
-    def __init__(self) -> None:
-        self.app: Any = None
+    def __init__(self, app: Any) -> None:
+        self.app = app
+        self.body_limit = uploads.body_limit(app.settings)  # what the routes are made with
         self.site = application(self)  # type: ignore[arg-type]
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self.app or _NOBODY, name)
+        return getattr(self.app, name)
 
 
 # Litestar needs 0.3 s to take in the routes: sites are kept and lent to one test after the other.
-_NOBODY = SimpleNamespace(settings=Settings())
 _SITES: list[_Lent] = []
 
 
@@ -55,10 +53,12 @@ def _sites_come_back() -> Iterator[None]:
 
 def site_of(app: Any) -> ASGIApp:
     """The site for this application: build_site without the wait."""
-    free = (each for each in _SITES if each.app is None)
-    lent = next((each for each in _SITES if each.app is app), None) or next(free, None)
+    wanted = uploads.body_limit(app.settings)
+    fitting = [each for each in _SITES if each.body_limit == wanted]
+    lent = next((each for each in fitting if each.app is app), None)
+    lent = lent or next((each for each in fitting if each.app is None), None)
     if lent is None:
-        lent = _Lent()
+        lent = _Lent(app)
         _SITES.append(lent)
     lent.app = app
     return Frame(Border(lent.site, app.settings), secure=app.settings.web.secure)

@@ -141,6 +141,12 @@ DOCUMENTS = (
         {"colecao": "@laws"},
         files={"arquivos": ("nota.txt", NOTE)},
     ),
+    Row(
+        f"POST {DOCUMENT}/versoes",
+        everyone(others=404, reader=403, writer=303, curator=303, admin=303),
+        use={"document_id": "memo"},
+        files={"arquivo": ("outro nome.txt", NOTE + b"outra")},
+    ),
     Row("POST /documentos/repetir-falhas", everyone(others=303)),
     Row(f"GET {DOCUMENT}", READS),
     Row(f"GET {DOCUMENT}/dados-pessoais", WRITE_FORM),

@@ -209,3 +209,42 @@ async def test_with_several_collections_one_is_chosen(scene: Office, signed_in: 
     page = (await client.get(f"/documentos?colecao={scene.secret}")).text
     assert f'<option value="{scene.secret}" selected>Reservada</option>' in page
     assert page.count(f'<option value="{scene.secret}" selected>') == 2
+
+
+async def test_who_may_write_one_document_alone_sends_its_next_version(
+    scene: Office, signed_in: SignIn
+) -> None:
+    memo = await scene.document("memorando.txt")
+    stranger = scene.actors["stranger"]
+    async with as_system(scene.app.pool) as conn:
+        target, who = Target.document(memo.id), Principal.user(stranger.id)
+        await grants.set_grant(conn, None, target, who, Level.WRITE)
+    client, page = await signed_in("stranger"), f"/documentos/{memo.id}"
+    assert f'action="{page}/versoes"' in (await client.get(page)).text
+    sent = [("arquivo", ("Memorando (revisado).txt", b"O expediente encerra as 18 horas.\n"))]
+    answer = await client.post(f"{page}/versoes", files=sent)
+    assert answer.headers["location"] == f"{page}?feito=versao"
+    await scene.desk.work()
+    newest = await scene.document("memorando.txt")  # it keeps its name
+    assert (newest.version.number, newest.served, newest.version.created_by) == (2, 2, stranger.id)
+    assert (await client.post(f"{page}/versoes", files=sent)).headers["location"].endswith("igual")
+    # Nothing else of the collection is open to them.
+    law = await scene.document("lei-12.pdf")
+    assert (await client.post(f"/documentos/{law.id}/versoes", files=sent)).status_code == 404
+    assert (await send(client, scene, files(nota_txt=NOTE))).status_code == 404
+
+
+async def test_a_new_version_is_refused_in_words(scene: Office, signed_in: SignIn) -> None:
+    memo = await scene.document("memorando.txt")
+    client, page = await signed_in("curator"), f"/documentos/{memo.id}"
+    assert (await client.post(f"{page}/versoes", data={"x": "y"})).status_code == 422
+    broken = [("arquivo", ("a.pdf", b"%PDF-1.7 nothing"))]
+    answer = await client.post(f"{page}/versoes", files=[("arquivo", ("a.exe", b"MZ\0\0"))])
+    assert answer.status_code in (415, 422)
+    async with as_system(scene.app.pool) as conn:
+        await conn.execute("UPDATE documents SET folder = '/srv/normas', source = 'folder'")
+    assert "versoes" not in (await client.get(page)).text
+    answer = await client.post(f"{page}/versoes", files=broken)
+    assert answer.status_code == 409
+    assert "pasta" in answer.text
+    assert (await scene.document("memorando.txt")).version.number == 1

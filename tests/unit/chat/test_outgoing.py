@@ -103,7 +103,21 @@ def test_what_was_taken_out_is_counted() -> None:
 
 
 @given(
-    st.lists(st.sampled_from([*SECRETS, *ORDINARY, "a", " ", "\n", rules_in("pt-BR")[:80]])),
+    st.lists(
+        st.sampled_from(
+            [
+                *SECRETS,
+                *ORDINARY,
+                PEM,
+                *PEM.splitlines(),
+                "-----BEGIN",
+                "a",
+                " ",
+                "\n",
+                rules_in("pt-BR")[:80],
+            ]
+        )
+    ),
     st.integers(1, 30),
 )
 def test_deltas_make_no_difference(parts: list[str], size: int) -> None:

@@ -1,0 +1,82 @@
+"""A new version of one document, whatever the file is called: for whoever may write that document,
+also where the rest of its collection is closed to them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from govbot import audit
+from govbot.db.access import Actor
+from govbot.db.pool import Connection
+from govbot.documents import intake, store
+from govbot.documents.locks import lock_content, lock_path
+from govbot.documents.rights import account_of, acting, document_level
+from govbot.documents.types import Document, Level, State
+from govbot.errors import Conflict, Denied, Unavailable
+from govbot.ids import DocumentId
+from govbot.ingest.names import clean_filename
+from govbot.ingest.receive import App, Received, defer_version, keep
+
+
+async def revise(
+    app: App,
+    actor: Actor | None,
+    document_id: DocumentId,
+    *,
+    filename: str,
+    stream: AsyncIterator[bytes],
+) -> Received:
+    """Takes in the file as the next version; the document keeps its name and place.
+
+    Content that the newest version has already is a duplicate, and so is what another readable
+    document of the collection holds. Raises NotFound, Denied, BadDocument, TooLarge, Unavailable,
+    and Conflict for what follows a watched folder.
+    """
+    async with acting(app.pool, actor) as conn:
+        await _writable(conn, actor, document_id)
+    name = clean_filename(filename)
+    stored, mime = await keep(app, stream, name)
+    async with acting(app.pool, actor, write=True) as conn:
+        document = await _writable(conn, actor, document_id)
+        await lock_content(conn, stored.sha256)
+        await lock_path(conn, document.collection_key, document.path)
+        if not stored.path.exists():
+            raise Unavailable("The file was removed at the same moment: send it again.")
+        same = await intake.same_content(conn, document.collection_key, stored.sha256)
+        if same is not None:
+            return Received(same.id, same.version.id, same.version.state, duplicate=True)
+        version_id = await intake.add_version(
+            conn,
+            document.id,
+            sha256=stored.sha256,
+            size_bytes=stored.size,
+            mime=mime,
+            created_by=account_of(actor),
+        )
+        await defer_version(app, conn, version_id, source="upload")
+        await audit.record(
+            conn,
+            actor=actor,
+            action="document.uploaded",
+            resource=str(document.id),
+            details={
+                "filename": name,
+                "collection": document.collection,
+                "version": document.version.number + 1,
+                "sha256": stored.sha256,
+                "source": "upload",
+            },
+        )
+    return Received(document.id, version_id, State.QUEUED, duplicate=False)
+
+
+async def _writable(conn: Connection, actor: Actor | None, document_id: DocumentId) -> Document:
+    document = await store.get_document(conn, document_id)
+    level = await document_level(conn, document)
+    if account_of(actor) is not None and level not in (Level.WRITE, Level.MANAGE):
+        raise Denied("You may read this document, but not change it.")
+    if document.trashed_at is not None:
+        raise Conflict("The document is in the trash: restore it first.")
+    if document.folder is not None:
+        raise Conflict("This document follows a watched folder: replace the file there.")
+    return document
