@@ -33,11 +33,11 @@ async def revise(
     and Conflict for what follows a watched folder.
     """
     async with acting(app.pool, actor) as conn:
-        await _writable(conn, actor, document_id)
+        await revisable(conn, actor, document_id)
     name = clean_filename(filename)
     stored, mime = await keep(app, stream, name)
     async with acting(app.pool, actor, write=True) as conn:
-        document = await _writable(conn, actor, document_id)
+        document = await revisable(conn, actor, document_id)
         await lock_content(conn, stored.sha256)
         await lock_path(conn, document.collection_key, document.path)
         if not stored.path.exists():
@@ -70,7 +70,8 @@ async def revise(
     return Received(document.id, version_id, State.QUEUED, duplicate=False)
 
 
-async def _writable(conn: Connection, actor: Actor | None, document_id: DocumentId) -> Document:
+async def revisable(conn: Connection, actor: Actor | None, document_id: DocumentId) -> Document:
+    """The document. Raises NotFound, Denied, or Conflict for what takes no new version by hand."""
     document = await store.get_document(conn, document_id)
     level = await document_level(conn, document)
     if account_of(actor) is not None and level not in (Level.WRITE, Level.MANAGE):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from typing import TYPE_CHECKING, cast
@@ -79,6 +80,11 @@ class Frame:
 
         try:
             await self.app(scope, receive, framed)
+        except asyncio.CancelledError as error:
+            # The server stops and has waited as long as it may: nothing that anybody can mend.
+            if "graceful shutdown" not in str(error):
+                raise
+            log.warning("A request was cut off: the service stops", extra={"action": "request.cut"})
         except Exception:
             # Not even the page of errors could be made, or a stream broke after its beginning.
             log.exception("A request failed", extra={"action": "request.failed"})

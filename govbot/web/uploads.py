@@ -22,6 +22,7 @@ from govbot.documents.types import Collection, Document, Level
 from govbot.errors import BadDocument, Busy, Conflict, Invalid, TooLarge, Unavailable
 from govbot.ids import CollectionId, DocumentId
 from govbot.ingest.receive import receive
+from govbot.ingest.revise import revisable
 from govbot.ingest.revise import revise as new_version
 from govbot.web import rates
 from govbot.web.i18n import _
@@ -84,6 +85,8 @@ async def upload(visit: CurrentVisit) -> Response[Any]:
 
 async def revise(visit: CurrentVisit, document_id: FromPath[UUID]) -> Response[Any]:
     """Takes in one file as the next version of a document."""
+    async with as_actor(visit.app.pool, visit.actor) as conn:  # before the form tells anything
+        await revisable(conn, visit.actor, DocumentId(document_id))
     fields = await visit.request.form()
     file = fields.get("arquivo")
     if not isinstance(file, UploadFile) or not file.filename:

@@ -82,7 +82,7 @@ def devtools(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 async def chromium(devtools: str) -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.connect_over_cdp(devtools)
+        browser = await playwright.chromium.connect_over_cdp(devtools, timeout=120_000)
         yield browser
         for context in browser.contexts[1:]:  # the first is the browser's own
             await context.close()

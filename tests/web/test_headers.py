@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+from typing import Any
 
 import pytest
 
+from govbot.web.headers import Frame
 from tests.web.conftest import ADDRESS, HTMX, Client, SignIn, browser
 from tests.web.scene import Scene, make_scene
 
@@ -170,3 +173,22 @@ async def test_only_known_hosts_are_answered(pool: object, tmp_path: object) -> 
     async with browser(scene) as client:
         assert (await client.get("/healthz")).status_code == 200
         assert (await client.get("/healthz", headers={"host": "evil.test"})).status_code == 400
+
+
+async def test_a_request_that_the_stopping_server_cuts_off_is_told_in_one_line(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def endless(_scope: Any, _receive: Any, _send: Any) -> None:
+        await asyncio.Event().wait()
+
+    async def ask(why: str | None) -> None:
+        scope: Any = {"type": "http", "method": "GET"}
+        task = asyncio.ensure_future(Frame(endless, secure=False)(scope, Any, Any))  # type: ignore[arg-type]
+        await asyncio.sleep(0)
+        task.cancel(msg=why)
+        await task
+
+    await ask("Task cancelled, timeout graceful shutdown exceeded")
+    assert [each.exc_info for each in caplog.records if "cut off" in each.message] == [None]
+    with pytest.raises(asyncio.CancelledError):
+        await ask(None)
