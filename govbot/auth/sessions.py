@@ -136,19 +136,7 @@ async def open_session(
     one is set up; an identity provider or proxy asks for its own. Audited. Raises
     WrongCredentials when the account is disabled or gone.
     """
-    cursor = await conn.execute(
-        """
-        SELECT u.role, u.must_change_password,
-               EXISTS (SELECT FROM totp t WHERE t.user_id = u.id
-                       AND t.confirmed_at IS NOT NULL) AS enrolled
-        FROM users u WHERE u.id = %(id)s AND u.disabled_at IS NULL
-        FOR SHARE OF u
-        """,
-        {"id": actor.id},
-    )
-    row = await cursor.fetchone()
-    if row is None:
-        raise WrongCredentials
+    row = await _standing(conn, actor.id)
     role = Role(row["role"])
     step = _next_step(
         role, method, Factor.NONE, row["enrolled"], row["must_change_password"], settings
@@ -334,6 +322,24 @@ async def sign_out(conn: Connection, token: str, actor: Actor) -> None:
 async def delete_expired(conn: Connection) -> None:
     """Remove sessions that have ended (a timer calls it)."""
     await conn.execute("DELETE FROM sessions WHERE expires_at < now()")
+
+
+async def _standing(conn: Connection, user_id: UserId) -> DictRow:
+    """What of an account decides about its sessions; WrongCredentials where it is closed."""
+    cursor = await conn.execute(
+        """
+        SELECT u.role, u.must_change_password,
+               EXISTS (SELECT FROM totp t WHERE t.user_id = u.id
+                       AND t.confirmed_at IS NOT NULL) AS enrolled
+        FROM users u WHERE u.id = %(id)s AND u.disabled_at IS NULL
+        FOR SHARE OF u
+        """,
+        {"id": user_id},
+    )
+    row = await cursor.fetchone()
+    if row is None:
+        raise WrongCredentials
+    return row
 
 
 def _next_step(

@@ -224,12 +224,31 @@ async def _enter(
             folder=file.folder,
             tags=file.tags,
         )
+    number = document.version.number + 1 if document else 1
+    details = {"filename": file.name, "collection": collection.name, "version": number}
+    return await queue_version(
+        app, conn, actor, document_id, file.stored, file.mime, source=source, details=details
+    )
+
+
+async def queue_version(
+    app: HasQueue,
+    conn: Connection,
+    actor: Actor | None,
+    document_id: DocumentId,
+    stored: StoredFile,
+    mime: str,
+    *,
+    source: Source,
+    details: Mapping[str, object],
+) -> Received:
+    """The stored file as the next version of a document, with its job and its audit entry."""
     version_id = await intake.add_version(
         conn,
         document_id,
-        sha256=file.stored.sha256,
-        size_bytes=file.stored.size,
-        mime=file.mime,
+        sha256=stored.sha256,
+        size_bytes=stored.size,
+        mime=mime,
         created_by=account_of(actor),
     )
     await defer_version(app, conn, version_id, source=source)
@@ -238,13 +257,7 @@ async def _enter(
         actor=actor,
         action="document.uploaded",
         resource=str(document_id),
-        details={
-            "filename": file.name,
-            "collection": collection.name,
-            "version": document.version.number + 1 if document else 1,
-            "sha256": file.stored.sha256,
-            "source": source,
-        },
+        details={**details, "sha256": stored.sha256, "source": source},
     )
     return Received(document_id, version_id, State.QUEUED, duplicate=False)
 

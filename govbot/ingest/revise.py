@@ -5,17 +5,16 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from govbot import audit
 from govbot.db.access import Actor
 from govbot.db.pool import Connection
 from govbot.documents import intake, store
 from govbot.documents.locks import lock_content, lock_path
 from govbot.documents.rights import account_of, acting, document_level
-from govbot.documents.types import Document, Level, State
+from govbot.documents.types import Document, Level
 from govbot.errors import Conflict, Denied, Unavailable
 from govbot.ids import DocumentId
 from govbot.ingest.names import clean_filename
-from govbot.ingest.receive import App, Received, defer_version, keep
+from govbot.ingest.receive import App, Received, keep, queue_version
 
 
 async def revise(
@@ -45,29 +44,11 @@ async def revise(
         same = await intake.same_content(conn, document.collection_key, stored.sha256)
         if same is not None:
             return Received(same.id, same.version.id, same.version.state, duplicate=True)
-        version_id = await intake.add_version(
-            conn,
-            document.id,
-            sha256=stored.sha256,
-            size_bytes=stored.size,
-            mime=mime,
-            created_by=account_of(actor),
+        number = document.version.number + 1
+        details = {"filename": name, "collection": document.collection, "version": number}
+        return await queue_version(
+            app, conn, actor, document.id, stored, mime, source="upload", details=details
         )
-        await defer_version(app, conn, version_id, source="upload")
-        await audit.record(
-            conn,
-            actor=actor,
-            action="document.uploaded",
-            resource=str(document.id),
-            details={
-                "filename": name,
-                "collection": document.collection,
-                "version": document.version.number + 1,
-                "sha256": stored.sha256,
-                "source": "upload",
-            },
-        )
-    return Received(document.id, version_id, State.QUEUED, duplicate=False)
 
 
 async def revisable(conn: Connection, actor: Actor | None, document_id: DocumentId) -> Document:
