@@ -17,7 +17,6 @@ from litestar.params import JSONBody
 from litestar.response import ServerSentEvent
 from litestar.response.sse import ServerSentEventMessage
 
-from govbot import audit
 from govbot.chat import answer as answering
 from govbot.chat.cited import Citation
 from govbot.chat.live import PER_USER
@@ -27,7 +26,6 @@ from govbot.documents import collections
 from govbot.errors import Busy, GovBotError
 from govbot.ids import CollectionId, UserId
 from govbot.retrieval.passages import Passage
-from govbot.retrieval.retrieve import Retrieval, find
 from govbot.web import rates
 from govbot.web.api_call import Call, CurrentCall
 from govbot.web.api_types import (
@@ -40,6 +38,7 @@ from govbot.web.api_types import (
     SearchResult,
     SupportItem,
 )
+from govbot.web.search import searched
 from govbot.web.stream import paced
 
 log = logging.getLogger(__name__)
@@ -81,15 +80,9 @@ async def search(call: CurrentCall, data: JSONBody[SearchRequest]) -> SearchResu
     if data.collection_id is not None:
         async with as_actor(call.app.pool, call.actor) as conn:
             only = (await collections.get_collection(conn, CollectionId(data.collection_id))).key
-    found = await find(
-        call.app.pool, call.actor, question, embedder=call.app.embedder,
-        settings=call.app.settings, reranker=call.app.reranker, limit=data.limit,
-        as_of=data.as_of, collection_key=only,
-    )  # fmt: skip
-    async with as_actor(call.app.pool, call.actor, write=True) as conn:
-        await audit.record(
-            conn, actor=call.actor, action="search.made", details=_details(call, data, found)
-        )
+    found = await searched(
+        call.app, call.actor, question, limit=data.limit, as_of=data.as_of, collection_key=only
+    )
     return SearchResult([_passage(passage) for passage in found.passages], found.sufficient)
 
 
@@ -141,19 +134,6 @@ async def _events(call: Call, slots: Slots, data: AskRequest) -> AsyncGenerator[
         log.warning("A stream broke: %s", error.error_code, extra={"action": "stream.failed"})
         problem = Problem(error.error_code, call.language.sentence(error))
         yield Event("error", msgspec.json.encode(problem).decode())
-
-
-def _details(call: Call, data: SearchRequest, found: Retrieval) -> dict[str, object]:
-    """What an auditor sees of a search: which passages were handed out, words only by setting."""
-    details: dict[str, object] = {
-        "chunks": [passage.chunk_id for passage in found.passages],
-        "versions": sorted({str(passage.version_id) for passage in found.passages}),
-    }
-    if data.as_of is not None:
-        details["as_of"] = data.as_of.isoformat()
-    if call.app.settings.audit.question_text:
-        details["question"] = data.question
-    return details
 
 
 def _answer(found: answering.Answer) -> Answer:

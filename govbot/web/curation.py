@@ -17,10 +17,11 @@ from govbot.feedback import gaps, reports
 from govbot.feedback.reports import Quoted, Report, ReportId
 from govbot.feedback.states import MAX_NOTE, Decision, State
 from govbot.ids import UserId
-from govbot.retrieval.retrieve import Retrieval, find
+from govbot.retrieval.retrieve import Retrieval
 from govbot.web import markdown
 from govbot.web.i18n import _
 from govbot.web.rating import REASONS
+from govbot.web.search import searched
 from govbot.web.visit import CurrentVisit, Visit
 
 PATH: Final = "/curadoria"
@@ -86,24 +87,10 @@ async def try_again(visit: CurrentVisit, report_id: FromPath[UUID]) -> Response[
     """Searches for the question again, as the curator."""
     async with as_actor(visit.app.pool, visit.actor) as conn:
         question = (await reports.get_report(conn, ReportId(report_id))).question
-    found = await searched(visit, question)
+    found = await searched(visit.app, visit.actor, question, limit=TRIED)
     if visit.wants_fragment:
         return visit.page("curation/_tried.html", tried=found, **helpers(visit))
     return await _page(visit, ReportId(report_id), tried=found)
-
-
-async def searched(visit: Visit, question: str) -> Retrieval:
-    """What the search finds now for the visitor."""
-    app = visit.app
-    return await find(
-        app.pool,
-        visit.actor,
-        question,
-        embedder=app.embedder,
-        settings=app.settings,
-        reranker=app.reranker,
-        limit=TRIED,
-    )
 
 
 def state_of(word: str) -> State | None:

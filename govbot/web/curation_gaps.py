@@ -15,6 +15,7 @@ from govbot.feedback.gaps import TopicId
 from govbot.feedback.states import State
 from govbot.retrieval.retrieve import Retrieval
 from govbot.web import curation
+from govbot.web.search import searched
 from govbot.web.visit import CurrentVisit, Visit
 
 PATH = "/curadoria/lacunas"
@@ -65,7 +66,7 @@ async def try_again(visit: CurrentVisit, topic_id: FromPath[UUID]) -> Response[s
     least = visit.app.settings.feedback.gap_min_people
     async with as_actor(visit.app.pool, visit.actor) as conn:
         topic, _said = await gaps.get_topic(conn, TopicId(topic_id), least_people=least)
-    found = await curation.searched(visit, topic.question)
+    found = await searched(visit.app, visit.actor, topic.question, limit=curation.TRIED)
     if visit.wants_fragment:
         return visit.page("curation/_tried.html", tried=found, **curation.helpers(visit))
     return await _page(visit, TopicId(topic_id), tried=found)

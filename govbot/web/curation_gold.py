@@ -24,6 +24,7 @@ from govbot.generate.stems import content_stems
 from govbot.ids import DocumentId
 from govbot.web import curation
 from govbot.web.i18n import _
+from govbot.web.search import searched
 from govbot.web.visit import CurrentVisit, Visit
 
 SET: Final = _("Curation")
@@ -195,7 +196,9 @@ async def _page(
     filled: _Filled | None = None,
     problem: GovBotError | None = None,
 ) -> Response[str]:
-    found = await curation.searched(visit, filled.question if filled else case.question)
+    found = await searched(
+        visit.app, visit.actor, filled.question if filled else case.question, limit=curation.TRIED
+    )
     choices = list(case.cited)
     for passage in found.passages:
         choices.append(

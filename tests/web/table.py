@@ -1,7 +1,7 @@
 """The table cast x route x expected status: every route of the site, once or more often.
 
 HOW TO ADD A ROUTE: put one `Row` into the tuple of its area, with the key "METHOD /path" exactly
-as in web/site.py and what each of PEOPLE gets. `everyone(others=404, reader=200, curator=200)`
+as in web/routes.py and what each of PEOPLE gets. `everyone(others=404, reader=200, curator=200)`
 gives 401 to who is not signed in; name `nobody` to say otherwise. `data` is the form (a value
 "@law" is the id of that name), `use` names other objects than the usual ones for the places of the
 address, `query` follows the address, `files` sends a file. Objects and their names: stage.py.

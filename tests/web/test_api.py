@@ -62,7 +62,7 @@ class TestDoor:
         client = office.client()
         for path, methods in api.document()["paths"].items():
             address = path.replace("{page}", "1").replace("}", "").replace("{", "")
-            for part in ("document_id", "collection_id", "conversation_id"):
+            for part in ("document_id", "collection_id", "conversation_id", "answer_id"):
                 address = address.replace(part, str(new_id()))
             for method in methods:
                 answer = await client.request(method, address)
@@ -128,7 +128,7 @@ class TestDoor:
             for method, operation in methods.items():
                 needs = operation["security"][0]["key"]
                 address = path.replace("{page}", "1")
-                for part in ("document_id", "collection_id", "conversation_id"):
+                for part in ("document_id", "collection_id", "conversation_id", "answer_id"):
                     address = address.replace("{" + part + "}", str(new_id()))
                 answer = await client.request(method, address)
                 if answer.status_code != 403:
@@ -664,7 +664,7 @@ class TestDescription:
         document = api.document()
         assert document["openapi"].startswith("3.1")
         assert all(path.startswith(API) for path in document["paths"])
-        assert len(document["paths"]) == 13
+        assert len(document["paths"]) == 14
 
     def test_every_operation_names_its_scope_its_errors_and_what_it_does(self) -> None:
         scopes = set()

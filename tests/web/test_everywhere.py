@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from govbot.db.pool import Pool
 from govbot.jobs.queue import Queue
-from govbot.web.site import routes
+from govbot.web.routes import routes
 from govbot.web.visit import local_path
 from tests.web.conftest import Client, SignIn
 from tests.web.office import Office

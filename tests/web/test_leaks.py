@@ -25,7 +25,7 @@ from govbot.ids import ConversationId, new_id
 from govbot.ingest.receive import Received, receive
 from govbot.retrieval.retrieve import retrieve
 from govbot.sealing import Sealer
-from govbot.web.site import routes
+from govbot.web.routes import routes
 from tests.answering import LEAVE, Desk, Dictated, withdraw
 from tests.ingestion import Cast, Parts, take
 from tests.web.conftest import Client, browser

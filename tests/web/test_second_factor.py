@@ -15,7 +15,7 @@ from govbot.auth import totp
 from govbot.db.access import as_system
 from govbot.db.pool import Pool
 from govbot.web import device
-from govbot.web.site import routes
+from govbot.web.routes import routes
 from tests.database.test_attempts import hold
 from tests.web.conftest import HTMX, Client, csrf_of
 from tests.web.scene import PASSWORD, Scene, make_scene

@@ -9,7 +9,7 @@ import pytest
 
 from govbot.db.pool import Pool
 from govbot.jobs.queue import Queue
-from govbot.web.site import routes
+from govbot.web.routes import routes
 from tests.web.conftest import Client, SignIn
 from tests.web.matrix import PEOPLE, client_of
 from tests.web.office import Office
