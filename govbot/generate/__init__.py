@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -43,14 +43,63 @@ class Source:
 Build = Callable[[tuple[Source, ...]], tuple[ChatMessage, ...]]
 
 
+class Priority(IntEnum):
+    """Lower goes first; `BACKGROUND` (evaluations, wordings) runs when no chat waits."""
+
+    CHAT = 0
+    BACKGROUND = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How tokens are drawn. `temperature` 0 takes the likeliest; `seed` None: another each time."""
+
+    temperature: float = 0.2
+    top_k: int = 40
+    top_p: float = 0.95
+    min_p: float = 0.05
+    repeat_penalty: float = 1.0
+    seed: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Grammar:
+    """What the answer must look like: a grammar in GBNF or a JSON schema, as text."""
+
+    kind: Literal["gbnf", "json_schema"]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What an answer took. `shared_tokens` of the prompt were in memory from another request."""
+
+    prompt_tokens: int
+    shared_tokens: int
+    completion_tokens: int
+    first_token_ms: float
+    finish: Literal["stop", "length", "cancelled"]
+
+
+@dataclass(frozen=True, slots=True)
+class Routed:
+    """Which model writes an answer and why; `reason` is a stable word such as "complex"."""
+
+    model: str
+    reason: str
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """One answer to write.
 
     `build` renders the messages again with fewer sources, when all of them do not fit the context
     of the model. `owner` is the key of fairness: waiting requests of different owners take turns.
-    The two callbacks run in the event loop of the caller: `on_position` with the place in the
-    queue (1 is next, 0 is running), `on_sources` with the sources that truly reach the model.
+    `sampling` takes the place of `temperature`. `timeout_s` bounds waiting and writing together.
+    The callbacks run in the event loop of the caller: `on_position` with the place in the queue
+    (1 is next, 0 is running), `on_estimate` with the seconds until the answer begins, a guess,
+    `on_sources` with the sources that truly reach the model, `on_routed` once a model is chosen,
+    `on_usage` when the answer is over.
     """
 
     question: str
@@ -62,6 +111,14 @@ class Request:
     owner: str = ""
     on_position: Callable[[int], None] | None = None
     on_sources: Callable[[tuple[Source, ...]], None] | None = None
+    sampling: Sampling | None = None
+    stop: tuple[str, ...] = ()
+    grammar: Grammar | None = None
+    priority: Priority = Priority.CHAT
+    timeout_s: float | None = None
+    on_estimate: Callable[[float], None] | None = None
+    on_routed: Callable[[Routed], None] | None = None
+    on_usage: Callable[[Usage], None] | None = None
 
 
 class State(StrEnum):
@@ -76,13 +133,19 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """State for the health page and the doctor; `device` is text such as "CPU, 8 threads"."""
+    """State for the health page and the doctor; `device` is text such as "CPU, 8 threads".
+
+    `prefix_tokens`: of prompts kept in memory for the next question.
+    """
 
     state: State
     device: str = ""
     error: str = ""
     running: int = 0
     waiting: int = 0
+    slots: int = 1
+    tokens_per_s: float = 0.0
+    prefix_tokens: int = 0
 
 
 class Generator(Protocol):
