@@ -19,7 +19,7 @@ from govbot.chat.followup import preferred, standalone
 from govbot.chat.guidance import Instructions, instructions_for
 from govbot.chat.places import cite
 from govbot.chat.refusal import refusal
-from govbot.chat.reply import Answer, Asked, CacheUse, Clock, Parts, Progress
+from govbot.chat.reply import USUAL, Answer, Asked, CacheUse, Clock, Parts, Progress, Wishes
 from govbot.chat.support import Support, shifted
 from govbot.chat.writing import Said, written
 from govbot.db.access import Actor, as_actor
@@ -56,9 +56,12 @@ async def ask(
     history: Sequence[prompt.Turn] = (),
     as_of: date | None = None,
     cache: CacheUse = "use",
+    wishes: Wishes = USUAL,
 ) -> Answer:
     """Answer to the end, outside any conversation (command line, evaluation)."""
-    stream = answer_stream(parts, actor, question, history=history, as_of=as_of, cache=cache)
+    stream = answer_stream(
+        parts, actor, question, history=history, as_of=as_of, cache=cache, wishes=wishes
+    )
     async with aclosing(stream) as steps:
         async for step in steps:
             if isinstance(step, Answer):
@@ -90,13 +93,15 @@ async def answer_stream(
     stop: asyncio.Event | None = None,
     as_of: date | None = None,
     cache: CacheUse = "use",
+    wishes: Wishes = USUAL,
 ) -> AsyncGenerator[Progress | Answer, None]:
     """Progress while it is made, the Answer last. Setting `stop` ends it with what there is.
 
     With `as_of`, the answer is about what was in force on that day, and says so first. `cache`:
-    "renew" writes it anew, "off" leaves the cache of answers alone.
+    "renew" writes it anew, "off" leaves the cache of answers alone, as any unusual wish does.
     """
-    asked = Asked(check_question(question), tuple(history), answer_id, as_of, cache)
+    cache = cache if wishes.usual else "off"
+    asked = Asked(check_question(question), tuple(history), answer_id, as_of, cache, wishes)
     clock = Clock()
     yield Progress("status", "searching")
     found = await _evidence(parts, actor, asked)
@@ -208,6 +213,7 @@ async def _evidence(parts: Parts, actor: Actor, asked: Asked) -> Retrieval:
         reranker=parts.reranker,
         variants=await _wordings(parts, actor, asked),
         as_of=asked.as_of,
+        collection_key=asked.wishes.collection_key,
         preferred=preferred(asked.question, asked.history),
         surrounded=not parts.generator.excerpts,
     )
@@ -276,7 +282,7 @@ def _request(
     passages: Sequence[Passage],
     instructions: Sequence[Instructions],
 ) -> Request:
-    settings = parts.settings.generation
+    settings, wishes = parts.settings.generation, asked.wishes
     sources = _sources(passages, parts.settings.language)
     build = prompt.builder(
         asked.question,
@@ -289,10 +295,13 @@ def _request(
         question=asked.question,
         messages=build(sources),
         sources=sources,
-        max_tokens=settings.max_tokens,
+        max_tokens=min(wishes.max_tokens or settings.max_tokens, settings.max_tokens),
         temperature=settings.temperature,
         build=build,
         owner=str(actor.id),
+        sampling=wishes.sampling,
+        stop=wishes.stop,
+        on_usage=wishes.on_usage,
     )
 
 

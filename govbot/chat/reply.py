@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
 from time import perf_counter
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
@@ -15,7 +16,7 @@ from govbot.chat.cited import Citation
 from govbot.chat.prompt import Turn
 from govbot.chat.support import Support
 from govbot.config import Settings
-from govbot.generate import Generator
+from govbot.generate import Generator, Sampling, Usage
 from govbot.ids import MessageId
 from govbot.models.embedder import Embedder
 from govbot.models.entailment import Entailment
@@ -43,6 +44,29 @@ class Parts(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Wishes:
+    """How an answer is to be written, where a program asks for it; None: as the settings say.
+
+    `max_tokens` never exceeds the setting. With `collection_key` only that collection is searched,
+    within what the asker reads. `on_usage` hears what the model took; nothing where none wrote.
+    """
+
+    sampling: Sampling | None = None
+    max_tokens: int | None = None
+    stop: tuple[str, ...] = ()
+    collection_key: int | None = None
+    on_usage: Callable[[Usage], None] | None = None
+
+    @property
+    def usual(self) -> bool:
+        """Whether the text is written as for everybody, so that it may come from the cache."""
+        return self.sampling is None and self.max_tokens is None and not self.stop
+
+
+USUAL: Final = Wishes()
+
+
+@dataclass(frozen=True, slots=True)
 class Asked:
     """A question as it was put: its text, the turns before, the answer it is stored as (None
     outside a conversation) and the day it is about (None: today). `cache`: an answer that lies
@@ -53,6 +77,7 @@ class Asked:
     answer_id: MessageId | None = None
     as_of: date | None = None
     cache: CacheUse = "use"
+    wishes: Wishes = USUAL
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""api."""
+"""Scopes of API keys for the rest of the API."""
 
 from __future__ import annotations
 
