@@ -46,6 +46,13 @@ def check() -> None:
             f"{settings.origin('generation.model_path')}: [generation] model_path: "
             f"there is no file {model}"
         )
+    for number, listed in enumerate(settings.generation.models, 1):
+        for file in filter(None, (listed.model_path, listed.draft, *listed.lora)):
+            if not Path(file).is_file():
+                raise BadConfig(
+                    f"{settings.origin('generation.models')}: [[generation.models]] number "
+                    f"{number}: there is no file {file}"
+                )
     for number, folder in enumerate(settings.watch.folders, 1):
         if not Path(folder.path).is_dir():
             raise BadConfig(
@@ -77,8 +84,16 @@ def shown(settings: Settings, key: str) -> Any:
     if value and key.endswith("url") and isinstance(value, str):
         return _without_password(value)
     if isinstance(value, tuple):
-        return [item.model_dump() if isinstance(item, Section) else item for item in value]
+        return [_shown_table(item) if isinstance(item, Section) else item for item in value]
     return str(value) if isinstance(value, Path) else value
+
+
+def _shown_table(table: Section) -> dict[str, Any]:
+    """One table of a list; its secrets are masked."""
+    return {
+        name: _without_password(value) if value and name.endswith("url") else value
+        for name, value in table.model_dump(mode="json").items()
+    }
 
 
 def reference() -> str:
@@ -92,8 +107,10 @@ def reference() -> str:
         "(`$CREDENTIALS_DIRECTORY/<section>.<key>`), then in the configuration file, which is the",
         "first of `--config FILE`, `$GOVBOT_CONFIG`, `./govbot.toml`, `/etc/govbot/govbot.toml`.",
         "Relative paths in the file start at its folder. In the environment, lists are separated",
-        "by commas and lists of tables are JSON. `govbot config show` tells where each value came",
-        "from.",
+        "by commas and lists of tables are JSON; one key of one table, found by its `name`, has a",
+        "variable of its own (`GOVBOT_SECTION__KEY__NAME__INNER`, signs of the name as `_`) or a",
+        "credential (`<section>.<key>.<name>.<inner>`), which is for secrets. `govbot config show`",
+        "tells where each value came from.",
         "",
         *_section("", "General", "At the top of the file, before any section."),
     ]
@@ -155,6 +172,8 @@ def _words(value: object) -> str:
     if isinstance(value, (tuple, list)):
         return ", ".join(_words(item) for item in value)
     if isinstance(value, dict):
+        if "tier" in value:
+            return f"{value['name']} ({value['tier']})"
         kept = [_words(inner) for inner in value.values() if inner not in (None, "", (), [])]
         return (
             " ".join(kept) if "path" not in value else f"{value['path']} -> {value['collection']}"

@@ -1,43 +1,12 @@
-"""Settings of answers: embedder, search, generator."""
+"""Settings of answers: search and checks; the models are in embedding.py and generation.py."""
 
 from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import (
-    Field,
-    SecretStr,
-)
+from pydantic import Field
 
-from govbot.config.section import ADDRESS, PATH, SECRET, Section
-
-
-class Embedder(Section):
-    """The model that turns text into vectors."""
-
-    model: str = Field(
-        "starter",
-        min_length=1,
-        description="Name in the catalog (starter, bge-m3, multilingual-e5-base...) or the folder "
-        "of a sentence-transformers model.",
-    )
-    device: str = Field(
-        "auto",
-        pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$",
-        json_schema_extra={"allowed": "auto, cpu, mps, cuda or cuda:N"},
-        description="Where it runs: auto, cpu, mps, cuda or cuda:N.",
-    )
-    batch_size: int = Field(32, ge=1, le=1024, description="Passages encoded at once.")
-    query_threads: int = Field(
-        1, ge=1, le=64, description="CPU threads for one question; more is often slower."
-    )
-    weight: float | None = Field(
-        None,
-        ge=0,
-        le=1,
-        description="Share of the vectors in the hybrid score, 0 to 1. "
-        "Unset: the catalog's value for the model.",
-    )
+from govbot.config.section import PATH, Section
 
 
 class Retrieval(Section):
@@ -122,43 +91,6 @@ class Reranker(Section):
     )
     timeout_s: float = Field(
         5, ge=0.1, le=120, description="Longest wait for it; then the order of the search stands."
-    )
-
-
-class Generation(Section):
-    """The model that writes the answer."""
-
-    backend: Literal["auto", "llama", "openai", "extractive"] = Field(
-        "auto",
-        description="llama: a GGUF file in this process. openai: a server that speaks its "
-        "protocol. extractive: no model, literal excerpts. auto: llama when model_path is set, "
-        "else openai when base_url is set, else extractive.",
-    )
-    model_path: str = Field("", json_schema_extra=PATH, description="GGUF file for llama.")
-    n_gpu_layers: int = Field(
-        -1, ge=-1, le=1000, description="Layers on the GPU; -1: all that fit, 0: CPU only."
-    )
-    context_tokens: int = Field(
-        8192, ge=512, le=1_048_576, description="Context of the model, prompt and answer together."
-    )
-    max_tokens: int = Field(1024, ge=16, le=32_768, description="Longest answer, in tokens.")
-    temperature: float = Field(
-        0.2, ge=0, le=2, description="0: always the likeliest word; higher: freer."
-    )
-    threads: int = Field(0, ge=0, le=1024, description="CPU threads for llama; 0: all cores.")
-    base_url: str = Field(
-        "",
-        pattern=r"^(https?://\S+)?$",
-        json_schema_extra=ADDRESS,
-        description="Address of the OpenAI-compatible server, with /v1 where it has one.",
-    )
-    model: str = Field("", description="Model name to ask that server for.")
-    api_key: SecretStr = Field(
-        SecretStr(""), json_schema_extra=SECRET, description="Key for that server, if it wants one."
-    )
-    api_key_file: str = Field("", json_schema_extra=PATH, description="File to read api_key from.")
-    timeout_s: int = Field(
-        120, ge=1, le=3600, description="Longest silence of that server, in seconds."
     )
 
 

@@ -46,6 +46,7 @@ def check_together(settings: Settings) -> None:
         if broken:
             section, _, name = key.partition(".")
             raise BadConfig(f"{settings.origin(key)}: [{section}] {name} {sentence}")
+    _check_models(settings)
     _check_folders(settings)
     _check_receivers(settings)
 
@@ -70,6 +71,40 @@ def _federation_demands(settings: Settings) -> tuple[tuple[bool, str, str], ...]
         (on and "openid" not in oidc.scopes, "oidc.scopes", 'must hold "openid"'),
         (bool(proxy.user_header) and not proxy.trusted, "proxy.user_header", "needs trusted"),
     )
+
+
+def _check_models(settings: Settings) -> None:
+    """Each model of the list has a name of its own and is a file or a server, not both."""
+    generation, place = settings.generation, settings.origin("generation.models")
+    if not generation.models:
+        return
+    for key in ("model_path", "base_url", "model", "lora", "draft"):
+        if getattr(generation, key):
+            raise BadConfig(
+                f"{settings.origin(f'generation.{key}')}: [generation] {key} and "
+                "[[generation.models]]: set only one of them"
+            )
+    if generation.backend != "auto":
+        raise BadConfig(
+            f'{settings.origin("generation.backend")}: [generation] backend must be "auto" where '
+            "there are [[generation.models]]"
+        )
+    names: set[str] = set()
+    for number, model in enumerate(generation.listed(), 1):
+        where = f"{place}: {nth_table('generation.models', number)}"
+        demands = (
+            (model.backend == "extractive", 'backend "extractive" writes nothing: not in a list'),
+            (model.backend == "llama" and not model.model_path, 'backend "llama" needs model_path'),
+            (model.backend == "openai" and not model.base_url, 'backend "openai" needs base_url'),
+            (not model.model_path and not model.base_url, "needs model_path or base_url"),
+            (bool(model.model_path and model.base_url), "model_path and base_url: only one"),
+            (bool(model.base_url) and not model.model, "base_url needs model"),
+            (model.max_tokens >= model.context_tokens, "max_tokens: smaller than context_tokens"),
+            (model.name in names, f'name "{model.name}" is taken by another model'),
+        )
+        if (broken := next((sentence for wrong, sentence in demands if wrong), None)) is not None:
+            raise BadConfig(f"{where}: {broken}")
+        names.add(model.name)
 
 
 def _check_receivers(settings: Settings) -> None:

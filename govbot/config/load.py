@@ -18,6 +18,15 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from govbot.config.check import check_together, nth_table
+from govbot.config.lists import (
+    Part,
+    absolute,
+    read_secret,
+    resolved_tables,
+    suggest,
+    variable_word,
+    with_parts,
+)
 from govbot.config.table import (
     SECTIONS,
     Section,
@@ -52,6 +61,7 @@ def load_settings(path: Path | None = None, environ: Mapping[str, str] | None = 
         "data_dir",
         str((file.parent if file else Path.cwd()) / Settings.model_fields["data_dir"].default),
     )
+    _lay_parts(merged)
     settings = _validate(merged)
     settings._file = file
     settings._origins.update(merged.origins)
@@ -100,6 +110,7 @@ class _Layer:
 
     values: dict[str, Any] = field(default_factory=dict)
     origins: dict[str, str] = field(default_factory=dict)
+    parts: list[Part] = field(default_factory=list)  # single keys of tables in lists
 
     def put(self, key: str, value: Any, origin: str) -> None:
         self.values[key] = value
@@ -109,6 +120,7 @@ class _Layer:
         """Lays `other` over this one."""
         self.values.update(other.values)
         self.origins.update(other.origins)
+        self.parts += other.parts
 
 
 def _find_file(path: Path | None, environ: Mapping[str, str]) -> Path | None:
@@ -150,9 +162,13 @@ def _from_credentials(environ: Mapping[str, str]) -> _Layer:
         return layer
     for file in sorted(Path(folder).iterdir()):
         section, _, key = file.name.partition(".")
-        if section in SECTIONS and key:
+        of_list, _, rest = key.partition(".")
+        if section in SECTIONS and rest:
+            name, _, inner = rest.rpartition(".")
+            _part(layer, section, (of_list, name, inner), read_secret(file, str(file)), str(file))
+        elif section in SECTIONS and key:
             _require_known(section, key, str(file))
-            layer.put(file.name, _read_secret(file, str(file)), str(file))
+            layer.put(file.name, read_secret(file, str(file)), str(file))
     _resolve(layer, Path.cwd())
     return layer
 
@@ -166,8 +182,13 @@ def _from_environment(environ: Mapping[str, str]) -> _Layer:
         if separator:
             if section not in SECTIONS:
                 raise BadConfig(
-                    f"{variable}: there is no section [{section}]" + _suggest(section, SECTIONS)
+                    f"{variable}: there is no section [{section}]" + suggest(section, SECTIONS)
                 )
+            if "__" in key:
+                of_list, _, rest = key.partition("__")
+                name, _, inner = rest.rpartition("__")
+                _part(layer, section, (of_list, name, inner), value, variable)
+                continue
             _require_known(section, key, variable)
             layer.put(f"{section}.{key}", _typed(section, key, value, variable), variable)
         elif section in _top_level():
@@ -178,6 +199,26 @@ def _from_environment(environ: Mapping[str, str]) -> _Layer:
             _require_known("", section, variable)
     _resolve(layer, Path.cwd())
     return layer
+
+
+def _part(layer: _Layer, section: str, path: tuple[str, str, str], value: str, origin: str) -> None:
+    """One key of one table: (list, name of the table, key)."""
+    of_list, name, inner = path
+    _require_known(section, of_list, origin)
+    table = table_of(SECTIONS[section].model_fields[of_list])
+    if table is None or "name" not in table.model_fields:
+        raise BadConfig(f"{origin}: {section}.{of_list} is not a list of tables with names")
+    layer.parts.append(Part(f"{section}.{of_list}", variable_word(name), inner, value, origin))
+
+
+def _lay_parts(merged: _Layer) -> None:
+    for key in dict.fromkeys(part.key for part in merged.parts):
+        section, _, name = key.partition(".")
+        model = table_of(SECTIONS[section].model_fields[name])
+        assert model is not None  # noqa: S101 - `_part` has looked
+        parts = [part for part in merged.parts if part.key == key]
+        tables = with_parts(merged.values.get(key, ()), parts, model, Path.cwd())
+        merged.put(key, tables, merged.origins.get(key, parts[0].origin))
 
 
 def _typed(section: str, key: str, text: str, variable: str) -> Any:
@@ -206,7 +247,9 @@ def _resolve(layer: _Layer, folder: Path) -> None:
         key = f"{section}.{name}" if section else name
         value = layer.values.get(key)
         if (table := table_of(info)) is not None and key in layer.values:
-            layer.values[key] = _resolved_tables(value, table, layer.origins[key], key, folder)
+            layer.values[key] = resolved_tables(value, table, layer.origins[key], key, folder)
+        if marks(info).get("path") and isinstance(value, list | tuple):
+            layer.values[key] = absolute(value, folder)
         if not marks(info).get("path") or not isinstance(value, str) or not value:
             continue
         value = str(folder / Path(value).expanduser())
@@ -219,44 +262,7 @@ def _resolve(layer: _Layer, folder: Path) -> None:
         ):
             if layer.values.get(secret):
                 raise BadConfig(f"{layer.origins[key]}: {secret} and {key}: set only one of them")
-            layer.put(secret, _read_secret(Path(value), f"{layer.origins[key]}: {key}"), value)
-
-
-def _resolved_tables(
-    value: object, model: type[Section], place: str, key: str, folder: Path
-) -> list[dict[str, Any]]:
-    """The tables of a list, their keys known and their paths absolute from `folder`."""
-    if not isinstance(value, list | tuple) or not all(isinstance(item, dict) for item in value):
-        raise BadConfig(f"{place}: {key} is a list of tables: write [[{key}]] and its keys below")
-    known = list(model.model_fields)
-    for number, item in enumerate(value, 1):
-        for name in item:
-            if name not in known:
-                hint = _suggest(name, known) or f"; it knows {', '.join(known)}"
-                raise BadConfig(f'{place}: {nth_table(key, number)} has no key "{name}"{hint}')
-    return [
-        {
-            name: _absolute(inner, folder) if marks(model.model_fields[name]).get("path") else inner
-            for name, inner in item.items()
-        }
-        for item in value
-    ]
-
-
-def _absolute(value: object, folder: Path) -> object:
-    """A path from `folder`, without "." and ".." in it; what is no path stays as it is."""
-    if not isinstance(value, str) or not value:
-        return value
-    return os.path.normpath(folder / Path(value).expanduser())
-
-
-def _read_secret(file: Path, place: str) -> str:
-    try:
-        return file.read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise BadConfig(f"{place}: cannot read {file} ({error.strerror})") from error
-    except UnicodeDecodeError as error:
-        raise BadConfig(f"{place}: {file} is not UTF-8 text") from error
+            layer.put(secret, read_secret(Path(value), f"{layer.origins[key]}: {key}"), value)
 
 
 def _require_known(section: str, key: str, place: str) -> None:
@@ -264,18 +270,13 @@ def _require_known(section: str, key: str, place: str) -> None:
     if key in known:
         return
     where = f"[{section}] has no key" if section else "there is no key or section"
-    hint = _suggest(key, known)
+    hint = suggest(key, known)
     if not hint:
         others = [f"[{name}]" for name, model in SECTIONS.items() if key in model.model_fields]
         hint = f"; it belongs to {' or '.join(others)}" if others else ""
     if not hint:
         hint = f"; it knows {', '.join(known)}"
     raise BadConfig(f'{place}: {where} "{key}"{hint}')
-
-
-def _suggest(word: str, known: Mapping[str, object] | list[str]) -> str:
-    close = get_close_matches(word, list(known), 1, 0.6)
-    return f'; did you mean "{close[0]}"?' if close else ""
 
 
 def _validate(layer: _Layer) -> Settings:

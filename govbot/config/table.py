@@ -19,13 +19,13 @@ from pydantic.fields import FieldInfo
 from govbot.config.answering import (
     Analytics,
     Answers,
-    Embedder,
     Evaluation,
     Feedback,
-    Generation,
     Reranker,
     Retrieval,
 )
+from govbot.config.embedding import Embedder
+from govbot.config.generation import Generation, ModelSettings
 from govbot.config.keeping import Audit, AuditReceiver, Documents, Ingest, Ocr, Watch, WatchedFolder
 from govbot.config.people import Auth, Ldap, Oidc, OutsideGroup, Privacy, Proxy
 from govbot.config.section import PATH, Section
@@ -49,6 +49,7 @@ __all__ = [
     "Ldap",
     "Limits",
     "Logging",
+    "ModelSettings",
     "Ocr",
     "Oidc",
     "OutsideGroup",
