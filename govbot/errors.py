@@ -71,6 +71,18 @@ class Busy(GovBotError):
     code = "E-BUSY"
     status = 429
 
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        code: str | None = None,
+        retry_after: int = 0,
+        **params: Any,
+    ):
+        """`retry_after`: seconds after which to try again, for the header Retry-After; 0: unknown."""
+        super().__init__(message, code=code, **params)
+        self.retry_after = retry_after
+
 
 class Unavailable(GovBotError):
     """A part that is needed is not available right now: try again later."""

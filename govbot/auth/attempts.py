@@ -41,10 +41,18 @@ class TooManyAttempts(Busy):
     def __init__(self, seconds: int) -> None:
         self.retry_after_s = seconds
         if seconds < 60:
-            super().__init__(_("Too many attempts: try again in %(seconds)s s."), seconds=seconds)
+            super().__init__(
+                _("Too many attempts: try again in %(seconds)s s."),
+                retry_after=seconds,
+                seconds=seconds,
+            )
         else:
             minutes = math.ceil(seconds / 60)
-            super().__init__(_("Too many attempts: try again in %(minutes)s min."), minutes=minutes)
+            super().__init__(
+                _("Too many attempts: try again in %(minutes)s min."),
+                retry_after=seconds,
+                minutes=minutes,
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ class RateLimited(Busy):
     code = "E-RATE"
 
     def __init__(self, retry_after_s: int) -> None:
-        super().__init__(seconds=retry_after_s)
+        super().__init__(seconds=retry_after_s, retry_after=retry_after_s)
         self.retry_after_s = retry_after_s
 
 

@@ -8,14 +8,13 @@ from litestar import Response
 from litestar.exceptions import HTTPException
 
 from govbot.auth.bearer import BadKey, OutOfScope
-from govbot.auth.limits import RateLimited
-from govbot.errors import GovBotError, TooLarge
-from govbot.web import i18n
+from govbot.errors import Busy, GovBotError, TooLarge
+from govbot.web import i18n, openai_errors
 from govbot.web.api_types import FieldProblem, Problem
 from govbot.web.i18n import _
 from govbot.web.visit import HttpRequest
 
-PREFIX = "/api/"
+PREFIXES = ("/api/", openai_errors.PREFIX)
 
 
 class BadRequest(GovBotError):
@@ -34,7 +33,7 @@ class WrongMethod(GovBotError):
 
 def is_api(request: HttpRequest) -> bool:
     """Whether a request is answered in JSON."""
-    return request.url.path.startswith(PREFIX)
+    return request.url.path.startswith(PREFIXES)
 
 
 def language_of(request: HttpRequest, default: str) -> i18n.Language:
@@ -48,10 +47,14 @@ def answer(
     error: GovBotError,
     default_language: str,
     foreign: HTTPException | None = None,
-) -> Response[Problem]:
+) -> Response[Any]:
     """The error as JSON; `foreign` is what the framework raised, if it did."""
     language = language_of(request, default_language)
-    problem = Problem(error.error_code, language.sentence(error), _fields(foreign))
+    problem: Problem | openai_errors.OpenAIProblem
+    if request.url.path.startswith(openai_errors.PREFIX):
+        problem = openai_errors.problem_of(error, language, _fields(foreign))
+    else:
+        problem = Problem(error.error_code, language.sentence(error), _fields(foreign))
     headers = {"Content-Language": language.code, "Vary": "Accept-Language", **_headers(error)}
     if isinstance(error, WrongMethod) and foreign is not None and foreign.headers:
         headers["Allow"] = foreign.headers.get("allow", "")
@@ -77,8 +80,8 @@ def translated(error: HTTPException) -> GovBotError | None:
 
 def _headers(error: GovBotError) -> dict[str, str]:
     match error:
-        case RateLimited():
-            return {"Retry-After": str(error.retry_after_s)}
+        case Busy(retry_after=seconds) if seconds:
+            return {"Retry-After": str(seconds)}
         case BadKey():
             return {"WWW-Authenticate": 'Bearer realm="govbot"'}
         case OutOfScope():

@@ -11,8 +11,7 @@ from litestar.exceptions import HTTPException
 from litestar.response import Redirect
 
 from govbot import errors, logs
-from govbot.auth.limits import RateLimited
-from govbot.errors import GovBotError, NotSignedIn
+from govbot.errors import Busy, GovBotError, NotSignedIn
 from govbot.web import api_errors
 from govbot.web.guards import Unfinished
 from govbot.web.i18n import _
@@ -103,8 +102,8 @@ def _any_answer(
         found = (foreign and api_errors.translated(foreign)) or error
         return api_errors.answer(visit.request, found, visit.app.settings.language, foreign)
     response = _answer(visit, error)
-    if isinstance(error, RateLimited):
-        response.headers["Retry-After"] = str(error.retry_after_s)
+    if isinstance(error, Busy) and error.retry_after:
+        response.headers["Retry-After"] = str(error.retry_after)
     return response
 
 
