@@ -83,10 +83,16 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Routed:
-    """Which model writes an answer and why; `reason` is a stable word such as "complex"."""
+    """Which model writes an answer and why; `reason` is a stable word such as "complex".
+
+    `signs` are what made the question a difficult one; `passed` are the models that were to write
+    it and did not, each with its error: "rapido E-BUSY". Nothing of a question stands in them.
+    """
 
     model: str
     reason: str
+    signs: tuple[str, ...] = ()
+    passed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +105,7 @@ class Request:
     The callbacks run in the event loop of the caller: `on_position` with the place in the queue
     (1 is next, 0 is running), `on_estimate` with the seconds until the answer begins, a guess,
     `on_sources` with the sources that truly reach the model, `on_routed` once a model is chosen,
-    `on_usage` when the answer is over.
+    `on_usage` when the answer is over. `model` names the one that was chosen for it; empty: any.
     """
 
     question: str
@@ -119,6 +125,7 @@ class Request:
     on_estimate: Callable[[float], None] | None = None
     on_routed: Callable[[Routed], None] | None = None
     on_usage: Callable[[Usage], None] | None = None
+    model: str = ""
 
 
 class State(StrEnum):
@@ -197,3 +204,27 @@ class GenerationSettings(Protocol):
 
     @property
     def timeout_s(self) -> float: ...
+
+    @property
+    def connect_timeout_s(self) -> float: ...
+
+    @property
+    def retries(self) -> int: ...
+
+    @property
+    def parallel(self) -> int: ...
+
+    @property
+    def main_gpu(self) -> int: ...
+
+    @property
+    def tensor_split(self) -> tuple[float, ...]: ...
+
+    @property
+    def lora(self) -> tuple[str, ...]: ...
+
+    @property
+    def lora_scale(self) -> float: ...
+
+    @property
+    def draft(self) -> str: ...

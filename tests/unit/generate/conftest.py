@@ -26,6 +26,14 @@ class GenerationOptions:
     model: str = "modelo"
     api_key: SecretStr = field(default_factory=lambda: SecretStr(""))
     timeout_s: float = 5.0
+    connect_timeout_s: float = 5.0
+    retries: int = 1
+    parallel: int = 0
+    main_gpu: int = -1
+    tensor_split: tuple[float, ...] = ()
+    lora: tuple[str, ...] = ()
+    lora_scale: float = 1.0
+    draft: str = ""
 
 
 @pytest.fixture(scope="session")
