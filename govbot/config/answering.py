@@ -153,6 +153,11 @@ class Feedback(Section):
         le=1000,
         description="Figures of fewer people than these are not shown by group.",
     )
+    training: bool = Field(
+        False,
+        description="Let `govbot finetune export --ratings` take answers that people rate good "
+        "from now on, without the person; the page says so under the thumb.",
+    )
 
 
 class Analytics(Section):

@@ -19,10 +19,10 @@ BORDERS = {
     "litestar": ("web/",),
     "uvicorn": ("web/", "cli/serve.py"),
     "procrastinate": ("jobs/", "tasks.py"),
-    "llama_cpp": ("generate/", "models/"),
-    "sentence_transformers": ("models/",),
-    "torch": ("models/",),
-    "transformers": ("models/",),
+    "llama_cpp": ("generate/", "models/", "finetune/", "llama_log.py"),
+    "sentence_transformers": ("models/", "finetune/"),
+    "torch": ("models/", "finetune/"),
+    "transformers": ("models/", "finetune/"),
     "typer": ("cli/",),
     "rich": ("cli/",),
     "alembic": ("db/",),
@@ -40,7 +40,7 @@ LAZY: dict[str, tuple[str, ...]] = {
     "torch": (),
     "sentence_transformers": (),
     "transformers": (),
-    "llama_cpp": ("generate/llama",),
+    "llama_cpp": ("generate/llama", "llama_log.py"),
 }
 
 

@@ -1,0 +1,1 @@
+"""Learning from approved answers: the export of pairs, a LoRA adapter, an adapted embedder."""
