@@ -68,6 +68,39 @@ answer_cache_total = Counter(
 answers_running = Gauge(
     "govbot_answers_running", "Answers being written right now.", registry=registry
 )
+model_answers_total = Counter(
+    "govbot_model_answers_total",
+    "Answers by the model that wrote them and why it was chosen.",
+    ["model", "reason"],
+    registry=registry,
+)
+model_failures_total = Counter(
+    "govbot_model_failures_total",
+    "Answers that a model did not write, by the code of the error.",
+    ["model", "code"],
+    registry=registry,
+)
+model_loaded = Gauge(
+    "govbot_model_loaded", "1 for a model that is ready to write.", ["model"], registry=registry
+)
+model_failing = Gauge(
+    "govbot_model_failing",
+    "1 while a model does not load or its server fails.",
+    ["model"],
+    registry=registry,
+)
+model_running = Gauge(
+    "govbot_model_running", "Answers a model is writing.", ["model"], registry=registry
+)
+model_waiting = Gauge(
+    "govbot_model_waiting", "Questions waiting for a model.", ["model"], registry=registry
+)
+model_bytes = Gauge(
+    "govbot_model_bytes",
+    "Memory of a loaded model, by an estimate from its file.",
+    ["model"],
+    registry=registry,
+)
 ingest_documents_total = Counter(
     "govbot_ingest_documents_total",
     "Documents that reached a state (ready, failed, cancelled, duplicate).",
@@ -153,6 +186,27 @@ def observe_answer(
 def observe_failure(engine: str) -> None:
     """One question whose answer failed."""
     questions_total.labels(engine, "failed").inc()
+
+
+def observe_model_answer(model: str, reason: str) -> None:
+    """A model wrote an answer; `reason` is the stable word for why it was this one."""
+    model_answers_total.labels(model, reason).inc()
+
+
+def observe_model_failure(model: str, code: str) -> None:
+    """A model did not write the answer it was asked for."""
+    model_failures_total.labels(model, code).inc()
+
+
+def set_model(
+    model: str, *, running: int, waiting: int, loaded: bool, failing: bool, memory: int
+) -> None:
+    """Where a model of the configuration stands; `memory` in bytes."""
+    model_loaded.labels(model).set(loaded)
+    model_failing.labels(model).set(failing)
+    model_running.labels(model).set(running)
+    model_waiting.labels(model).set(waiting)
+    model_bytes.labels(model).set(memory)
 
 
 def observe_cache(outcome: str) -> None:

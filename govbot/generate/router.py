@@ -1,23 +1,51 @@
-"""Chooses the kind of generator from the settings."""
+"""The models of the settings, opened as one generator."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Literal
+from pathlib import Path
 
+from govbot.config.generation import Generation, ModelSettings
 from govbot.errors import BadConfig
 from govbot.generate import GenerationSettings, Generator
+from govbot.generate.members import Entry, Kind, open_member
+from govbot.generate.pool import Pool
 
-Kind = Literal["llama", "openai", "extractive"]
+__all__ = ["Kind", "kind_of", "open_generator", "open_pool", "pool_of"]
+
+
+def open_pool(settings: Generation) -> Pool:
+    """All models of the [generation] section; loads none and opens no connection yet.
+
+    Without a list it is the one model that the section describes. Raises `BadConfig` when a model
+    lacks a setting.
+    """
+    listed = settings.listed()
+    entries = [_listed(each, own) for each, own in zip(listed, settings.models, strict=True)]
+    looks = {each.name: each.health_s for each in listed}
+    if not entries:
+        entries = [_only(settings)]
+        looks = {entries[0].name: settings.health_s}
+    return Pool(
+        entries,
+        complex_from=settings.complex_from,
+        memory_bytes=settings.memory_mb * 2**20,
+        health_s=lambda entry: looks[entry.name] if entry.kind == "openai" else 0.0,
+    )
+
+
+def pool_of(generator: Generator) -> Pool:
+    """A pool of one generator that is there already."""
+    kind: Kind = "extractive" if generator.excerpts else "openai"
+    return Pool([Entry(generator.name, kind, Generation())], opening=lambda _entry: generator)
 
 
 def open_generator(settings: GenerationSettings) -> Generator:
-    """The generator of the [generation] section; loads no model and opens no connection yet.
+    """The one generator that a section describes, without a pool around it.
 
     "auto" takes a model file before a server, and excerpts when neither is set. Raises `BadConfig`
     when the chosen kind lacks a setting.
     """
-    return _KINDS[kind_of(settings)](settings)
+    return open_member(Entry(_name_of(settings), _checked(settings), settings))
 
 
 def kind_of(settings: GenerationSettings) -> Kind:
@@ -32,30 +60,42 @@ def kind_of(settings: GenerationSettings) -> Kind:
             raise BadConfig("generation.backend: there is no kind %(kind)s", kind=other)
 
 
-def _llama(settings: GenerationSettings) -> Generator:
-    if not str(settings.model_path or ""):
+def _only(settings: Generation) -> Entry:
+    return Entry(
+        _name_of(settings), _checked(settings), settings, idle_unload_s=settings.idle_unload_s
+    )
+
+
+def _listed(settings: ModelSettings, own: ModelSettings) -> Entry:
+    """`own` is the table as it was written, `settings` the same with what the section adds."""
+    return Entry(
+        settings.name,
+        _checked(settings),
+        settings,
+        label=settings.label,
+        tier=settings.tier,
+        offered=settings.offered,
+        idle_unload_s=settings.idle_unload_s,
+        max_tokens=settings.max_tokens,
+        temperature=own.temperature if "temperature" in own.model_fields_set else None,
+    )
+
+
+def _name_of(settings: GenerationSettings) -> str:
+    """The name of the generator itself, which the only model bears."""
+    match kind_of(settings):
+        case "llama":
+            return f"llama:{Path(settings.model_path).name}"
+        case "openai":
+            return f"openai:{settings.model}"
+        case "extractive":
+            return "extractive"
+
+
+def _checked(settings: GenerationSettings) -> Kind:
+    kind = kind_of(settings)
+    if kind == "llama" and not str(settings.model_path or ""):
         raise BadConfig('generation.backend = "llama" needs generation.model_path')
-    from govbot.generate.llama import LlamaGenerator
-
-    return LlamaGenerator(settings)
-
-
-def _openai(settings: GenerationSettings) -> Generator:
-    if not settings.base_url or not settings.model:
+    if kind == "openai" and not (settings.base_url and settings.model):
         raise BadConfig('generation.backend = "openai" needs generation.base_url and .model')
-    from govbot.generate.remote import RemoteGenerator
-
-    return RemoteGenerator(settings)
-
-
-def _extractive(_settings: GenerationSettings) -> Generator:
-    from govbot.generate.extractive import ExtractiveGenerator
-
-    return ExtractiveGenerator()
-
-
-_KINDS: dict[Kind, Callable[[GenerationSettings], Generator]] = {
-    "llama": _llama,
-    "openai": _openai,
-    "extractive": _extractive,
-}
+    return kind
