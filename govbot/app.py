@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from govbot.auth.sign_in import PasswordDirectory
     from govbot.chat.live import Answers
     from govbot.documents.files import FileStore
-    from govbot.generate import Generator
+    from govbot.generate.pool import Pool as Models
     from govbot.jobs.queue import Queue
     from govbot.models.embedder import Embedder
     from govbot.models.entailment import Entailment
@@ -41,8 +41,8 @@ class App:
     pool: Pool
     queue: Queue
     files: FileStore
-    embedder: Embedder
-    generator: Generator
+    embedder: Embedder | None  # None: the search goes by words alone
+    generator: Models
     sealer: Sealer
     reranker: Reranker | None = None
     entailment: Entailment | None = None
@@ -79,7 +79,7 @@ async def open_app(
     from govbot.auth.ldap import open_directory
     from govbot.chat.live import Answers
     from govbot.documents.files import FileStore
-    from govbot.generate.router import open_generator
+    from govbot.generate.router import open_pool
     from govbot.jobs.queue import open_queue
     from govbot.models.embedder import open_embedder
     from govbot.models.entailment import open_entailment
@@ -93,7 +93,8 @@ async def open_app(
         files = FileStore(settings.data_dir / "files")
         files.prepare()
         embedder = open_embedder(settings)
-        stack.push_async_callback(embedder.aclose)
+        if embedder is not None:
+            stack.push_async_callback(embedder.aclose)
         reranker = open_reranker(settings)
         if reranker is not None:
             stack.push_async_callback(reranker.aclose)
@@ -103,7 +104,7 @@ async def open_app(
         mood = open_mood(settings)
         if mood is not None:
             stack.push_async_callback(mood.aclose)
-        generator = open_generator(settings.generation)
+        generator = open_pool(settings.generation)
         stack.push_async_callback(generator.aclose)
         queue = await stack.enter_async_context(open_queue(dsns.app))
         app = App(settings, pool, queue, files, embedder, generator, sealer, reranker)

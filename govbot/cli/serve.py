@@ -131,6 +131,7 @@ async def _run(app: App, listening: socket.socket, on_ready: Callable[[], None])
             background.append(group.create_task(watch(app), name="watcher"))
         background.append(group.create_task(keeper.run(), name="audit"))
         background.append(group.create_task(_index_vectors(app), name="vector index"))
+        background.append(group.create_task(app.generator.watch(), name="models"))
         welcome = _welcome(app, keeper, ready, on_ready)
         background.append(group.create_task(welcome, name="welcome"))
         with _signals(server):
@@ -206,6 +207,8 @@ async def _welcome(
     await keeper.started()
     sdnotify.SystemdNotifier().notify("READY=1")
     on_ready()
+    if app.embedder is None:
+        return
     try:
         # The first question should not wait for the model to load.
         await app.embedder.embed_query("aquecimento")
