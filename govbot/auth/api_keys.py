@@ -27,10 +27,17 @@ class Scope(StrEnum):
 
     SEARCH = "search"
     ASK = "ask"
+    EMBED = "embed"
     DOCUMENTS_READ = "documents:read"
     DOCUMENTS_WRITE = "documents:write"
+    COLLECTIONS_WRITE = "collections:write"
     CONVERSATIONS_READ = "conversations:read"
     CONVERSATIONS_WRITE = "conversations:write"
+    JOBS_READ = "jobs:read"
+    JOBS_WRITE = "jobs:write"
+    PEOPLE_READ = "people:read"
+    PEOPLE_WRITE = "people:write"
+    AUDIT_READ = "audit:read"
 
 
 class KeySettings(Protocol):

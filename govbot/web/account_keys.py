@@ -11,7 +11,7 @@ from litestar.params import FromPath
 
 from govbot.auth import api_keys, users
 from govbot.auth.api_keys import ApiKey, Scope, Wish
-from govbot.db.access import as_actor
+from govbot.db.access import Role, as_actor
 from govbot.errors import Conflict, Denied, GovBotError, Invalid, NotFound
 from govbot.ids import UserId
 from govbot.web.i18n import _
@@ -21,10 +21,23 @@ PATH = "/conta/chaves"
 SCOPES: Mapping[Scope, str] = {
     Scope.SEARCH: _("Search passages"),
     Scope.ASK: _("Ask questions"),
+    Scope.EMBED: _("Turn texts into vectors"),
     Scope.DOCUMENTS_READ: _("Read documents"),
     Scope.DOCUMENTS_WRITE: _("Send documents and move them to the trash"),
+    Scope.COLLECTIONS_WRITE: _("Make and change collections, and who has them"),
     Scope.CONVERSATIONS_READ: _("Read your conversations"),
-    Scope.CONVERSATIONS_WRITE: _("Delete your conversations"),
+    Scope.CONVERSATIONS_WRITE: _("Change and delete your conversations"),
+    Scope.JOBS_READ: _("See the queue of documents"),
+    Scope.JOBS_WRITE: _("Cancel and repeat the reading of documents"),
+    Scope.PEOPLE_READ: _("See accounts and groups"),
+    Scope.PEOPLE_WRITE: _("Change accounts and groups"),
+    Scope.AUDIT_READ: _("Read the audit log"),
+}
+# Scopes that open nothing for other roles.
+ROLES: Mapping[Scope, frozenset[Role]] = {
+    Scope.PEOPLE_READ: frozenset({Role.ADMIN}),
+    Scope.PEOPLE_WRITE: frozenset({Role.ADMIN}),
+    Scope.AUDIT_READ: frozenset({Role.ADMIN, Role.AUDITOR}),
 }
 DAYS = (7, 30, 90, 180, 365)
 
@@ -97,6 +110,7 @@ async def _own_page(
         status=problem.status if problem else 200,
         problem=visit.language.sentence(problem) if problem else "",
         allowed=settings.enabled and visit.actor.role.value in settings.roles,
+        choices=[each for each in SCOPES if visit.actor.role in ROLES.get(each, frozenset(Role))],
         offered=days + ([0] if settings.keys_without_end else []),
         typed={
             "name": "",

@@ -1,4 +1,5 @@
-"""The REST API under /api/v1: its routes in one table, and their OpenAPI document.
+"""The programming interfaces: REST under /api/v1 and what OpenAI's clients speak under /v1, their
+routes in one table, and their OpenAPI document.
 
 Every route needs a key (api_gate.py); `scope` is what the key must be allowed. Errors are JSON
 (api_errors.py), lists are cut by cursors (api_call.py).
@@ -6,12 +7,11 @@ Every route needs a key (api_gate.py); `scope` is what the key must be allowed. 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from litestar import Litestar, Response, Router, delete, get, post
+from litestar import Litestar, Response, Router, get
 from litestar.di import Provide
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.config import OpenAPIConfig
@@ -29,10 +29,11 @@ from litestar.openapi.spec import (
 
 from govbot import __version__
 from govbot.auth.api_keys import Scope
-from govbot.web import api_conversations, api_documents, api_questions
+from govbot.web import api_conversations, api_documents, api_questions, openai
 from govbot.web.api_call import Call
 from govbot.web.api_questions import Slots
-from govbot.web.api_types import Problem, Upload
+from govbot.web.api_route import Route
+from govbot.web.api_types import Upload
 from govbot.web.visit import HttpRequest
 
 if TYPE_CHECKING:
@@ -47,18 +48,6 @@ CONVERSATION = "/conversations/{conversation_id:uuid}"
 
 DESCRIPTION = """Documents, search and answers with citations, under exactly the rights of the \
 person behind the key. A document that may not be read answers like one that does not exist."""
-_PROBLEMS = {
-    400: "The request is malformed.",
-    401: "The key is missing, not valid, expired or revoked.",
-    403: "The key lacks the scope, or the person may read this but not do that.",
-    404: "It does not exist, or may not be read: the two look alike.",
-    405: "This address does not know this method.",
-    409: "It conflicts with what is there.",
-    413: "It is larger than the limit.",
-    422: "A value is not valid.",
-    429: "Too many requests: `Retry-After` says how many seconds to wait.",
-    503: "A part that is needed is not available: try again later.",
-}
 
 
 @dataclass
@@ -83,46 +72,21 @@ class _FileAnswer(Operation):
         self.responses = {**(self.responses or {}), "200": answer}
 
 
-@dataclass(frozen=True)
-class _Call:
-    """The options of a route: its scope, its name in the document, and what else differs."""
-
-    scope: Scope | None
-    name: str
-    tag: str
-    problems: tuple[int, ...] = (404,)
-    more: dict[str, Any] = field(default_factory=dict)
-
-    def options(self) -> dict[str, Any]:
-        """What a Litestar handler is made with."""
-        statuses = sorted({400, 401, 403, 405, 422, 429, 503, *self.problems})
-        responses = {
-            status: ResponseSpec(Problem, description=_PROBLEMS[status], generate_examples=False)
-            for status in statuses
-        }
-        responses |= self.more.get("responses", {})
-        roles = [self.scope.value] if self.scope else []
-        return {
-            "opt": {"api": True, "scope": self.scope},
-            "operation_id": self.name,
-            "tags": [self.tag],
-            "security": [{"key": roles}],
-            **self.more,
-            "responses": responses,
-        }
-
-
 def router(upload_bytes: int) -> Router:
-    """The routes of the API; `upload_bytes` is the largest body of those that take files."""
-    slots = Slots()
+    """All routes with keys; `upload_bytes` is the largest body of those that take files."""
+    slots = Slots()  # one for both interfaces
+    handlers = [*_documents(upload_bytes), *_questions(), *_person(), _schema_route()]
+    rest = Router(ROOT, route_handlers=handlers, request_max_body_size=MAX_JSON_BYTES)
+    chats = Router(
+        openai.ROOT, route_handlers=openai.routes(), request_max_body_size=openai.MAX_BYTES
+    )
     return Router(
-        ROOT,
-        route_handlers=[*_documents(upload_bytes), *_questions(), *_person(), _schema_route()],
+        "/",
+        route_handlers=[rest, chats],
         dependencies={
             "call": Provide(_call, sync_to_thread=False),
             "slots": Provide(lambda: slots, sync_to_thread=False),
         },
-        request_max_body_size=MAX_JSON_BYTES,
     )
 
 
@@ -153,8 +117,12 @@ def document() -> dict[str, Any]:
 
 
 def _documents(upload_bytes: int) -> list[HTTPRouteHandler]:
-    reads, writes = Scope.DOCUMENTS_READ, Scope.DOCUMENTS_WRITE
-    here = "documents"
+    def reads(name: str, **more: Any) -> Route:
+        return Route(Scope.DOCUMENTS_READ, name, "documents", more=more)
+
+    def writes(name: str, *problems: int, **more: Any) -> Route:
+        return Route(Scope.DOCUMENTS_WRITE, name, "documents", (404, 409, *problems), more)
+
     duplicate = ResponseSpec(
         Upload, description="The collection has this content already.", generate_examples=False
     )
@@ -163,59 +131,50 @@ def _documents(upload_bytes: int) -> list[HTTPRouteHandler]:
         "status_code": 202,
         "responses": {200: duplicate},
     }
-    refuses = (404, 409, 413)
     return [
-        _get("/collections", _Call(reads, "listCollections", here))(api_documents.list_collections),
-        _get(COLLECTION, _Call(reads, "getCollection", here))(api_documents.get_collection),
-        _post(
-            COLLECTION + "/documents",
-            _Call(writes, "uploadFile", here, refuses, {**sends, "operation_class": _BinaryBody}),
+        reads("listCollections").get("/collections")(api_documents.list_collections),
+        reads("getCollection").get(COLLECTION)(api_documents.get_collection),
+        writes("uploadFile", 413, **sends, operation_class=_BinaryBody).post(
+            COLLECTION + "/documents"
         )(api_documents.upload_raw),
-        _get("/documents", _Call(reads, "listDocuments", here))(api_documents.list_documents),
-        _post("/documents", _Call(writes, "uploadForm", here, refuses, sends))(
-            api_documents.upload_form
+        reads("listDocuments").get("/documents")(api_documents.list_documents),
+        writes("uploadForm", 413, **sends).post("/documents")(api_documents.upload_form),
+        reads("getDocument").get(DOCUMENT)(api_documents.get_document),
+        writes("deleteDocument").delete(DOCUMENT)(api_documents.delete_document),
+        reads("getOriginal", operation_class=_FileAnswer).get(DOCUMENT + "/original")(
+            api_documents.original
         ),
-        _get(DOCUMENT, _Call(reads, "getDocument", here))(api_documents.get_document),
-        delete(DOCUMENT, **_Call(writes, "deleteDocument", here, (404, 409)).options())(
-            api_documents.delete_document
-        ),
-        _get(
-            DOCUMENT + "/original",
-            _Call(reads, "getOriginal", here, more={"operation_class": _FileAnswer}),
-        )(api_documents.original),
-        _get(DOCUMENT + "/pages/{page:int}", _Call(reads, "getPageText", here))(
-            api_documents.page_text
-        ),
+        reads("getPageText").get(DOCUMENT + "/pages/{page:int}")(api_documents.page_text),
     ]
 
 
 def _questions() -> list[HTTPRouteHandler]:
-    streams = {"media_type": "text/event-stream"}
+    def asks(name: str, scope: Scope = Scope.ASK, **more: Any) -> Route:
+        return Route(scope, name, "questions", more=more)
+
     return [
-        _post("/search", _Call(Scope.SEARCH, "search", "questions"))(api_questions.search),
-        _post("/ask", _Call(Scope.ASK, "ask", "questions"))(api_questions.ask),
-        _post("/ask/stream", _Call(Scope.ASK, "askStream", "questions", more=streams))(
+        asks("search", Scope.SEARCH).post("/search")(api_questions.search),
+        asks("ask").post("/ask")(api_questions.ask),
+        asks("askStream", media_type="text/event-stream").post("/ask/stream")(
             api_questions.ask_stream
         ),
     ]
 
 
 def _person() -> list[HTTPRouteHandler]:
-    reads, writes = Scope.CONVERSATIONS_READ, Scope.CONVERSATIONS_WRITE
+    def reads(name: str) -> Route:
+        return Route(Scope.CONVERSATIONS_READ, name, "person")
+
+    def writes(name: str, **more: Any) -> Route:
+        return Route(Scope.CONVERSATIONS_WRITE, name, "person", more=more)
+
     return [
-        _get("/me", _Call(None, "me", "person"))(api_conversations.me),
-        _get("/conversations", _Call(reads, "listConversations", "person"))(
-            api_conversations.list_conversations
-        ),
-        _get(CONVERSATION, _Call(reads, "getConversation", "person"))(
-            api_conversations.get_conversation
-        ),
-        delete(CONVERSATION, **_Call(writes, "deleteConversation", "person").options())(
-            api_conversations.delete_conversation
-        ),
-        _post(
-            CONVERSATION + "/answers/{answer_id:uuid}/rating",
-            _Call(writes, "rateAnswer", "person", more={"status_code": 204}),
+        Route(None, "me", "person").get("/me")(api_conversations.me),
+        reads("listConversations").get("/conversations")(api_conversations.list_conversations),
+        reads("getConversation").get(CONVERSATION)(api_conversations.get_conversation),
+        writes("deleteConversation").delete(CONVERSATION)(api_conversations.delete_conversation),
+        writes("rateAnswer", status_code=204).post(
+            CONVERSATION + "/answers/{answer_id:uuid}/rating"
         )(api_conversations.rate_answer),
     ]
 
@@ -227,14 +186,6 @@ def _schema_route() -> HTTPRouteHandler:
 
     opt = {"bare": True, "public": True}  # it is the same for everybody and holds no data
     return get("/openapi.json", opt=opt, include_in_schema=False)(openapi)
-
-
-def _get(path: str, call: _Call) -> Callable[[Any], HTTPRouteHandler]:
-    return get(path, **call.options())
-
-
-def _post(path: str, call: _Call) -> Callable[[Any], HTTPRouteHandler]:
-    return post(path, **{"status_code": 200, **call.options()})
 
 
 def _call(request: HttpRequest) -> Call:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from litestar.di import NamedDependency
+from litestar.exceptions import ClientException
 from litestar.params import QueryParameter
 
 from govbot.auth.bearer import BadKey, Bearer
@@ -27,6 +30,8 @@ Cursor = Annotated[
     str,
     QueryParameter(max_length=MAX_CURSOR, description="`next_cursor` of the page before."),
 ]
+GONE = "client disconnected prematurely"  # as Litestar says it of a body that broke off
+_Found = TypeVar("_Found")
 Limit = Annotated[int, QueryParameter(ge=1, le=MAX_PAGE, description="Most items of the page.")]
 
 
@@ -57,6 +62,29 @@ class Call:
 
 
 CurrentCall = NamedDependency[Call]
+
+
+async def while_connected(call: Call, work: Coroutine[Any, Any, _Found]) -> _Found:
+    """What `work` gives; it is cancelled when nobody waits for it any more.
+
+    The body of the request must have been read.
+    """
+    working = asyncio.ensure_future(work)
+    leaving = asyncio.ensure_future(_left(call.request))
+    try:
+        await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            raise ClientException(GONE)
+        return working.result()
+    finally:
+        leaving.cancel()
+        working.cancel()
+        await asyncio.gather(working, leaving, return_exceptions=True)
+
+
+async def _left(request: HttpRequest) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 def cursor_of(place: str) -> str:

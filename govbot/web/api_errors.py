@@ -12,6 +12,7 @@ from govbot.errors import Busy, GovBotError, TooLarge
 from govbot.web import i18n, openai_errors
 from govbot.web.api_types import FieldProblem, Problem
 from govbot.web.i18n import _
+from govbot.web.openai_types import OpenAIProblem
 from govbot.web.visit import HttpRequest
 
 PREFIXES = ("/api/", openai_errors.PREFIX)
@@ -50,7 +51,7 @@ def answer(
 ) -> Response[Any]:
     """The error as JSON; `foreign` is what the framework raised, if it did."""
     language = language_of(request, default_language)
-    problem: Problem | openai_errors.OpenAIProblem
+    problem: Problem | OpenAIProblem
     if request.url.path.startswith(openai_errors.PREFIX):
         problem = openai_errors.problem_of(error, language, _fields(foreign))
     else:

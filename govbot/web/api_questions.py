@@ -27,7 +27,7 @@ from govbot.errors import Busy, GovBotError
 from govbot.ids import CollectionId, UserId
 from govbot.retrieval.passages import Passage
 from govbot.web import rates
-from govbot.web.api_call import Call, CurrentCall
+from govbot.web.api_call import Call, CurrentCall, while_connected
 from govbot.web.api_types import (
     Answer,
     AskRequest,
@@ -50,11 +50,15 @@ class Slots:
     def __init__(self) -> None:
         self._taken: Counter[UserId] = Counter()
 
+    def require(self, owner: UserId) -> None:
+        """Raises Busy E-ANSWERS when there is no place."""
+        if self._taken[owner] >= PER_USER:
+            raise Busy("Wait until one of your answers is finished.", code="E-ANSWERS")
+
     @contextmanager
     def one(self, owner: UserId) -> Iterator[None]:
         """Holds a place while the block runs. Raises Busy E-ANSWERS when there is none."""
-        if self._taken[owner] >= PER_USER:
-            raise Busy("Wait until one of your answers is finished.", code="E-ANSWERS")
+        self.require(owner)
         self._taken[owner] += 1
         try:
             yield
@@ -93,7 +97,8 @@ async def ask(
     may be read do not hold it. Long answers: `/ask/stream`."""
     with slots.one(call.actor.id):
         await rates.count_question(call.app, call.actor)
-        found = await answering.ask(call.app, call.actor, data.question, as_of=data.as_of)
+        work = answering.ask(call.app, call.actor, data.question, as_of=data.as_of)
+        found = await while_connected(call, work)
     return _answer(found)
 
 

@@ -101,6 +101,12 @@ ACTIONS: Final = {
     "secret.removed": _("Removed a secret"),
     "secret.rotated": _("Changed the key of stored secrets"),
     "schema.migrated": _("Updated the database"),
+    "model.added": _("Added a model"),
+    "model.asked": _("Asked for a model"),
+    "model.cancelled": _("Cancelled the way of a model"),
+    "model.refused": _("A model did not come"),
+    "model.removed": _("Deleted a model"),
+    "model.verified": _("Checked the files of models"),
     "service.started": _("Service started"),
     "service.stopped": _("Service stopped"),
 }
@@ -123,6 +129,7 @@ GROUPS: Final = {
     "grant": _("Grants"),
     "group": _("Groups"),
     "key": _("API keys"),
+    "model": _("Models"),
     "passage": _("Pinned passages"),
     "person": _("Personal data"),
     "question": _("Questions"),
@@ -135,6 +142,7 @@ GROUPS: Final = {
     "session": _("Sessions"),
     "sign-in": _("Sign-in"),
     "sign-out": _("Signing out"),
+    "texts": _("Texts turned into vectors"),
     "user": _("Accounts"),
 }
 
@@ -230,6 +238,8 @@ DETAILS: Final = {
     "username": _("user name"),
     "version": _("version"),
     "versions": _("versions"),
+    "texts": _("texts"),
+    "tokens": _("tokens"),
 }
 
 # Values that are words of GovBot itself.

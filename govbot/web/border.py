@@ -56,7 +56,7 @@ class Border:
 
 def _has_nul(scope: Any) -> bool:
     """PostgreSQL holds no text with NUL; the API takes it out of texts by itself."""
-    if scope["path"].startswith("/api/"):
+    if scope["path"].startswith(("/api/", "/v1/")):
         return False
     return b"%00" in scope.get("query_string", b"") or "\0" in scope["path"]
 
