@@ -50,6 +50,7 @@ COMMANDS = {
     "ask": Entry("ask", "Answer a question, with citations."),
     "eval": Entry("eval", "Measure retrieval and answers on a set of questions.", group=True),
     "finetune": Entry("finetune", "Adapt the models to your own questions.", group=True),
+    "models": Entry("models", "Bring models here, see, check and delete them.", group=True),
     "analytics": Entry("analytics", "Export figures of use.", group=True),
     "reindex": Entry("reindex", "Compute all vectors again, after a change of embedder."),
     "user": Entry("user", "Add, list and disable users, set passwords.", group=True),

@@ -27,6 +27,7 @@ from govbot.config.answering import (
 from govbot.config.embedding import Embedder
 from govbot.config.generation import Generation, ModelSettings
 from govbot.config.keeping import Audit, AuditReceiver, Documents, Ingest, Ocr, Watch, WatchedFolder
+from govbot.config.models import Models
 from govbot.config.people import Auth, Ldap, Oidc, OutsideGroup, Privacy, Proxy
 from govbot.config.section import PATH, Section
 from govbot.config.serving import Api, Database, Limits, Logging, Security, Web
@@ -50,6 +51,7 @@ __all__ = [
     "Limits",
     "Logging",
     "ModelSettings",
+    "Models",
     "Ocr",
     "Oidc",
     "OutsideGroup",
@@ -94,6 +96,7 @@ class Settings(Section):
     retrieval: Retrieval = Retrieval()
     reranker: Reranker = Reranker()
     generation: Generation = Generation()
+    models: Models = Models()
     answers: Answers = Answers()
     documents: Documents = Documents()
     ingest: Ingest = Ingest()

@@ -1,0 +1,90 @@
+"""`govbot models show`: what a model says of itself, and where it would run on this machine."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from govbot.cli import output
+
+if TYPE_CHECKING:
+    from govbot.config import Settings
+    from govbot.generate.placement import Placement
+    from govbot.gguf import GgufHeader
+    from govbot.models.store import Installed
+
+_SHOWN = (
+    "architecture", "name", "quantisation", "licence", "layers", "embedding", "heads", "context",
+    "vocabulary", "window", "chat_template", "shards", "size",
+)  # fmt: skip
+
+
+def show_model(settings: Settings, name: str, as_json: bool) -> None:
+    """Prints a model of the folder, or a GGUF anywhere. Raises NotFound, Unavailable."""
+    from govbot.gguf import read_header
+    from govbot.models.store import Store
+    from govbot.models.usage import uses
+
+    path = Path(name).expanduser()
+    model = None if path.is_file() else Store(settings.data_dir / "models").find(name)
+    header = read_header(path) if model is None else model.header
+    placement = _placement(settings, header) if header and header.layers else None
+    if as_json:
+        output.print_json(_as_json(model, header, placement))
+        return
+    rows: list[tuple[str, object]] = []
+    if model is not None:
+        rows += [("model", model.name), ("kind", model.kind), ("place", model.file or model.place)]
+        rows += [("used by", ", ".join(uses(settings, model)) or "no setting")]
+        rows += [("problem", model.problem)] if model.problem else []
+    if model is not None and model.manifest is not None:
+        kept = model.manifest
+        rows += [("source", kept.source), ("revision", kept.revision), ("added", kept.added_at)]
+        rows += [(f"sha256 of {file.path}", file.sha256) for file in kept.files]
+    if header is not None:
+        values = asdict(header)
+        rows += [(key, values[key]) for key in _SHOWN]
+    output.print_table(("", "value"), rows)
+    if placement is not None:
+        _print_placement(placement)
+
+
+def _placement(settings: Settings, header: GgufHeader) -> Placement:
+    from govbot.generate.devices import devices
+    from govbot.generate.placement import place
+    from govbot.generate.placing import wanted_of
+
+    return place(header, wanted_of(settings.generation, header), devices())
+
+
+def _print_placement(placement: Placement) -> None:
+    from govbot.generate.placement import COLUMNS, table
+
+    print()
+    output.print_table(COLUMNS, table(placement))
+    print()
+    output.print_table(
+        ("", "value"),
+        [
+            ("layers on GPU", f"{placement.layers} of {placement.of}"),
+            ("main GPU", placement.main_gpu if placement.main_gpu >= 0 else "-"),
+            ("tensor split", ", ".join(f"{each:g}" for each in placement.split) or "-"),
+            ("keys and values", placement.kv_type),
+            ("flash attention", placement.flash_attention),
+            ("why", placement.why),
+            ("memory is enough", placement.fits),
+        ],
+    )
+
+
+def _as_json(
+    model: Installed | None, header: GgufHeader | None, placement: Placement | None
+) -> dict[str, Any]:
+    return {
+        "model": model.name if model else None,
+        "kind": model.kind if model else None,
+        "manifest": model.manifest if model else None,
+        "header": header,
+        "placement": placement,
+    }
