@@ -241,49 +241,9 @@ async def _evaluation(pool: Pool, settings: Settings) -> str:
 
 
 async def _vectors(pool: Pool, settings: Settings) -> str:
-    """Another model than the configured one: no document can be taken in, see ensure_model."""
-    from govbot.db.access import as_system
-    from govbot.errors import Conflict
-    from govbot.models.files import find_model
+    from govbot.cli.doctor_vectors import vectors
 
-    async with as_system(pool) as conn:
-        cursor = await conn.execute(
-            "SELECT m.name, m.fingerprint, (SELECT count(*) FROM chunk_vectors v"
-            " WHERE v.model_id = m.id) AS n FROM embedding_models m WHERE m.state = 'active'"
-        )
-        row = await cursor.fetchone()
-    if row is None:
-        return "none yet"
-    try:
-        wanted = find_model(settings)
-    except GovBotError:  # what is wrong with the embedder is told below
-        return f"{row['n']} by {row['name']}"
-    if (wanted.name, wanted.fingerprint) != (row["name"], row["fingerprint"]):
-        raise Conflict(
-            "They were made with %(active)s and the settings name %(wanted)s: run "
-            "`govbot reindex`, or set embedder.model back.",
-            active=row["name"],
-            wanted=wanted.name,
-        )
-    return f"{row['n']} by {row['name']}; {await _vector_index(pool, settings, row['n'])}"
-
-
-async def _vector_index(pool: Pool, settings: Settings, vectors: int) -> str:
-    """Where the index of vectors stands."""
-    from govbot.db.access import as_system
-    from govbot.ingest.vector_index import standing
-
-    async with as_system(pool) as conn:
-        found = await standing(conn)
-    if found is None and vectors < settings.retrieval.index_from:
-        return f"no index is needed below {settings.retrieval.index_from}"
-    if found is None:
-        return "no index yet: `govbot serve` makes it"
-    if found.complete:
-        return f"index of {found.megabytes} MB"
-    if found.share is None:
-        return "index incomplete: `govbot serve` makes it again"
-    return f"index being made: {found.phase}, {found.share:.0%}"
+    return await vectors(pool, settings)
 
 
 def _keys(settings: Settings) -> Check:
@@ -298,17 +258,20 @@ def _keys(settings: Settings) -> Check:
 
 
 async def _embedder(settings: Settings) -> Check:
-    from govbot.models.embedder import open_embedder
+    from govbot.models.embedder import kind_of, open_embedder
 
     try:
         embedder = open_embedder(settings)
+        if embedder is None:
+            return Check("embedder", True, "none: the search goes by words alone")
         try:
             vector = await embedder.embed_query("teste")
         finally:
             await embedder.aclose()
     except GovBotError as error:
         return Check("embedder", False, str(error))
-    return Check("embedder", True, f"{embedder.name}, {len(vector)} dimensions")
+    kind = kind_of(settings)
+    return Check("embedder", True, f"{embedder.name} ({kind}), {len(vector)} dimensions")
 
 
 async def _reranker(settings: Settings) -> Check:

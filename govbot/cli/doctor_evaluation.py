@@ -27,7 +27,7 @@ TOLD = {
 @dataclass(frozen=True, slots=True)
 class _Parts:
     settings: Settings
-    embedder: Embedder
+    embedder: Embedder | None
     reranker: Reranker | None
     generator: Generator
 

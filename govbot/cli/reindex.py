@@ -35,7 +35,7 @@ async def _reindex(force: bool, as_json: bool) -> None:
             finally:
                 if trial is not None and trial.rows:
                     await trial.record()
-        model = app.embedder.name
+        model = app.embedder.name if app.embedder else "none"
     if as_json:
         output.print_json({"model": model, "made": done.made, "removed": done.removed})
     else:

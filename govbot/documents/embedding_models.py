@@ -20,24 +20,26 @@ class Model(Protocol):
     def dimension(self) -> int: ...
 
 
-async def ensure_model(conn: Connection, model: Model) -> int:
+async def ensure_model(conn: Connection, model: Model | None) -> int | None:
     """The id of the active model, which must be `model`; the first one ever used becomes active.
 
-    Raises Unavailable E-MODEL when another one is active.
+    Without a model there is no id. Raises Unavailable E-MODEL when another one is active.
     """
     row = await _active(conn)
-    if row is None:
+    if row is None and model is None:
+        return None
+    if row is None and model is not None:
         await lock_active_model(conn)
         if await _active(conn) is None:
             await _insert(conn, model, "active")
         row = await _active(conn)
-    if row is None or (row[1], row[2]) != (model.name, model.fingerprint):
+    if row is None or model is None or (row[1], row[2]) != (model.name, model.fingerprint):
         raise Unavailable(
             'The vectors were made with the embedding model "%(active)s" and the settings name'
             ' "%(wanted)s". Run `govbot reindex`, or set the model back.',
             code="E-MODEL",
             active=row[1] if row else "",
-            wanted=model.name,
+            wanted=model.name if model else "none",
         )
     return row[0]
 
@@ -59,6 +61,13 @@ async def start_building(conn: Connection, model: Model) -> int:
             "UPDATE embedding_models SET state = 'building' WHERE id = %(id)s", {"id": row["id"]}
         )
     return int(row["id"])
+
+
+async def retire_all(conn: Connection) -> None:
+    """No model is active any more: words search alone. Hold `lock_active_model`."""
+    await conn.execute(
+        "UPDATE embedding_models SET state = 'retired' WHERE state IN ('active', 'building')"
+    )
 
 
 async def activate(conn: Connection, model_id: int) -> None:

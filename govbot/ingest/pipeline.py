@@ -60,7 +60,7 @@ class App(Protocol):
     @property
     def files(self) -> FileStore: ...
     @property
-    def embedder(self) -> Embedder: ...
+    def embedder(self) -> Embedder | None: ...
 
 
 async def process_version(
@@ -162,7 +162,7 @@ async def _process(app: App, document: Document, version: Version) -> None:
                 if await store_reading(conn, version, title=title, reading=extracted):
                     await _describe(conn, document, norm)
                     return
-        measure = await measure_of(app.embedder)
+        measure = await measure_of(app.embedder) if app.embedder else None
         chunks = await asyncio.to_thread(_chunks, app.settings, extracted, title, measure)
         passages = [Passage(title, chunk.heading, chunk.text) for chunk in chunks]
         total = len(extracted.pages)
@@ -204,7 +204,9 @@ async def _process(app: App, document: Document, version: Version) -> None:
     )
 
 
-def _chunks(settings: Settings, extracted: Extracted, title: str, measure: Measure) -> list[Chunk]:
+def _chunks(
+    settings: Settings, extracted: Extracted, title: str, measure: Measure | None
+) -> list[Chunk]:
     chunks = chunk_pages(
         extracted.pages,
         max_words=settings.ingest.chunk_words,
@@ -252,11 +254,16 @@ async def _extract(app: App, version: Version, report: Reporter) -> Extracted:
 
 
 async def _embed(
-    app: App, measure: Measure, passages: Sequence[Passage], on_done: Callable[[int], None]
-) -> Vectors:
-    """The vectors in their order; `on_done` hears how many there are."""
+    app: App,
+    measure: Measure | None,
+    passages: Sequence[Passage],
+    on_done: Callable[[int], None],
+) -> Vectors | None:
+    """The vectors in their order, none without an embedder; `on_done` hears how many there are."""
     async with as_system(app.pool) as conn:
         model_id = await ensure_model(conn, app.embedder)
+    if model_id is None or measure is None or app.embedder is None:
+        return None
     vectors: list[HalfVector] = []
     for start in range(0, len(passages), EMBED_AT_ONCE):
         batch = passages[start : start + EMBED_AT_ONCE]

@@ -37,7 +37,7 @@ class App(Protocol):
     @property
     def pool(self) -> Pool: ...
     @property
-    def embedder(self) -> Embedder: ...
+    def embedder(self) -> Embedder | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +58,17 @@ async def reindex(
 
     `on_progress(done, total)` counts chunks. `approve` is asked in the transaction of the switch,
     where the new model is the active one: what it raises takes the switch back, and the vectors
-    wait for another try. Raises Unavailable when the model cannot be loaded.
+    wait for another try. Raises Unavailable when the model cannot be loaded. Without an embedder
+    the vectors go, and words search alone.
     """
+    embedder = app.embedder
+    if embedder is None:
+        return await _without_vectors(app.pool, approve)
     async with as_system(app.pool) as conn:
-        model_id = await embedding_models.start_building(conn, app.embedder)
-    measure = await measure_of(app.embedder)
+        model_id = await embedding_models.start_building(conn, embedder)
+    measure = await measure_of(embedder)
     made = 0
-    while batch := await _make(app, model_id, measure):
+    while batch := await _make(app.pool, embedder, model_id, measure):
         made += batch
         if on_progress is not None:
             on_progress(*await _counts(app.pool, model_id))
@@ -72,7 +76,7 @@ async def reindex(
     async with as_system(app.pool) as conn:
         await lock_active_model(conn)
         while rows := await _missing(conn, model_id, LAST_BATCH):
-            await _store(conn, model_id, rows, await _embed(app.embedder, measure, rows))
+            await _store(conn, model_id, rows, await _embed(embedder, measure, rows))
             made += len(rows)
         await embedding_models.activate(conn, model_id)
         if approve is not None:
@@ -81,14 +85,24 @@ async def reindex(
     return Reindexed(made, await _remove_retired(app.pool))
 
 
-async def _make(app: App, model_id: int, measure: Measure) -> int:
+async def _without_vectors(pool: Pool, approve: Approve | None) -> Reindexed:
+    async with as_system(pool) as conn:
+        await lock_active_model(conn)
+        await embedding_models.retire_all(conn)
+        if approve is not None:
+            await approve(conn)
+    logger.info("No embedding model is used any more", extra={"action": "reindex.done"})
+    return Reindexed(0, await _remove_retired(pool))
+
+
+async def _make(pool: Pool, embedder: Embedder, model_id: int, measure: Measure) -> int:
     """One batch; no transaction is open while the model works."""
-    async with as_system(app.pool) as conn:
+    async with as_system(pool) as conn:
         rows = await _missing(conn, model_id, BATCH)
     if not rows:
         return 0
-    vectors = await _embed(app.embedder, measure, rows)
-    async with as_system(app.pool) as conn:
+    vectors = await _embed(embedder, measure, rows)
+    async with as_system(pool) as conn:
         alive = await _alive(conn, [row["id"] for row in rows])
         kept = [(row, v) for row, v in zip(rows, vectors, strict=True) if row["id"] in alive]
         await _store(conn, model_id, [row for row, _ in kept], [v for _, v in kept])

@@ -1,7 +1,7 @@
 """Text to vectors, in two threads over one model: questions never wait for passages.
 
 The thread of the passages gives way to everything else on the machine. Loading is lazy and strictly
-offline.
+offline. Which kind of model it is makes no difference to those who ask for vectors.
 """
 
 from __future__ import annotations
@@ -10,16 +10,23 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from govbot.config import Settings
+from govbot.config.embedding import Embedder as EmbedderSettings
 from govbot.errors import Unavailable
 from govbot.models.encoder import Encoder, open_encoder
+from govbot.models.extra import has_torch, require_torch
 from govbot.models.files import ModelFiles, find_model
 from govbot.models.lane import Lane
-from govbot.models.tokens import TokenCounter
+from govbot.models.llama_vocab import VocabTokens
+from govbot.models.query_cache import QueryCache
+from govbot.models.tokens import TokenCounter, Tokens
 
-__all__ = ["Embedder", "ThreadedEmbedder", "open_embedder"]
+if TYPE_CHECKING:
+    from govbot.models.llama_files import LlamaFiles
+
+__all__ = ["Embedder", "ThreadedEmbedder", "kind_of", "open_embedder"]
 
 log = logging.getLogger(__name__)
 
@@ -60,35 +67,108 @@ class Embedder(Protocol):
     async def aclose(self) -> None: ...
 
 
-def open_embedder(settings: Settings) -> Embedder:
-    """Finds the configured model without loading it; raises Unavailable when it is not here."""
-    files = find_model(settings)
-    return ThreadedEmbedder(
-        files,
-        lambda: open_encoder(files, settings.embedder.device, settings.embedder.query_threads),
-        batch_size=settings.embedder.batch_size,
+def open_embedder(settings: Settings) -> Embedder | None:
+    """Finds the configured model without loading it; None when words are to search alone.
+
+    Raises Unavailable when the model, or what it needs, is not here. A server is asked once, the
+    first time ever.
+    """
+    own = settings.embedder
+    match kind_of(settings):
+        case "none":
+            return None
+        case "openai":
+            from govbot.models.remote_embedder import open_remote_embedder
+
+            return open_remote_embedder(settings)
+        case "gguf":
+            from govbot.models.llama_files import find_gguf
+
+            return _open_gguf(find_gguf(settings), own)
+        case _:
+            require_torch("[embedder] model")
+            files = find_model(settings)
+            return ThreadedEmbedder(
+                files,
+                lambda: open_encoder(files, own.device, own.query_threads),
+                tokens=TokenCounter(files),
+                settings=own,
+            )
+
+
+def kind_of(settings: Settings) -> str:
+    """The kind of embedder that "auto" stands for here: see the setting's description."""
+    own = settings.embedder
+    if own.kind != "auto":
+        return own.kind
+    if own.base_url:
+        return "openai"
+    if own.model.lower().endswith(".gguf"):
+        return "gguf"
+    if has_torch():
+        return "sentence-transformers"
+    from govbot.models.llama_files import gguf_path
+
+    if gguf_path(settings) is not None:
+        return "gguf"
+    if own.model != "starter":
+        return "sentence-transformers"  # which says what is missing
+    log.warning(
+        "There is no embedder: PyTorch is not installed and [embedder] names no GGUF file. "
+        "The search goes by words alone.",
+        extra={"action": "embedder.none"},
     )
+    return "none"
+
+
+def _open_gguf(files: LlamaFiles, own: EmbedderSettings) -> ThreadedEmbedder:
+    def load() -> Encoder:
+        from govbot.models.llama_encoder import open_llama_encoder
+
+        return open_llama_encoder(files, own.device, own.query_threads)
+
+    model = files.model
+    tokens = VocabTokens(
+        files.vocab, max_tokens=model.max_tokens, passage_prefix=model.passage_prefix
+    )
+    return ThreadedEmbedder(model, load, tokens=tokens, settings=own)
 
 
 CLOSE_S = 3.0
 
 
 class ThreadedEmbedder:
-    """Runs an encoder in two threads, each started with its first text."""
+    """Runs an encoder in two threads, each started with its first text.
 
-    def __init__(self, files: ModelFiles, load: Callable[[], Encoder], *, batch_size: int):
+    Questions that wait together are encoded together, and their vectors are kept for the next
+    time the same words are asked.
+    """
+
+    def __init__(
+        self,
+        files: ModelFiles,
+        load: Callable[[], Encoder],
+        *,
+        tokens: Tokens,
+        settings: EmbedderSettings,
+    ):
         self.name = files.name
         self.dimension = files.dimension
         self.fingerprint = files.fingerprint
         self.max_tokens = files.max_tokens
         self.weight = files.weight
         self._load = load
-        self._tokens = TokenCounter(files)
-        self._batch_size = batch_size
+        self._tokens = tokens
+        self._batch_size = settings.batch_size
+        self._cache = QueryCache(settings.query_cache)
         self._encoder: Encoder | None = None
         self._loading = threading.Lock()
         self._questions: Lane[str, Vector] = Lane(
-            "embedder of questions", self._encode_query, failed=_wrapped, closed=_closed
+            "embedder of questions",
+            self._encode_queries,
+            failed=_wrapped,
+            closed=_closed,
+            together=settings.query_batch,
         )
         self._passages: Lane[str, Vector] = Lane(
             "embedder", self._encode_passages, failed=_wrapped, closed=_closed, niceness=NICENESS
@@ -96,7 +176,11 @@ class ThreadedEmbedder:
 
     async def embed_query(self, text: str) -> Vector:
         """The vector of a question; it waits for other questions only."""
-        return (await asyncio.wrap_future(self._questions.submit([text])))[0]
+        if (known := self._cache.get(self.fingerprint, text)) is not None:
+            return known
+        [vector] = await asyncio.wrap_future(self._questions.submit([text]))
+        self._cache.put(self.fingerprint, text, vector)
+        return vector
 
     async def embed_passages(self, texts: Sequence[str]) -> list[Vector]:
         """The vectors of passages, in their order; cancelling drops the batches not yet begun."""
@@ -145,13 +229,20 @@ class ThreadedEmbedder:
             lane.close()
         await asyncio.gather(*(asyncio.to_thread(lane.join, CLOSE_S) for lane in lanes))
         self._encoder = None
+        self._cache.clear()
 
     def _passage_batch(self) -> int:
         on_cpu = self._encoder is None or self._encoder.device == "cpu"
         return min(self._batch_size, CPU_BATCH) if on_cpu else self._batch_size
 
-    def _encode_query(self, texts: Sequence[str]) -> list[Vector]:
-        return self._loaded().encode(texts, query=True)
+    def _encode_queries(self, texts: Sequence[str]) -> list[Vector]:
+        """What several people ask in the same words is encoded once."""
+        different = list(dict.fromkeys(texts))
+        vectors = self._loaded().encode(different, query=True)
+        if len(different) == len(texts):
+            return vectors
+        by_text = dict(zip(different, vectors, strict=True))
+        return [list(by_text[text]) for text in texts]
 
     def _encode_passages(self, texts: Sequence[str]) -> list[Vector]:
         return self._loaded().encode(texts, query=False)

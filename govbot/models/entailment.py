@@ -17,6 +17,7 @@ from typing import Any, Protocol
 from govbot.config import Settings
 from govbot.errors import Unavailable
 from govbot.models.encoder import choose_device, cores, prepare_libraries
+from govbot.models.extra import require_torch
 from govbot.models.files import digests_of, fingerprint_of, read_json, window_of
 from govbot.models.lane import Lane
 
@@ -67,6 +68,7 @@ def open_entailment(settings: Settings) -> Entailment | None:
     wanted = settings.answers.nli_model
     if not wanted:
         return None
+    require_torch("[answers] nli_model")
     places = [Path(wanted).expanduser(), settings.data_dir / "models" / wanted]
     folder = next((place for place in places if (place / "config.json").is_file()), None)
     if folder is None:

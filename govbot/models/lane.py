@@ -18,7 +18,8 @@ Result = TypeVar("Result")
 class Lane(Generic[Item, Result]):
     """Runs `work` on batches in the order of their coming; the thread starts with the first.
 
-    `failed` makes the exception that a caller gets of one that `work` raised; `closed` makes the
+    Batches that wait when the thread is free are worked off together while they have at most
+    `together` items; one that comes alone waits for no other. `failed` makes the exception that a caller gets of one that `work` raised; `closed` makes the
     one for batches that come, or still wait, after `close`.
     """
 
@@ -30,12 +31,16 @@ class Lane(Generic[Item, Result]):
         failed: Callable[[Exception], Exception],
         closed: Callable[[], Exception],
         niceness: int = 0,
+        together: int = 1,
     ):
         self._name = name
         self._work = work
         self._failed = failed
         self._refusal = closed
         self._niceness = niceness
+        self._together = together
+        self._held: _Batch[Item, Result] | None = None
+        self._ending = False
         self._batches: queue.SimpleQueue[_Batch[Item, Result] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
@@ -64,16 +69,57 @@ class Lane(Generic[Item, Result]):
 
     def _run(self) -> None:
         _be_nice(self._niceness)
-        while (batch := self._batches.get()) is not None:
-            if not batch.future.set_running_or_notify_cancel():
-                continue
+        while batches := self._next():
+            wanted = [each for each in batches if each.future.set_running_or_notify_cancel()]
             if self._closed:
-                batch.future.set_exception(self._refusal())
-                continue
+                for each in wanted:
+                    each.future.set_exception(self._refusal())
+            elif len(wanted) > 1:
+                self._work_together(wanted)
+            elif wanted:
+                self._work_alone(wanted[0])
+
+    def _next(self) -> list[_Batch[Item, Result]]:
+        """The batch that waited longest and those that go with it; none at the end."""
+        first, self._held = self._held, None
+        if first is None and not self._ending:
+            first = self._batches.get()
+        if first is None:
+            return []
+        batches, items = [first], len(first.items)
+        while not self._ending and items < self._together:
             try:
-                batch.future.set_result(self._work(batch.items))
-            except Exception as error:
-                batch.future.set_exception(self._failed(error))
+                batch = self._batches.get_nowait()
+            except queue.Empty:
+                break
+            if batch is None:
+                self._ending = True
+            elif items + len(batch.items) > self._together:
+                self._held = batch
+                break
+            else:
+                batches.append(batch)
+                items += len(batch.items)
+        return batches
+
+    def _work_together(self, batches: Sequence[_Batch[Item, Result]]) -> None:
+        """One batch of them must not fail for another: after a failure each is tried alone."""
+        try:
+            results = self._work([item for batch in batches for item in batch.items])
+        except Exception:  # told by the one that fails alone
+            for batch in batches:
+                self._work_alone(batch)
+            return
+        start = 0
+        for batch in batches:
+            batch.future.set_result(results[start : start + len(batch.items)])
+            start += len(batch.items)
+
+    def _work_alone(self, batch: _Batch[Item, Result]) -> None:
+        try:
+            batch.future.set_result(self._work(batch.items))
+        except Exception as error:
+            batch.future.set_exception(self._failed(error))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

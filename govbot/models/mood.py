@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from govbot.config import Settings
 from govbot.errors import Unavailable
 from govbot.models.encoder import prepare_libraries
+from govbot.models.extra import require_torch
 from govbot.models.files import window_of
 from govbot.models.lane import Lane
 
@@ -38,6 +39,7 @@ def open_mood(settings: Settings) -> Mood | None:
     wanted = settings.analytics.sentiment_model
     if not wanted:
         return None
+    require_torch("[analytics] sentiment_model")
     places = [Path(wanted).expanduser(), settings.data_dir / "models" / wanted]
     folder = next((place for place in places if (place / "config.json").is_file()), None)
     if folder is None:

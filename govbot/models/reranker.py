@@ -15,6 +15,7 @@ from govbot.config import Settings
 from govbot.errors import Unavailable
 from govbot.models.cross_encoder import CrossScorer, Pair, open_cross_encoder
 from govbot.models.cross_files import CrossFiles, find_cross_encoder
+from govbot.models.extra import require_torch
 from govbot.models.lane import Lane
 
 __all__ = ["Reranker", "ThreadedReranker", "open_reranker"]
@@ -49,6 +50,7 @@ def open_reranker(settings: Settings) -> Reranker | None:
     """
     if not settings.reranker.model:
         return None
+    require_torch("[reranker] model")
     files = find_cross_encoder(settings)
     return ThreadedReranker(
         files,

@@ -6,12 +6,24 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from govbot.errors import Unavailable
 from govbot.models.files import ModelFiles
 
 TOKENIZER = "tokenizer.json"
+
+
+class Tokens(Protocol):
+    """Counts tokens as an embedder does, from any thread; raises Unavailable."""
+
+    def count(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each text alone, without marks."""
+        ...
+
+    def room(self) -> int:
+        """Tokens that the text of a passage may have."""
+        ...
 
 
 class TokenCounter:

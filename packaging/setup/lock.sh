@@ -10,7 +10,7 @@ main() {
   [[ -x $VENV/bin/pip-compile ]] || die "pip-tools is missing: run make setup-test first"
   folder=$(mktemp -d)
   trap 'rm -rf "$folder"' EXIT
-  requirements >"$folder/run.in"
+  requirements torch >"$folder/run.in"
   requirements dev >"$folder/dev.in"
   cp requirements*.lock "$folder" 2>/dev/null || true
   compile "$folder" run.in requirements.lock
@@ -19,7 +19,7 @@ main() {
   mv "$folder"/requirements.lock "$folder"/requirements-dev.lock .
 }
 
-# requirements [EXTRA]: the project's dependencies, one a line.
+# requirements EXTRA: the project's dependencies with those of an extra, one a line.
 requirements() {
   "$PY" - "$@" <<'PYTHON'
 import sys

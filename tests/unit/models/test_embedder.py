@@ -42,6 +42,19 @@ def files(folder: Path) -> ModelFiles:
     return ModelFiles("teste", folder, 1, 16, "", "", 0.5, "f" * 64)
 
 
+class Words:
+    """Counts words."""
+
+    def count(self, texts: Sequence[str]) -> list[int]:
+        return [len(text.split()) for text in texts]
+
+    def room(self) -> int:
+        return 16
+
+
+OPTIONS = {"tokens": Words(), "settings": EmbedderSettings(batch_size=4)}
+
+
 @pytest.fixture
 def encoder() -> RecordingEncoder:
     return RecordingEncoder()
@@ -49,7 +62,7 @@ def encoder() -> RecordingEncoder:
 
 @pytest.fixture
 async def embedder(tmp_path: Path, encoder: RecordingEncoder) -> ThreadedEmbedder:
-    return ThreadedEmbedder(files(tmp_path), lambda: encoder, batch_size=4)
+    return ThreadedEmbedder(files(tmp_path), lambda: encoder, **OPTIONS)
 
 
 async def test_a_question_does_not_wait_for_passages_under_way(
@@ -134,7 +147,7 @@ async def test_a_model_that_cannot_be_loaded_says_so_and_is_tried_again(tmp_path
         encoder.gate.set()
         return encoder
 
-    embedder = ThreadedEmbedder(files(tmp_path), load, batch_size=4)
+    embedder = ThreadedEmbedder(files(tmp_path), load, **OPTIONS)
     with pytest.raises(Unavailable, match="not yet"):
         await embedder.embed_query("q")
     assert await embedder.embed_query("q") == [1.0]
@@ -188,7 +201,7 @@ async def test_passages_give_way_and_questions_do_not(tmp_path: Path) -> None:
             return [[float(nice)] for _ in texts]
 
     here = os.getpriority(os.PRIO_PROCESS, 0)
-    embedder = ThreadedEmbedder(files(tmp_path), Looking, batch_size=4)
+    embedder = ThreadedEmbedder(files(tmp_path), Looking, **OPTIONS)
     assert await embedder.embed_query("q") == [float(here)]
     assert (await embedder.embed_passages(["p"]))[0][0] > here
     await embedder.aclose()
