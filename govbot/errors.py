@@ -79,7 +79,7 @@ class Busy(GovBotError):
         retry_after: int = 0,
         **params: Any,
     ):
-        """`retry_after`: seconds after which to try again, for the header Retry-After; 0: unknown."""
+        """`retry_after`: seconds to wait before the next try (Retry-After); 0: unknown."""
         super().__init__(message, code=code, **params)
         self.retry_after = retry_after
 

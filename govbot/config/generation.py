@@ -80,6 +80,52 @@ class Writer(Section):
         json_schema_extra={"allowed": "a list of numbers, one for each GPU"},
         description="Shares of the model on each GPU, such as 3, 1; empty: chosen.",
     )
+    slots: int = Field(
+        4,
+        ge=1,
+        le=256,
+        description="Answers that the model writes at a time, each with memory for context_tokens; "
+        "fewer where there is less memory. Others wait in turns.",
+    )
+    shared_context_tokens: int = Field(
+        0,
+        ge=0,
+        le=16_777_216,
+        description="Tokens in memory for all answers together, where there is not enough for "
+        "context_tokens of each; slower. An answer begins when its tokens fit. 0: each its own.",
+    )
+    max_waiting: int = Field(
+        64, ge=1, le=10_000, description="Questions that may wait for the model; more are refused."
+    )
+    max_waiting_per_owner: int = Field(
+        4, ge=1, le=10_000, description="How many of them may be of one person."
+    )
+    answer_timeout_s: int = Field(
+        600,
+        ge=5,
+        le=86_400,
+        description="Longest time of an answer in seconds, waiting and writing together.",
+    )
+    kv_type: Literal["f16", "q8_0", "q4_0"] = Field(
+        "f16",
+        description="Numbers of the memory for context: q8_0 takes half of f16, q4_0 a quarter, "
+        "which costs quality. Both need flash attention.",
+    )
+    flash_attention: Literal["auto", "on", "off"] = Field(
+        "auto", description="Attention that takes less memory; auto: where the device has it."
+    )
+    prefix_memory_mb: int = Field(
+        512,
+        ge=0,
+        le=1_048_576,
+        description="Memory, in MB, for prompts that are no longer in the context, so that the "
+        "next question on the same passages begins at once. 0: none.",
+    )
+    speculation: Literal["off", "lookup"] = Field(
+        "lookup",
+        description="lookup: what the passages say next is proposed to the model, which checks "
+        "several words at once. The answers are the same. off: one word at a time.",
+    )
     lora: tuple[str, ...] = Field(
         (),
         max_length=8,

@@ -105,7 +105,8 @@ class Request:
     The callbacks run in the event loop of the caller: `on_position` with the place in the queue
     (1 is next, 0 is running), `on_estimate` with the seconds until the answer begins, a guess,
     `on_sources` with the sources that truly reach the model, `on_routed` once a model is chosen,
-    `on_usage` when the answer is over. `model` names the one that was chosen for it; empty: any.
+    `on_usage` when the answer is over. `model` names the one that was chosen for it, `tier`
+    a kind of models; empty: by how difficult the question looks.
     """
 
     question: str
@@ -126,6 +127,7 @@ class Request:
     on_routed: Callable[[Routed], None] | None = None
     on_usage: Callable[[Usage], None] | None = None
     model: str = ""
+    tier: Literal["", "fast", "quality"] = ""
 
 
 class State(StrEnum):
@@ -228,3 +230,30 @@ class GenerationSettings(Protocol):
 
     @property
     def draft(self) -> str: ...
+
+    @property
+    def slots(self) -> int: ...
+
+    @property
+    def shared_context_tokens(self) -> int: ...
+
+    @property
+    def max_waiting(self) -> int: ...
+
+    @property
+    def max_waiting_per_owner(self) -> int: ...
+
+    @property
+    def answer_timeout_s(self) -> float: ...
+
+    @property
+    def kv_type(self) -> str: ...
+
+    @property
+    def flash_attention(self) -> str: ...
+
+    @property
+    def prefix_memory_mb(self) -> int: ...
+
+    @property
+    def speculation(self) -> str: ...

@@ -1,29 +1,45 @@
 """The engine thread: the only one that touches a model held in this process.
 
-Requests wait in a fair queue; text goes back to the event loop piece by piece. Leaving the stream
-sets a flag that the model looks at between two tokens, so the place is free at once.
+Requests wait in a fair queue until the model has room for them; then all that have a place are
+written together, step by step. Leaving the stream sets a flag that is looked at before every step.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Generator
-from contextlib import closing
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from govbot.errors import GovBotError, Unavailable
-from govbot.generate import Request, Source, State, Status
+from govbot.generate import Priority, Request, State, Status
 from govbot.generate.admission import FairQueue
+from govbot.generate.pace import Pace
+from govbot.generate.running import Running
+from govbot.generate.ticket import Ticket, deliver
 
 log = logging.getLogger(__name__)
 
 MAX_WAITING = 64
 MAX_WAITING_PER_OWNER = 4
 RETRY_AFTER_S = 30.0  # a model that did not load is not tried again sooner
+GAP_S = 0.25  # longest pause that a prompt may make in the streams of others
+IDLE_STEP_S = 1.0  # longest step when nobody's stream waits for it
+_LATE_EVERY_S = 0.25
 _JOIN_TIMEOUT_S = 30.0
+
+
+@dataclass(slots=True)
+class Step:
+    """What a step of the model gave: new texts in order, and the answers that are over, with the
+    error that ended them."""
+
+    texts: list[tuple[Ticket, str]] = field(default_factory=list)
+    over: list[tuple[Running, GovBotError | None]] = field(default_factory=list)
 
 
 class Model(Protocol):
@@ -32,63 +48,43 @@ class Model(Protocol):
     @property
     def device(self) -> str: ...
 
-    def answer(self, ticket: Ticket) -> Generator[str, None, None]:
-        """Pieces of the answer; ends early when `ticket.cancelled` turns true."""
+    @property
+    def slots(self) -> int:
+        """How many answers it writes at a time."""
+        ...
+
+    @property
+    def prefix_tokens(self) -> int: ...
+
+    def prepare(self, ticket: Ticket) -> Running:
+        """Reads the request. Raises `Invalid` when it does not fit the model."""
+        ...
+
+    def admit(self, answer: Running) -> bool:
+        """Takes the answer in; False when there is no room for it now."""
+        ...
+
+    def withdraw(self, answer: Running) -> None:
+        """Takes an answer out that is not over; `admit` lets it go on later."""
+        ...
+
+    def discard(self, answer: Running) -> None:
+        """Frees what belongs to an answer that is withdrawn for good."""
+        ...
+
+    def step(self, pace: Pace) -> Step:
+        """Writes the next token of every answer that is in. Any exception ends all of them."""
+        ...
+
+    def reset(self) -> None:
+        """Forgets everything, after a step that failed."""
         ...
 
     def close(self) -> None: ...
 
 
-class Ticket:
-    """One request between the event loop, which reads it, and the engine, which fills it."""
-
-    def __init__(self, request: Request, loop: asyncio.AbstractEventLoop) -> None:
-        self.request = request
-        self._loop = loop
-        self._outbox: asyncio.Queue[str | GovBotError | None] = asyncio.Queue()
-        self._cancelled = threading.Event()
-        self._position = -1
-
-    @property
-    def cancelled(self) -> bool:
-        return self._cancelled.is_set()
-
-    def cancel(self) -> None:
-        self._cancelled.set()
-
-    async def texts(self) -> AsyncIterator[str]:
-        """What the engine puts in, until it is finished. Raises the error it failed with."""
-        while (item := await self._outbox.get()) is not None:
-            if isinstance(item, GovBotError):
-                raise item
-            yield item
-
-    def put(self, text: str) -> None:
-        self._post(self._outbox.put_nowait, text)
-
-    def finish(self, error: GovBotError | None = None) -> None:
-        self._post(self._outbox.put_nowait, error)
-
-    def use(self, sources: tuple[Source, ...]) -> None:
-        """Says which sources reach the model."""
-        if self.request.on_sources is not None:
-            self._post(self.request.on_sources, sources)
-
-    def move(self, position: int) -> None:
-        """Says the place in the queue, when it changed."""
-        if position != self._position and self.request.on_position is not None:
-            self._post(self.request.on_position, position)
-        self._position = position
-
-    def _post(self, call: Callable[..., None], *arguments: object) -> None:
-        try:
-            self._loop.call_soon_threadsafe(call, *arguments)
-        except RuntimeError:  # the loop is closed: nobody reads any more
-            self.cancel()
-
-
 class Engine:
-    """Loads the model at the first request (or at `start`) and answers one request at a time."""
+    """Loads the model at the first request (or at `start`) and writes answers together."""
 
     def __init__(
         self,
@@ -96,24 +92,34 @@ class Engine:
         *,
         max_waiting: int = MAX_WAITING,
         max_waiting_per_owner: int = MAX_WAITING_PER_OWNER,
+        timeout_s: float | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`timeout_s` bounds an answer, waiting and writing, whose request sets no limit."""
         self._open_model = open_model
         self._clock = clock
+        self._timeout_s = timeout_s
+        self._pace = Pace(gap_s=GAP_S, idle_s=IDLE_STEP_S)
         self._queue: FairQueue[Ticket] = FairQueue(
-            limit=max_waiting, owner_limit=max_waiting_per_owner
+            limit=max_waiting, owner_limit=max_waiting_per_owner, retry_after=self._retry_after
         )
         self._wake = threading.Condition()  # guards everything below
         self._thread: threading.Thread | None = None
-        self._running: Ticket | None = None
+        self._running: list[Running] = []
+        self._next: Running | None = None  # has left the queue, the model has no room yet
+        self._resting: list[Running] = []  # background answers that made room for chats
         self._model: Model | None = None
         self._state = State.IDLE
         self._failure: GovBotError | None = None
         self._failed_at = 0.0
+        self._late_seen_at = 0.0
 
     async def stream(self, request: Request) -> AsyncIterator[str]:
         """Text deltas. Raises `Busy` when the queue is full, `Unavailable` without a model."""
-        ticket = Ticket(request, asyncio.get_running_loop())
+        limit = request.timeout_s if request.timeout_s is not None else self._timeout_s
+        ticket = Ticket(
+            request, asyncio.get_running_loop(), until=self._clock() + limit if limit else math.inf
+        )
         self._admit(ticket)
         try:
             async for text in ticket.texts():
@@ -128,20 +134,22 @@ class Engine:
 
     def status(self) -> Status:
         with self._wake:
+            model = self._model
             return Status(
                 state=self._state,
-                device=self._model.device if self._model else "",
+                device=model.device if model else "",
                 error=str(self._failure) if self._failure else "",
-                running=0 if self._running is None else 1,
-                waiting=len(self._queue),
+                running=len(self._running),
+                waiting=len(self._queue) + len(self._resting) + (self._next is not None),
+                slots=model.slots if model else 1,
+                tokens_per_s=self._pace.written_per_s,
+                prefix_tokens=model.prefix_tokens if model else 0,
             )
 
     async def aclose(self) -> None:
-        """Stops the answer in progress, turns away those who wait, and frees the model."""
+        """Stops the answers in progress, turns away those who wait, and frees the model."""
         with self._wake:
             self._state = State.CLOSED
-            if self._running is not None:
-                self._running.cancel()
             while (ticket := self._queue.pop()) is not None:
                 ticket.finish(_stopping())
             self._wake.notify_all()
@@ -153,7 +161,7 @@ class Engine:
         with self._wake:
             if self._state is State.CLOSED:
                 raise _stopping()
-            self._queue.put(ticket.request.owner, ticket)
+            self._queue.put(ticket.request.owner, ticket, ticket.request.priority)
             self._start_thread()
             self._announce()
             self._wake.notify_all()
@@ -163,10 +171,17 @@ class Engine:
         with self._wake:
             if self._queue.remove(ticket):
                 self._announce()
+            self._wake.notify_all()
 
     def _announce(self) -> None:
-        for place, ticket in enumerate(self._queue.in_order(), start=1):
-            ticket.move(place)
+        first = 1 if self._next is None else 2
+        slots = self._model.slots if self._model else 1
+        for place, ticket in enumerate(self._queue.in_order(), start=first):
+            ticket.move(place, self._pace.waiting_s(place, slots))
+
+    def _retry_after(self) -> int:
+        slots = self._model.slots if self._model else 1
+        return max(1, min(600, math.ceil(self._pace.waiting_s(1, slots)) or 5))
 
     def _start_thread(self) -> None:
         if self._thread is None and self._state is not State.CLOSED:
@@ -177,44 +192,167 @@ class Engine:
     def _run(self) -> None:
         try:
             self._load()
-            while (ticket := self._next()) is not None:
-                self._serve(ticket)
-                with self._wake:
-                    self._running = None
+            while self._work_comes():
+                self._turn()
         finally:
+            self._stop_all()
             if self._model is not None:
                 self._model.close()
 
-    def _next(self) -> Ticket | None:
-        """Waits for the next request; None when the engine is closed."""
+    def _work_comes(self) -> bool:
+        """Waits until there is something to do; False when the engine is closed."""
         with self._wake:
             while self._state is not State.CLOSED:
-                ticket = self._queue.pop()
-                if ticket is not None:
-                    self._running = ticket
-                    ticket.move(0)
-                    self._announce()
-                    return ticket
+                if self._running or self._next or self._resting or len(self._queue):
+                    return True
                 self._wake.wait()
-        return None
+        return False
 
-    def _serve(self, ticket: Ticket) -> None:
+    def _turn(self) -> None:
+        model = self._model or self._load()
+        if model is None:
+            self._refuse_all(self._failure or Unavailable())
+            return
+        self._drop_left(model)
+        self._fill(model)
+        if self._running:
+            self._step(model)
+
+    def _step(self, model: Model) -> None:
         try:
-            model = self._model or self._load()
-            if model is None:
-                raise self._failure or Unavailable()
-            with closing(model.answer(ticket)) as pieces:
-                for text in pieces:
-                    if ticket.cancelled:
-                        break
-                    ticket.put(text)
-        except GovBotError as error:
-            ticket.finish(error)
+            step = model.step(self._pace)
         except Exception:
             log.exception("The model failed while answering", extra={"action": "answer.failed"})
-            ticket.finish(Unavailable("The model failed while writing the answer: try again."))
-        else:
-            ticket.finish(_stopping() if self._state is State.CLOSED else None)
+            for answer in list(self._running):
+                self._over(model, answer, _failed())
+            model.reset()
+            return
+        deliver(step.texts)
+        for answer, error in step.over:
+            if error is None:
+                self._pace.answered(answer.seconds)
+            self._over(model, answer, error)
+
+    def _drop_left(self, model: Model) -> None:
+        """Ends answers that nobody reads any more, or whose time is over."""
+        now = self._clock()
+        waiting = [self._next] if self._next is not None else []
+        for answer in [*self._running, *self._resting, *waiting]:
+            if answer.ticket.cancelled:
+                self._over(model, answer, None)
+            elif answer.ticket.late(now):
+                self._over(model, answer, _late())
+        if now - self._late_seen_at >= _LATE_EVERY_S:
+            self._late_seen_at = now
+            with self._wake:
+                late = [ticket for ticket in self._queue.in_order() if ticket.late(now)]
+                for ticket in late:
+                    self._queue.remove(ticket)
+                    ticket.finish(_late())
+                if late:
+                    self._announce()
+
+    def _fill(self, model: Model) -> None:
+        """Gives places to those who wait, as long as there are any."""
+        while (answer := self._candidate(model)) is not None:
+            if not model.admit(answer):
+                if self._make_rest(model, answer):
+                    continue
+                if not self._running:  # it never will be admitted: nothing is in its way
+                    self._over(model, answer, _failed())
+                return
+            with self._wake:
+                self._next = None
+                self._running.append(answer)
+                ahead = sum(each.pending for each in self._running)
+                answer.ticket.move(0, self._pace.reading_s(ahead))
+                self._announce()
+
+    def _candidate(self, model: Model) -> Running | None:
+        """The answer whose turn it is, if there is a place for it."""
+        with self._wake:
+            chats = self._queue.waits(Priority.CHAT)
+            if chats and self._next is not None and _rests(self._next):
+                self._resting.insert(0, self._next)
+                self._next = None
+        if self._next is None and len(self._running) >= model.slots:
+            newest = self._newest_background()
+            if not chats or newest is None:
+                return None
+            self._rest(model, newest)
+        while self._next is None:
+            with self._wake:
+                if self._resting and not chats:
+                    self._next = self._resting.pop(0)
+                    break
+                ticket = self._queue.pop()
+            if ticket is None:
+                return None
+            self._next = self._prepared(model, ticket)
+        return self._next
+
+    def _prepared(self, model: Model, ticket: Ticket) -> Running | None:
+        """The answer to a request that has left the queue; None when it ended already."""
+        error: GovBotError | None = None
+        if not ticket.cancelled:
+            try:
+                return model.prepare(ticket)
+            except GovBotError as caught:
+                error = caught
+            except Exception:
+                log.exception("A request cannot be read", extra={"action": "answer.failed"})
+                error = _failed()
+        ticket.finish(error)
+        with self._wake:
+            self._queue.done(ticket.request.owner)
+        return None
+
+    def _make_rest(self, model: Model, chat: Running) -> bool:
+        """Takes the newest background answer out, for a chat that needs its memory."""
+        newest = self._newest_background()
+        if newest is None or _rests(chat):
+            return False
+        self._rest(model, newest)
+        return True
+
+    def _newest_background(self) -> Running | None:
+        return next((each for each in reversed(self._running) if _rests(each)), None)
+
+    def _rest(self, model: Model, answer: Running) -> None:
+        model.withdraw(answer)
+        with self._wake:
+            self._running.remove(answer)
+            self._resting.append(answer)
+
+    def _over(self, model: Model, answer: Running, error: GovBotError | None) -> None:
+        if self._state is State.CLOSED and answer.finish is None:
+            error = _stopping()
+        model.withdraw(answer)
+        model.discard(answer)
+        with self._wake:
+            for place in (self._running, self._resting):
+                if answer in place:
+                    place.remove(answer)
+            if self._next is answer:
+                self._next = None
+            self._queue.done(answer.ticket.request.owner)
+        answer.ticket.finish(error, answer.usage())
+
+    def _refuse_all(self, error: GovBotError) -> None:
+        with self._wake:
+            while (ticket := self._queue.pop()) is not None:
+                self._queue.done(ticket.request.owner)
+                ticket.finish(error)
+
+    def _stop_all(self) -> None:
+        """Nobody is left waiting when the thread ends, whatever ended it."""
+        waiting = [self._next] if self._next is not None else []
+        for answer in [*self._running, *self._resting, *waiting]:
+            if self._model is not None:
+                self._over(self._model, answer, _stopping())
+        with self._wake:
+            self._state = State.CLOSED
+        self._refuse_all(_stopping())
 
     def _load(self) -> Model | None:
         """The model, loaded now; None when it cannot be, with the reason in `_failure`."""
@@ -253,5 +391,19 @@ class Engine:
                 self._state = state
 
 
+def _rests(answer: Running) -> bool:
+    return answer.ticket.request.priority is Priority.BACKGROUND
+
+
 def _stopping() -> Unavailable:
     return Unavailable("The server is stopping: ask again in a moment.", code="E-STOPPING")
+
+
+def _failed() -> Unavailable:
+    return Unavailable("The model failed while writing the answer: try again.")
+
+
+def _late() -> Unavailable:
+    return Unavailable(
+        "The answer took too long. Ask again, perhaps in fewer words.", code="E-MODEL-TIME"
+    )

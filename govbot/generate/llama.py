@@ -1,35 +1,42 @@
 """Answers from a GGUF file through llama.cpp, in this process.
 
-Speaks to the C interface of llama.cpp itself: its high-level class redirects the standard error of
-the whole process while it loads, and gives no way to stop inside a long prompt.
+Speaks to the C interface of llama.cpp itself: its high-level class serves one request at a time,
+redirects the standard error of the whole process while it loads, and gives no way to stop inside a
+long prompt.
 """
 
 from __future__ import annotations
 
-import codecs
-import ctypes
 import logging
 import os
-from collections.abc import AsyncIterator, Generator, Iterator, Sequence
+import time
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import llama_cpp
 
 from govbot.errors import Unavailable
-from govbot.generate import GenerationSettings, Request, Status
-from govbot.generate.engine import Engine, Ticket
+from govbot.generate import GenerationSettings, Request, Sampling, Status
+from govbot.generate.batch import Share, Wish, plan
+from govbot.generate.devices import DeviceKind, devices
+from govbot.generate.engine import Engine, Step
 from govbot.generate.fit import Prompt, smaller, too_long
-from govbot.generate.llama_log import silence
-from govbot.generate.reasoning import ReasoningFilter
+from govbot.generate.llama_context import LlamaContext, Part, Shape
+from govbot.generate.llama_sampling import Sampler
+from govbot.generate.llama_vocabulary import Vocabulary
+from govbot.generate.pace import Pace
+from govbot.generate.running import Running
+from govbot.generate.slots import Slot, Slots
 from govbot.generate.specials import Specials
-from govbot.generate.template import ChatTemplate, StopTexts
+from govbot.generate.template import ChatTemplate
+from govbot.generate.ticket import Ticket
+from govbot.llama_log import silence
 
 log = logging.getLogger(__name__)
 
-_SPECIAL = llama_cpp.LLAMA_TOKEN_ATTR_UNKNOWN | llama_cpp.LLAMA_TOKEN_ATTR_CONTROL
-_BATCH = 512  # tokens per decode of a prompt; between two of them a request can be cancelled
+_BATCH = 512  # tokens of one step
 _ANSWER_SHARE = 4  # a quarter of the context is kept for the answer, if it may be that long
-_TOP_K, _TOP_P, _MIN_P = 40, 0.95, 0.05
+_KV_SHARE = 0.6  # of the free memory, that keys and values may take on the CPU
 
 
 class LlamaGenerator:
@@ -39,7 +46,12 @@ class LlamaGenerator:
 
     def __init__(self, settings: GenerationSettings) -> None:
         self.name = f"llama:{Path(settings.model_path).name}"
-        self._engine = Engine(lambda: LlamaModel(settings))
+        self._engine = Engine(
+            lambda: LlamaModel(settings),
+            max_waiting=settings.max_waiting,
+            max_waiting_per_owner=settings.max_waiting_per_owner,
+            timeout_s=settings.answer_timeout_s,
+        )
 
     def stream(self, request: Request) -> AsyncIterator[str]:
         return self._engine.stream(request)
@@ -56,7 +68,7 @@ class LlamaGenerator:
 
 
 class LlamaModel:
-    """A loaded model with its context. Belongs to one thread."""
+    """A loaded model with its context, writing several answers at a time. Belongs to one thread."""
 
     def __init__(self, settings: GenerationSettings) -> None:
         """Raises `Unavailable` with a sentence when the file is missing, is no GGUF, or does not
@@ -67,53 +79,98 @@ class LlamaModel:
         llama_cpp.llama_backend_init()
         self._threads = settings.threads or len(os.sched_getaffinity(0))
         self._model, self._context, self.device = self._load(path, settings)
-        self._memory = llama_cpp.llama_get_memory(self._context)
-        self._vocab = llama_cpp.llama_model_get_vocab(self._model)
-        self.context_tokens = int(llama_cpp.llama_n_ctx(self._context))
+        self._context.forgets = not _is_recurrent(self._model)
+        self.context_tokens = self._context.cells
+        self.vocabulary = Vocabulary(self._model)
         self._template = ChatTemplate(
             (llama_cpp.llama_model_chat_template(self._model, None) or b"").decode(),
-            bos=self._text_of(llama_cpp.llama_vocab_bos(self._vocab)),
-            eos=self._text_of(llama_cpp.llama_vocab_eos(self._vocab)),
+            bos=self.vocabulary.bos,
+            eos=self.vocabulary.eos,
         )
-        self._specials = Specials(self._control_tokens())
-        self._held: list[int] = []  # tokens whose keys and values are in the context
+        self._specials = Specials(self.vocabulary.controls())
+        self._slots = Slots(self._context, host_bytes=settings.prefix_memory_mb << 20)
+        self._answers: list[Running] = []
+        self._samplers: dict[Running, Sampler] = {}
 
-    def answer(self, ticket: Ticket) -> Generator[str, None, None]:
-        """Pieces of the answer. Raises `Invalid` when the question alone does not fit."""
+    @property
+    def slots(self) -> int:
+        return self._context.slots
+
+    @property
+    def prefix_tokens(self) -> int:
+        return self._slots.remembered
+
+    def prepare(self, ticket: Ticket) -> Running:
+        """Raises `Invalid` when the question alone does not fit, or its grammar is none."""
         request = ticket.request
         prompt, tokens = self._fitting(request)
+        sampling = request.sampling or Sampling(temperature=request.temperature)
+        sampler = Sampler(sampling, self.vocabulary, request.grammar)
         ticket.use(prompt.sources)
-        thoughts, stop = ReasoningFilter(), StopTexts(self._template.stops)
-        decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
-        if not self._read(tokens, ticket):
-            return
-        for token in self._write(request, ticket):
-            text = stop.feed(thoughts.feed(decoder.decode(self._piece(token))))
-            if text:
-                yield text
-            if stop.stopped:
-                return
-        rest = stop.feed(thoughts.feed(decoder.decode(b"", final=True)) + thoughts.end())
-        if rest := rest + stop.end():
-            yield rest
+        room = min(request.max_tokens, self.context_tokens - len(tokens))
+        stops = (*self._template.stops, *request.stop)
+        answer = Running(ticket, tokens, room=room, stops=stops)
+        self._samplers[answer] = sampler
+        return answer
+
+    def admit(self, answer: Running) -> bool:
+        waiting = sum(each.cells for each in self._answers if each.slot is None)
+        if len(self._answers) >= self.slots or not self._slots.fits(answer.cells + waiting):
+            return False
+        self._answers.append(answer)
+        return True
+
+    def withdraw(self, answer: Running) -> None:
+        if answer in self._answers:
+            self._answers.remove(answer)
+        if answer.slot is not None:
+            self._slots.release(answer.slot)
+            answer.slot = None
+
+    def discard(self, answer: Running) -> None:
+        sampler = self._samplers.pop(answer, None)
+        if sampler is not None:
+            sampler.close()
+
+    def step(self, pace: Pace) -> Step:
+        """Decodes what the plan says and draws a token for every answer that was read to its end.
+        Any exception ends all answers that are in."""
+        started = time.perf_counter()
+        limit = pace.prompt_limit(self._context.batch, writing=any(map(_writes, self._answers)))
+        self._place(limit)
+        answers = [answer for answer in self._answers if answer.slot is not None]
+        wishes = [Wish(_readable(answer), _writes(answer)) for answer in answers]
+        shares = plan(wishes, limit=self._context.batch, prompt_limit=limit)
+        decoding = [(a, s) for a, s in zip(answers, shares, strict=True) if s.pending]
+        firsts = self._context.decode([_part(answer, share) for answer, share in decoding])
+        self._slots.decoded()
+        step = Step()
+        for (answer, share), first in zip(decoding, firsts, strict=True):
+            self._advance(answer, share)
+            if not answer.pending:
+                self._draw(answer, first, step)
+        prompt = sum(share.pending for share in shares) - sum(w.writing for w in wishes)
+        pace.stepped(prompt=prompt, written=len(step.texts), seconds=time.perf_counter() - started)
+        return step
+
+    def reset(self) -> None:
+        for answer in list(self._answers):
+            self.withdraw(answer)
+        self._slots.forget_all()
 
     def close(self) -> None:
-        if self._context is not None:
-            llama_cpp.llama_free(self._context)
+        if self._model is not None:
+            for sampler in self._samplers.values():
+                sampler.close()
+            self._samplers.clear()
+            self._context.close()
             llama_cpp.llama_model_free(self._model)
-            self._context = None
+            self._model = None
 
     def tokenize(self, text: str, *, special: bool = True) -> list[int]:
         """Tokens of a rendered prompt; the begin token is added unless the template wrote it."""
-        data = text.encode()
         begins = bool(self._template.bos) and text.startswith(self._template.bos)
-        buffer = (llama_cpp.llama_token * (len(data) + 8))()
-        count = llama_cpp.llama_tokenize(
-            self._vocab, data, len(data), buffer, len(buffer), not begins, special
-        )
-        if count < 0:
-            raise Unavailable("The model cannot read this question.")
-        return list(buffer[:count])
+        return self.vocabulary.tokenize(text, begin=not begins, special=special)
 
     def _fitting(self, request: Request) -> tuple[Prompt, list[int]]:
         """The largest prompt that leaves room for the answer."""
@@ -125,72 +182,38 @@ class LlamaModel:
                 return prompt, tokens
         raise too_long()
 
-    def _read(self, tokens: Sequence[int], ticket: Ticket) -> bool:
-        """Decodes the prompt, but for the beginning it shares with what is held; False when
-        cancelled on the way. At least one token is decoded, to have something to sample from."""
-        shared = 0
-        for ours, theirs in zip(self._held, tokens[:-1], strict=False):
-            if ours != theirs:
-                break
-            shared += 1
-        if not llama_cpp.llama_memory_seq_rm(self._memory, 0, shared, -1):
-            llama_cpp.llama_memory_clear(self._memory, True)  # recurrent: cannot forget a part
-            shared = 0
-        self._held = list(tokens[:shared])
-        for start in range(shared, len(tokens), _BATCH):
-            if ticket.cancelled:
-                return False
-            self._decode(tokens[start : start + _BATCH])
-        return True
+    def _place(self, limit: int) -> None:
+        """Gives slots to as many of those that wait as the next step can read of. The later, the
+        better: what others have read until then may be shared."""
+        reading = sum(a.pending for a in self._answers if a.slot is not None and not _writes(a))
+        for answer in self._answers:
+            if reading >= limit:
+                return
+            if answer.slot is None:
+                slot = self._slots.place(answer.tokens, answer.cells)
+                if slot is not None:
+                    answer.placed(slot)
+                    reading += answer.pending
 
-    def _write(self, request: Request, ticket: Ticket) -> Generator[int, None, None]:
-        """Samples tokens up to an end token, the limit, the end of the context, or a cancel."""
-        sampler = _sampler(request.temperature)
-        try:
-            for _ in range(min(request.max_tokens, self.context_tokens - len(self._held))):
-                if ticket.cancelled:
-                    return
-                token = int(llama_cpp.llama_sampler_sample(sampler, self._context, -1))
-                if llama_cpp.llama_vocab_is_eog(self._vocab, token):
-                    return
-                yield token
-                self._decode([token])
-        finally:
-            llama_cpp.llama_sampler_free(sampler)
+    def _advance(self, answer: Running, share: Share) -> None:
+        """Notes what was decoded."""
+        slot = _slot(answer)
+        slot.tokens.extend(answer.tokens[len(slot.tokens) : len(slot.tokens) + share.pending])
+        if slot.stop_at == len(slot.tokens):
+            self._slots.keep(slot)
 
-    def _decode(self, tokens: Sequence[int]) -> None:
-        array = (llama_cpp.llama_token * len(tokens))(*tokens)
-        code = llama_cpp.llama_decode(
-            self._context, llama_cpp.llama_batch_get_one(array, len(tokens))
-        )
-        if code != 0:
-            self._held = []
-            llama_cpp.llama_memory_clear(self._memory, True)
-            raise Unavailable("The model failed while writing the answer: try again.")
-        self._held.extend(tokens)
+    def _draw(self, answer: Running, index: int, step: Step) -> None:
+        token = self._samplers[answer].draw(self._context, index)
+        if token is None or self.vocabulary.ends(token):
+            text = answer.end("stop")
+        else:
+            text = answer.add(token, self.vocabulary.piece(token))
+        if text:
+            step.texts.append((answer.ticket, text))
+        if answer.finish is not None:
+            step.over.append((answer, None))
 
-    def _control_tokens(self) -> Iterator[str]:
-        """The texts of the tokens that mean something else than their letters."""
-        for token in range(llama_cpp.llama_vocab_n_tokens(self._vocab)):
-            if int(llama_cpp.llama_vocab_get_attr(self._vocab, token)) & _SPECIAL:
-                yield self._text_of(token)
-
-    def _piece(self, token: int) -> bytes:
-        """The bytes of a token; control tokens have none."""
-        size = 64
-        while True:
-            buffer = ctypes.create_string_buffer(size)
-            count = llama_cpp.llama_token_to_piece(self._vocab, token, buffer, size, 0, False)
-            if count >= 0:
-                return buffer.raw[:count]
-            size = -count
-
-    def _text_of(self, token: int) -> str:
-        if token < 0:
-            return ""
-        return str((llama_cpp.llama_vocab_get_text(self._vocab, token) or b"").decode())
-
-    def _load(self, path: Path, settings: GenerationSettings) -> tuple[object, object, str]:
+    def _load(self, path: Path, settings: GenerationSettings) -> tuple[object, LlamaContext, str]:
         gpu = bool(llama_cpp.llama_supports_gpu_offload()) and settings.n_gpu_layers != 0
         if settings.n_gpu_layers != 0 and not gpu:
             log.info(
@@ -198,7 +221,7 @@ class LlamaModel:
                 extra={"action": "model.cpu"},
             )
         for layers in [settings.n_gpu_layers, 0] if gpu else [0]:
-            loaded = self._try_load(path, layers, settings.context_tokens)
+            loaded = self._try_load(path, layers, settings)
             if loaded is not None:
                 return *loaded, self._device(layers)
             if layers:
@@ -213,7 +236,9 @@ class LlamaModel:
             code="E-MODEL",
         )
 
-    def _try_load(self, path: Path, layers: int, wanted: int) -> tuple[object, object] | None:
+    def _try_load(
+        self, path: Path, layers: int, settings: GenerationSettings
+    ) -> tuple[object, LlamaContext] | None:
         parameters = llama_cpp.llama_model_default_params()
         parameters.n_gpu_layers = 0x7FFFFFFF if layers < 0 else layers
         model = llama_cpp.llama_model_load_from_file(os.fsencode(path), parameters)
@@ -226,32 +251,102 @@ class LlamaModel:
                 file=path.name,
                 code="E-MODEL",
             )
-        context = llama_cpp.llama_init_from_model(model, self._parameters(model, wanted))
+        context = self._try_context(model, settings, on_gpu=layers != 0)
         if context is None:
             llama_cpp.llama_model_free(model)
             return None
         return model, context
 
-    def _parameters(self, model: object, wanted: int) -> object:
-        trained = int(llama_cpp.llama_model_n_ctx_train(model))
-        if trained < wanted:
-            log.info(
-                "The model was trained with %d tokens of context: using that instead of %d",
-                trained,
-                wanted,
-                extra={"action": "model.context"},
+    def _try_context(
+        self, model: object, settings: GenerationSettings, *, on_gpu: bool
+    ) -> LlamaContext | None:
+        """A context with as many slots as there is memory for, up to what is wanted."""
+        cells = _cells(model, settings.context_tokens)
+        slots = settings.slots
+        if not on_gpu:
+            slots = min(slots, _slots_for_memory(model, cells))
+        while slots >= 1:
+            shared = settings.shared_context_tokens
+            shape = Shape(
+                slots=slots,
+                cells=cells,
+                shared_cells=max(shared, cells) if 0 < shared < cells * slots else 0,
+                batch=max(min(_BATCH, cells * slots), slots),
+                outputs=slots,
+                threads=self._threads,
+                kv_type=settings.kv_type,
+                flash_attention=settings.flash_attention,
             )
-        parameters = llama_cpp.llama_context_default_params()
-        parameters.n_ctx = min(wanted, trained)
-        parameters.n_batch = parameters.n_ubatch = min(_BATCH, parameters.n_ctx)
-        parameters.n_threads = parameters.n_threads_batch = self._threads
-        parameters.no_perf = True
-        return parameters
+            try:
+                context = LlamaContext(model, shape, on_gpu=on_gpu)
+            except MemoryError:
+                slots //= 2
+                continue
+            if slots < settings.slots:
+                log.warning(
+                    "There is memory for %d answers at a time, not for %d",
+                    slots,
+                    settings.slots,
+                    extra={"action": "model.slots"},
+                )
+            return context
+        return None
 
     def _device(self, layers: int) -> str:
         if layers == 0:
             return f"CPU, {self._threads} threads"
         return "GPU" if layers < 0 else f"GPU, {layers} layers"
+
+
+def _writes(answer: Running) -> bool:
+    return answer.slot is not None and answer.pending == 1
+
+
+def _slot(answer: Running) -> Slot:
+    if answer.slot is None:
+        raise RuntimeError("the answer has no slot")
+    return answer.slot
+
+
+def _readable(answer: Running) -> int:
+    """How much of it one step may read: up to where a copy is to be kept."""
+    slot = answer.slot
+    if slot is not None and slot.stop_at > len(slot.tokens):
+        return min(answer.pending, slot.stop_at - len(slot.tokens))
+    return answer.pending
+
+
+def _part(answer: Running, share: Share) -> Part:
+    slot = _slot(answer)
+    start = len(slot.tokens)
+    tokens = answer.tokens[start : start + share.pending]
+    return Part(slot.index, start, tokens, 1 if share.pending == answer.pending else 0)
+
+
+def _cells(model: object, wanted: int) -> int:
+    trained = int(llama_cpp.llama_model_n_ctx_train(model))
+    if trained < wanted:
+        log.info(
+            "The model was trained with %d tokens of context: using that instead of %d",
+            trained,
+            wanted,
+            extra={"action": "model.context"},
+        )
+    return min(wanted, trained)
+
+
+def _slots_for_memory(model: object, cells: int) -> int:
+    """For how many slots the keys and values, of 16 bits, fit the free memory of this machine."""
+    width = int(llama_cpp.llama_model_n_embd(model)) // max(
+        int(llama_cpp.llama_model_n_head(model)), 1
+    )
+    heads = int(llama_cpp.llama_model_n_head_kv(model)) * int(llama_cpp.llama_model_n_layer(model))
+    free = next((each.free for each in devices() if each.kind is DeviceKind.CPU), 0)
+    return max(1, int(free * _KV_SHARE) // max(4 * width * heads * cells, 1))
+
+
+def _is_recurrent(model: object) -> bool:
+    return bool(llama_cpp.llama_model_is_recurrent(model) or llama_cpp.llama_model_is_hybrid(model))
 
 
 def _require_gguf(path: Path) -> None:
@@ -271,20 +366,3 @@ def _require_gguf(path: Path) -> None:
             file=path.name,
             code="E-MODEL",
         )
-
-
-def _sampler(temperature: float) -> object:
-    chain = llama_cpp.llama_sampler_chain_init(llama_cpp.llama_sampler_chain_default_params())
-    if temperature <= 0:
-        parts = [llama_cpp.llama_sampler_init_greedy()]
-    else:
-        parts = [
-            llama_cpp.llama_sampler_init_top_k(_TOP_K),
-            llama_cpp.llama_sampler_init_top_p(_TOP_P, 1),
-            llama_cpp.llama_sampler_init_min_p(_MIN_P, 1),
-            llama_cpp.llama_sampler_init_temp(temperature),
-            llama_cpp.llama_sampler_init_dist(llama_cpp.LLAMA_DEFAULT_SEED),
-        ]
-    for part in parts:
-        llama_cpp.llama_sampler_chain_add(chain, part)
-    return chain

@@ -31,6 +31,15 @@ class GenerationOptions:
     parallel: int = 0
     main_gpu: int = -1
     tensor_split: tuple[float, ...] = ()
+    slots: int = 2
+    shared_context_tokens: int = 0
+    max_waiting: int = 64
+    max_waiting_per_owner: int = 4
+    answer_timeout_s: float = 60.0
+    kv_type: str = "f16"
+    flash_attention: str = "auto"
+    prefix_memory_mb: int = 64
+    speculation: str = "off"
     lora: tuple[str, ...] = ()
     lora_scale: float = 1.0
     draft: str = ""

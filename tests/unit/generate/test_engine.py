@@ -1,35 +1,67 @@
 import asyncio
 import threading
-from collections.abc import Callable, Generator
+import time
+from collections.abc import Callable
 from contextlib import aclosing
 
 import pytest
 
 from govbot.errors import Busy, Invalid, Unavailable
 from govbot.generate import Request, State
-from govbot.generate.engine import Engine, Ticket
+from govbot.generate.engine import Engine, Step
+from govbot.generate.pace import Pace
+from govbot.generate.running import Running
+from govbot.generate.ticket import Ticket
 from tests.unit.generate.conftest import MakeRequest
 
 
 class Gate:
-    """A model that writes one piece, then waits until it is let through or cancelled."""
+    """A model that writes one piece, then waits until it is let through or withdrawn."""
 
     device = "test"
+    prefix_tokens = 0
 
-    def __init__(self) -> None:
+    def __init__(self, slots: int = 1) -> None:
+        self.slots = slots
         self.opened = threading.Event()
         self.threads: set[str] = set()
         self.served: list[str] = []
+        self.answers: list[Running] = []
+        self.discarded: list[Running] = []
         self.closed = False
 
-    def answer(self, ticket: Ticket) -> Generator[str, None, None]:
+    def prepare(self, ticket: Ticket) -> Running:
+        return Running(ticket, [1], room=2, stops=())
+
+    def admit(self, answer: Running) -> bool:
+        if len(self.answers) >= self.slots:
+            return False
+        self.answers.append(answer)
+        self.served.append(answer.ticket.request.owner)
+        return True
+
+    def withdraw(self, answer: Running) -> None:
+        if answer in self.answers:
+            self.answers.remove(answer)
+
+    def discard(self, answer: Running) -> None:
+        self.discarded.append(answer)
+
+    def step(self, pace: Pace) -> Step:
         self.threads.add(threading.current_thread().name)
-        self.served.append(ticket.request.owner)
-        yield "primeira"
-        while not self.opened.wait(0.005):
-            if ticket.cancelled:
-                return
-        yield " segunda"
+        step = Step()
+        for answer in self.answers:
+            if not answer.written:
+                step.texts.append((answer.ticket, answer.add(1, b"primeira")))
+            elif self.opened.is_set():
+                step.texts.append((answer.ticket, answer.add(2, b" segunda")))
+                step.over.append((answer, None))
+        if not step.texts:
+            time.sleep(0.005)
+        return step
+
+    def reset(self) -> None:
+        self.answers.clear()
 
     def close(self) -> None:
         self.closed = True
@@ -175,13 +207,15 @@ async def test_an_error_of_the_model_ends_one_answer_and_not_the_engine(
     make_request: MakeRequest, raised: Exception, expected: type[Exception]
 ) -> None:
     class Fails(Gate):
-        def answer(self, ticket: Ticket) -> Generator[str, None, None]:
+        def prepare(self, ticket: Ticket) -> Running:
             if ticket.request.owner == "bad":
                 raise raised
-            yield "ok"
+            return super().prepare(ticket)
 
-    engine = Engine(Fails)
+    model = Fails()
+    model.opened.set()
+    engine = Engine(lambda: model)
     with pytest.raises(expected):
         await _all(engine, make_request(owner="bad"))
-    assert await _all(engine, make_request(owner="good")) == "ok"
+    assert await _all(engine, make_request(owner="good")) == "primeira segunda"
     await engine.aclose()

@@ -161,7 +161,7 @@ async def test_llama_cpp_writes_to_the_log_and_not_to_standard_error(
     caplog: pytest.LogCaptureFixture,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    caplog.set_level(logging.DEBUG, "govbot.generate.llama_log")
+    caplog.set_level(logging.DEBUG, "govbot.llama_log")
     generator = LlamaGenerator(GenerationOptions(model_path=tiny_model))
     await _text(generator, make_request(max_tokens=1))
     await generator.aclose()

@@ -1,0 +1,53 @@
+"""What one step decodes: a token of every running answer, and the rest of the room for prompts.
+
+Pure: it sees counts of tokens and gives back counts, so that the rule can be read and tested.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What an answer could decode now. `pending` tokens are known and not in memory yet; of an
+    answer that is being written it is one. `drafts` are guesses at what follows."""
+
+    pending: int
+    writing: bool
+    drafts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What it decodes in this step: never more than wished for."""
+
+    pending: int
+    drafts: int = 0
+
+
+def plan(wishes: Sequence[Wish], *, limit: int, prompt_limit: int) -> list[Share]:
+    """The share of each wish, in the same order, at most `limit` tokens in all.
+
+    Answers being written come first, one token each, so that no stream waits for a prompt; what is
+    left of `limit`, but no more than `prompt_limit`, goes to prompts, the first one first: who came
+    first begins first, and the median begins sooner than if all advanced together. Drafts take
+    what is left then.
+    """
+    left = limit - sum(1 for wish in wishes if wish.writing)
+    if left < 0:
+        raise ValueError("more answers are being written than a step can decode")
+    room = min(left, prompt_limit)
+    shares = []
+    for wish in wishes:
+        taken = 1 if wish.writing else min(wish.pending, room)
+        if not wish.writing:
+            room -= taken
+            left -= taken
+        shares.append(Share(taken))
+    for at, wish in enumerate(wishes):
+        drafts = min(wish.drafts, left) if wish.writing else 0
+        left -= drafts
+        shares[at] = Share(shares[at].pending, drafts)
+    return shares

@@ -1,0 +1,58 @@
+"""How fast a model works, learned while it works: for the size of a step and for estimates."""
+
+from __future__ import annotations
+
+_WEIGHT = 0.2  # of the newest measurement
+_SMALLEST = 32  # tokens of a prompt per step; fewer waste most of a step on reading the weights
+
+
+class Pace:
+    """Averages over the latest steps and answers; seconds and tokens."""
+
+    def __init__(self, *, gap_s: float, idle_s: float) -> None:
+        """`gap_s`: how long a step may take while answers are being written, which is the pause
+        that their readers see; `idle_s`: while none is, which is how long a cancel may take."""
+        self._gap_s = gap_s
+        self._idle_s = idle_s
+        self._token_s = 0.0  # of a prompt
+        self._step_s = 0.0  # of a step with answers being written and no prompt
+        self._answer_s = 0.0  # of a whole answer, from its place to its end
+        self._written_per_s = 0.0
+
+    @property
+    def written_per_s(self) -> float:
+        """Tokens of all answers together."""
+        return self._written_per_s
+
+    def stepped(self, *, prompt: int, written: int, seconds: float) -> None:
+        """One step decoded `prompt` tokens of prompts and `written` tokens of answers."""
+        if prompt >= _SMALLEST:
+            cost = max(seconds - (self._step_s if written else 0.0), seconds / 4)
+            self._token_s = _mean(self._token_s, cost / prompt)
+        elif prompt == 0 and written:
+            self._step_s = _mean(self._step_s, seconds)
+        if written:
+            self._written_per_s = _mean(self._written_per_s, written / max(seconds, 1e-6))
+
+    def answered(self, seconds: float) -> None:
+        self._answer_s = _mean(self._answer_s, seconds)
+
+    def prompt_limit(self, limit: int, *, writing: bool) -> int:
+        """How many tokens of prompts the next step may take, at most `limit`."""
+        if not self._token_s:
+            return limit
+        seconds = max(self._gap_s - self._step_s, self._gap_s / 2) if writing else self._idle_s
+        return max(min(_SMALLEST, limit), min(limit, int(seconds / self._token_s)))
+
+    def reading_s(self, tokens: int) -> float:
+        """Seconds until so many tokens of prompts are read."""
+        return tokens * self._token_s
+
+    def waiting_s(self, place: int, slots: int) -> float:
+        """Seconds until the request at this place of the queue (1 is next) gets a slot, if all
+        answers take as long as the latest ones."""
+        return place * self._answer_s / max(slots, 1)
+
+
+def _mean(before: float, now: float) -> float:
+    return now if not before else before + _WEIGHT * (now - before)

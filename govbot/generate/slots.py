@@ -1,0 +1,241 @@
+"""The sequences of a context: which answer has which, and what the others still remember.
+
+A finished answer leaves its tokens where they are. The next prompt that begins like them goes on
+from there: in the same sequence, in a copy, or from host memory, where what had to make room goes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Generic, Protocol
+
+from govbot.generate.prefixes import Data, HostCopies, Prefixes
+
+_WORTH = 64  # tokens; fewer are decoded again rather than copied, kept or waited for
+
+
+class Memory(Protocol[Data]):
+    """What a context offers; see LlamaContext."""
+
+    slots: int
+    forgets: bool
+    unified: bool
+    total_cells: int
+
+    @property
+    def copies_late(self) -> bool: ...
+
+    def forget(self, slot: int, start: int = 0) -> bool: ...
+
+    def copy(self, source: int, target: int, count: int) -> bool: ...
+
+    def save(self, slot: int) -> Data: ...
+
+    def restore(self, slot: int, data: Data) -> bool: ...
+
+    def clear(self) -> None: ...
+
+
+@dataclass(slots=True, eq=False)
+class Slot:
+    """A sequence. `tokens` are those whose keys and values it holds."""
+
+    index: int
+    tokens: list[int] = field(default_factory=list)
+    busy: bool = False
+    reserved: int = 0  # cells that its answer may need in all
+    goal: int = 0  # length of the prompt that is being read
+    stop_at: int = 0  # where to stop reading, once, and keep a copy; 0: nowhere
+    used: int = 0  # the higher, the later
+
+
+class Slots(Generic[Data]):
+    """Places for answers. In the tree of prefixes a slot goes by its index, a copy in host memory
+    by its number with a minus."""
+
+    def __init__(self, memory: Memory[Data], *, host_bytes: int) -> None:
+        self._memory = memory
+        self._slots = [Slot(index) for index in range(memory.slots)]
+        self._tree: Prefixes[int] = Prefixes()
+        self._copies: HostCopies[Data] = HostCopies(host_bytes)
+        self._late: set[int] = set()  # sequences that a copy still has to be made from or to
+        self._clock = 0
+
+    @property
+    def remembered(self) -> int:
+        """Tokens that the next prompts could share."""
+        idle = sum(len(slot.tokens) for slot in self._slots if not slot.busy)
+        return idle + sum(len(self._tree.tokens(-number)) for number in self._copies.numbers())
+
+    def fits(self, cells: int) -> bool:
+        """Whether an answer that may take so many cells could have a slot now."""
+        return any(not slot.busy for slot in self._slots) and cells <= self._free_cells()
+
+    def place(self, tokens: Sequence[int], cells: int) -> Slot | None:
+        """A slot whose tokens are the longest beginning of these that is remembered, but for the
+        last one, which has to be decoded to go on from. None when there is no slot or memory, or
+        when an answer before this one is about to decode much of the same beginning."""
+        if not self.fits(cells):
+            return None
+        matches = self._tree.matches(tokens[:-1])
+        source, count = self._longest(matches)
+        if self._soon(matches, count):
+            return None
+        slot = self._target(source, count)
+        if slot is None:
+            return None
+        self._make_room(cells, keep=(slot.index, source))
+        fork = self._load(slot, source, count, list(tokens))
+        self._make_room(cells, keep=(slot.index, None))
+        slot.busy, slot.reserved, slot.goal = True, cells, len(tokens)
+        slot.stop_at = 0 if self._memory.forgets else self._fork(matches, len(slot.tokens))
+        self._tree.put(slot.index, tokens)
+        if fork:
+            self.keep(slot)
+        return slot
+
+    def release(self, slot: Slot) -> None:
+        """The answer is over; what it held stays until the place is needed."""
+        self._clock += 1
+        slot.busy, slot.reserved, slot.goal, slot.stop_at = False, 0, 0, 0
+        slot.used = self._clock
+        self._tree.put(slot.index, slot.tokens)
+
+    def keep(self, slot: Slot) -> None:
+        """Copies what the slot holds to host memory."""
+        slot.stop_at = 0
+        number, gone = self._copies.add(self._memory.save(slot.index))
+        for each in gone:
+            self._tree.drop(-each)
+        if number is not None:
+            self._tree.put(-number, slot.tokens)
+
+    def decoded(self) -> None:
+        """A step was decoded: all copies are made."""
+        self._late.clear()
+
+    def forget_all(self) -> None:
+        """Nothing is remembered any more in the context; answers must be placed again."""
+        self._memory.clear()
+        self._late.clear()
+        for slot in self._slots:
+            slot.tokens = []
+            self.release(slot)
+
+    def _free_cells(self) -> int:
+        if not self._memory.unified:
+            return self._memory.total_cells // len(self._slots)
+        return self._memory.total_cells - sum(slot.reserved for slot in self._slots if slot.busy)
+
+    def _longest(self, matches: dict[int, int]) -> tuple[int | None, int]:
+        """The best holder and how many of its tokens can be used. Of equals, one whose slot can be
+        taken as it is comes before a copy in host memory, and that before a running answer."""
+        best: tuple[int, int, int | None] = (0, 0, None)
+        for holder, common in matches.items():
+            kind = 1 if holder < 0 else (0 if self._slots[holder].busy else 2)
+            best = max(best, (self._usable(holder, common), kind, holder), key=lambda b: b[:2])
+        return best[2], best[0]
+
+    def _usable(self, holder: int, common: int) -> int:
+        held = self._length(holder)
+        if self._memory.forgets:
+            return min(common, held)
+        return held if held <= common else 0
+
+    def _soon(self, matches: dict[int, int], count: int) -> bool:
+        """Whether a prompt that is being read will soon offer much more than `count`."""
+        if not self._memory.forgets:
+            return False
+        return any(
+            min(common, slot.goal) >= count + _WORTH
+            for holder, common in matches.items()
+            if holder >= 0 and (slot := self._slots[holder]).busy and len(slot.tokens) < slot.goal
+        )
+
+    def _target(self, source: int | None, count: int) -> Slot | None:
+        """The source itself where that loses less than it saves, else an empty or the longest
+        unused slot."""
+        idle = [slot for slot in self._slots if not slot.busy and slot.index not in self._late]
+        own = next((slot for slot in idle if slot.index == source), None)
+        if own is not None and len(own.tokens) - count <= count:
+            return own
+        others = [slot for slot in idle if slot is not own]
+        chosen = min(others, key=lambda each: (bool(each.tokens), each.used), default=own)
+        return chosen
+
+    def _load(self, slot: Slot, source: int | None, count: int, tokens: list[int]) -> bool:
+        """Gives the slot the first `count` of the tokens. True when it thereby holds a beginning
+        that two prompts share and that is worth a copy of its own."""
+        held = len(slot.tokens)
+        # Taken out first: making room for what the slot holds may push this copy out.
+        data = self._copies.use(-source) if source is not None and source < 0 else None
+        length = 0 if source is None else self._length(source)
+        if source != slot.index or held - count > count:
+            self._spill(slot)
+        if source == slot.index and count:
+            done = held == count or self._memory.forget(slot.index, count)
+        else:
+            self._memory.forget(slot.index)
+            done = count > 0 and self._fetch(slot.index, source, data, count, length)
+        if not done:
+            self._memory.forget(slot.index)
+            count = 0
+        slot.tokens = tokens[:count]
+        forked = source is not None and source >= 0 and source != slot.index and count < length
+        return forked and count >= _WORTH and not self._memory.unified and not self._late
+
+    def _fetch(
+        self, target: int, source: int | None, data: Data | None, count: int, length: int
+    ) -> bool:
+        if data is not None:
+            restored = self._memory.restore(target, data)
+            return restored and (length == count or self._memory.forget(target, count))
+        if source is None:
+            return False
+        if self._memory.copies_late:
+            self._late |= {source, target}
+        return self._memory.copy(source, target, count)
+
+    def _length(self, holder: int) -> int:
+        return len(self._tree.tokens(holder) if holder < 0 else self._slots[holder].tokens)
+
+    def _fork(self, matches: dict[int, int], held: int) -> int:
+        """Where this prompt leaves the others: the place to keep a copy of, for a model that
+        cannot forget what comes after."""
+        fork = max((common for holder, common in matches.items() if holder >= 0), default=0)
+        return fork if fork >= held + _WORTH else 0
+
+    def _spill(self, slot: Slot) -> None:
+        """Moves what an idle slot holds to host memory, unless it is there or not worth it."""
+        if len(slot.tokens) < _WORTH or not self._copies.limit or slot.index in self._late:
+            return
+        matches = self._tree.matches(slot.tokens)
+        matches.pop(slot.index, None)
+        others = (self._usable(holder, common) for holder, common in matches.items())
+        if max(others, default=0) < len(slot.tokens) - _WORTH:
+            self.keep(slot)
+
+    def _make_room(self, cells: int, *, keep: tuple[int, int | None]) -> None:
+        """With shared cells: forgets the longest unused slots, but for `keep`, until these fit."""
+        if not self._memory.unified:
+            return
+        idle = sorted(
+            (
+                slot
+                for slot in self._slots
+                if not slot.busy and slot.tokens and slot.index not in keep
+            ),
+            key=lambda slot: slot.used,
+        )
+        held = sum(
+            len(slot.tokens) for slot in self._slots if not slot.busy and slot.index != keep[0]
+        )
+        for slot in idle:
+            if cells + held <= self._free_cells():
+                return
+            held -= len(slot.tokens)
+            self._spill(slot)
+            self._memory.forget(slot.index)
+            slot.tokens = []
+            self._tree.drop(slot.index)
