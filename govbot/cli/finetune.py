@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,9 +14,16 @@ from govbot.cli import current_settings, output, run_async
 from govbot.cli.document_rights import DEGREES, degree_of
 
 if TYPE_CHECKING:
+    from govbot.documents.types import Secrecy
+    from govbot.finetune.adapt import Adapted
+    from govbot.finetune.examples import Material
     from govbot.finetune.export import Exported, Wanted
+    from govbot.finetune.progress import Step
+    from govbot.models.files import ModelFiles
 
 app = typer.Typer(no_args_is_help=True)
+
+NICENESS = 15  # people who ask come first
 
 Collections = Annotated[
     list[str] | None,
@@ -96,3 +106,165 @@ async def _export(wanted: Wanted, folder: Path) -> Exported:
     async with open_app(current_settings()) as parts:
         with output.progress("pairs") as bar:
             return await write(parts, wanted, folder, bar.advance)
+
+
+@app.command()
+def embedder(
+    name: Annotated[str, typer.Argument(help="Name of the new model, in data_dir/models.")],
+    file: Annotated[
+        Path | None,
+        typer.Option(help="Lines of {id, question, answers, doc}, in place of gold sets."),
+    ] = None,
+    gold: Gold = None,
+    collection: Collections = None,
+    max_secrecy: MaxSecrecy = "public",
+    held: Held = 0.3,
+    negatives: Annotated[
+        int, typer.Option(min=1, max=5, help="Hard negatives of each question, from the search.")
+    ] = 2,
+    corpus: Annotated[
+        int, typer.Option(min=100, help="Passages that are measured in, at most.")
+    ] = 5000,
+    epochs: Annotated[int, typer.Option(min=1, max=50, help="Times through the questions.")] = 3,
+    batch: Annotated[
+        int, typer.Option(min=2, max=256, help="Questions at a time; bounds the memory.")
+    ] = 16,
+    rate: Annotated[float, typer.Option(help="Learning rate.")] = 2e-5,
+    seed: Annotated[int, typer.Option(help="Of the order and of what is drawn.")] = 20,
+    minutes: Annotated[
+        float, typer.Option(min=0, help="Stop after so long; the same command goes on. 0: never.")
+    ] = 0,
+    force: Annotated[
+        bool, typer.Option("--force", help="Place the model although it is not better.")
+    ] = False,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Forget the checkpoints of before.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Adapt the embedder in use to your questions; figures before and after on those held back.
+
+    A model that is not better is not placed. Nothing changes for the service until you name the
+    new model in the settings and run `govbot reindex`. Can be stopped and started again.
+    """
+    from govbot.documents.types import Secrecy
+    from govbot.finetune import adapt, extra
+    from govbot.finetune.retrain import Recipe
+
+    extra.require(extra.OF_EMBEDDER)
+    settings = current_settings()
+    base = adapt.base_of(settings)
+    adapt.check_name(settings, name)
+    reach = (tuple(collection) if collection else None, Secrecy(degree_of(max_secrecy)))
+    sizes = (held, negatives, corpus, seed)
+    material = run_async(_material, base, file, tuple(gold or ()), reach, sizes)
+    recipe = Recipe(epochs=epochs, batch=batch, rate=rate, seed=seed, minutes=minutes)
+    os.nice(NICENESS)
+    with steps_shown("steps", as_json) as shown:
+        done = adapt.adapt(
+            settings, base, material, recipe, name, force=force, restart=restart, on_step=shown
+        )
+    if done.placed is not None:
+        run_async(_record_placed, name, base.name, done)
+    _tell(done, base, as_json)
+    if not done.finished or done.placed is None:
+        raise typer.Exit(1)
+
+
+@contextmanager
+def steps_shown(label: str, as_json: bool) -> Iterator[Callable[[Step], None]]:
+    """Shows steps of a training: lines of JSON with --json, else a bar on a terminal."""
+    if as_json:
+        yield lambda step: output.print_json(step, line=True)
+        return
+    with output.progress(label) as bar:
+
+        def show(step: Step) -> None:
+            loss = "" if step.loss is None else f", loss {step.loss:.3f}"
+            bar.update(done=step.step, total=step.of, label=f"{label}{loss}")
+
+        yield show
+
+
+def _tell(done: Adapted, base: ModelFiles, as_json: bool) -> None:
+    if as_json:
+        output.print_json(done, line=True)
+        return
+    if not done.finished:
+        print("Stopped in time: the same command goes on from here.")
+        return
+    output.print_table(
+        ("figure", "n", "before", "after", "change", "95 %", "p", ""),
+        [
+            (
+                *(d.measure, d.n, f"{d.before:.4f}", f"{d.after:.4f}", f"{d.change:+.4f}"),
+                *(f"{d.low:+.4f} to {d.high:+.4f}", f"{d.p:.4f}", "*" if d.significant else ""),
+            )
+            for d in done.differences
+        ],
+    )
+    output.say(
+        f"{done.examples} questions trained on, {done.held} held back,"
+        f" {done.corpus} of {done.corpus_of} passages measured in"
+    )
+    if done.placed is None:
+        output.warn("The new model is not better and was not placed; --force places it.")
+        return
+    print(f'placed: {done.placed}\n\n[embedder]\nmodel = "{done.placed.name}"')
+    print(f"weight = {base.weight}    # that of {base.name}: measure it anew")
+    print("\nthen: govbot reindex")
+
+
+async def _material(
+    base: ModelFiles,
+    file: Path | None,
+    sets: tuple[str, ...],
+    reach: tuple[tuple[str, ...] | None, Secrecy],
+    sizes: tuple[float, int, int, int],
+) -> Material:
+    from govbot.app import open_app
+    from govbot.db.access import OPERATOR, as_actor
+    from govbot.eval.questions import read_questions
+    from govbot.finetune.examples import material
+    from govbot.finetune.gold_pairs import questions_of
+    from govbot.finetune.reach import reach_of
+
+    held, negatives, corpus, seed = sizes
+    async with open_app(current_settings()) as parts:
+        async with as_actor(parts.pool, OPERATOR) as conn:
+            within = await reach_of(conn, *reach)
+        questions = read_questions(file) if file else await questions_of(parts.pool, sets)
+        with output.progress("questions", total=len(questions)) as bar:
+            return await material(
+                parts,
+                base,
+                within,
+                questions,
+                held=held,
+                negatives=negatives,
+                corpus=corpus,
+                seed=seed,
+                on_done=bar.advance,
+            )
+
+
+async def _record_placed(name: str, base: str, done: Adapted) -> None:
+    from govbot import audit
+    from govbot.app import open_store
+    from govbot.db.access import OPERATOR, as_system
+
+    async with open_store(current_settings()) as pool, as_system(pool) as conn:
+        await audit.record(
+            conn,
+            actor=OPERATOR,
+            action="finetune.embedder-placed",
+            resource=f"model:{name}",
+            details={
+                "base": base,
+                "fingerprint": done.fingerprint,
+                "examples": done.examples,
+                "held": done.held,
+                "forced": not done.better,
+                "figures": {d.measure: [d.before, d.after, d.p] for d in done.differences},
+            },
+        )

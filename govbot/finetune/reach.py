@@ -115,3 +115,12 @@ async def passages_around(
         shown = await masked(conn, rows)
         found.append(shown[0] if shown else None)
     return found
+
+
+async def every_passage(conn: Connection, reach: Reach) -> list[Passage]:
+    """All passages within reach, masked, in the order of documents."""
+    cursor = await conn.execute(
+        _PASSAGE + " WHERE d.key = ANY (%(reach)s) ORDER BY ch.document_key, ch.ord",
+        {"reach": sorted(reach.documents)},
+    )
+    return await masked(conn, [passage_of(row) for row in await cursor.fetchall()])
