@@ -34,7 +34,7 @@ def write_tiny_gguf(
     each of its tokens the likeliest after the one before; no token may come twice. `controls` are
     further control tokens."""
     width, layers, heads, hidden = 64, 2, 4, 128
-    tokens, kinds = _vocabulary(controls)
+    tokens, kinds = vocabulary(controls)
     writer = gguf.GGUFWriter(path, "llama")
     writer.add_name("tiny")
     writer.add_context_length(context)
@@ -108,7 +108,8 @@ _NORMAL, _UNKNOWN, _CONTROL, _BYTE = (
 )
 
 
-def _vocabulary(controls: tuple[str, ...] = ()) -> tuple[list[str], list[int]]:
+def vocabulary(controls: tuple[str, ...] = ()) -> tuple[list[str], list[int]]:
+    """Texts and kinds of all tokens."""
     tokens = ["<unk>", "<s>", "</s>"] + [f"<0x{value:02X}>" for value in range(256)] + _PRINTABLE
     kinds = [_UNKNOWN, _CONTROL, _CONTROL] + [_BYTE] * 256 + [_NORMAL] * len(_PRINTABLE)
     return tokens + list(controls), kinds + [_CONTROL] * len(controls)

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import llama_cpp
 
+from govbot.devices import DeviceKind, devices
 from govbot.errors import Unavailable
 from govbot.generate import GenerationSettings, Request, Sampling, Status
 from govbot.generate.batch import Share, Wish, plan
-from govbot.generate.devices import DeviceKind, devices
 from govbot.generate.engine import Engine, Step
 from govbot.generate.fit import Prompt, smaller, too_long
 from govbot.generate.llama_context import LlamaContext, Part, Shape

@@ -1,0 +1,248 @@
+"""Several answers at a time, on real models of llama.cpp."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from contextlib import aclosing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from govbot.errors import Invalid, Unavailable
+from govbot.generate import Grammar, Priority, Request, Sampling, Usage
+from govbot.generate.llama import LlamaGenerator
+from tests.tiny_gguf import byte_token, char_token, write_tiny_gguf
+from tests.tiny_mamba import write_tiny_mamba
+from tests.unit.generate.conftest import GenerationOptions, MakeRequest, source
+
+RULES = source(1, "as regras que todos leem, " * 12)
+
+
+@pytest.fixture(scope="module")
+def random_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_tiny_gguf(tmp_path_factory.mktemp("gguf") / "random.gguf", context=2048)
+
+
+async def _text(generator: LlamaGenerator, request: Request) -> str:
+    return "".join([text async for text in generator.stream(request)])
+
+
+async def _together(generator: LlamaGenerator, requests: list[Request]) -> list[str]:
+    return await asyncio.gather(*(_text(generator, request) for request in requests))
+
+
+async def _until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not condition():
+            await asyncio.sleep(0.002)
+
+
+def _observed(request: Request, seen: list[Usage]) -> Request:
+    return replace(request, on_usage=seen.append)
+
+
+async def test_answers_written_together_are_those_written_alone(
+    tmp_path: Path, make_request: MakeRequest
+) -> None:
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    path = write_tiny_gguf(
+        tmp_path / "m.gguf",
+        sequence=(byte_token(10), *map(char_token, letters)),
+        context=1024,
+    )
+    generator = LlamaGenerator(GenerationOptions(model_path=path, context_tokens=1024, slots=4))
+    requests = [
+        make_request(source(1, "x" * size), max_tokens=20, owner=str(size))
+        for size in (5, 700, 60, 300, 9, 500)
+    ]
+    assert await _together(generator, requests) == [letters[:20]] * 6
+    assert generator.status().slots == 4
+    assert generator.status().running == 0
+    await generator.aclose()
+
+
+async def test_streams_go_on_while_a_long_prompt_is_read(
+    tiny_model: Path, make_request: MakeRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("govbot.generate.llama._BATCH", 32)
+    generator = LlamaGenerator(GenerationOptions(model_path=tiny_model, slots=2))
+    order: list[str] = []
+
+    async def write(name: str, request: Request) -> None:
+        async with aclosing(generator.stream(request)) as stream:  # type: ignore[type-var]
+            async for _ in stream:
+                order.append(name)
+
+    first = asyncio.create_task(write("first", make_request(max_tokens=60)))
+    await _until(lambda: len(order) > 2)
+    began = len(order)
+    await write("second", make_request(source(1, "y" * 300), max_tokens=2))
+    await first
+    assert order[began:].index("second") >= 8  # each step of its prompt gave the first a token
+    await generator.aclose()
+
+
+@pytest.mark.parametrize("shared", [0, 700])
+async def test_what_was_read_before_is_not_read_again_and_changes_nothing(
+    random_model: Path, make_request: MakeRequest, shared: int
+) -> None:
+    """Alone, beside others, in the same slot, in another one, and back from host memory."""
+    options = GenerationOptions(
+        model_path=random_model, context_tokens=600, slots=2, shared_context_tokens=shared
+    )
+    requests = [
+        make_request(RULES, question=each * 9, max_tokens=12) for each in ("um", "do", "tr")
+    ]
+    alone = []
+    for request in requests:
+        fresh = LlamaGenerator(options)
+        alone.append(await _text(fresh, request))
+        await fresh.aclose()
+    usages: list[Usage] = []
+    generator = LlamaGenerator(options)
+    for _ in range(2):
+        for request, expected in zip(requests, alone, strict=True):
+            assert await _text(generator, _observed(request, usages)) == expected
+    assert usages[0].shared_tokens == 0
+    assert all(usage.shared_tokens >= 300 for usage in usages[1:])
+    assert all(usage.shared_tokens < usage.prompt_tokens for usage in usages)
+    assert generator.status().prefix_tokens > 300
+    await generator.aclose()
+
+
+async def test_a_model_that_cannot_forget_answers_the_same_with_a_shared_beginning(
+    tmp_path: Path, make_request: MakeRequest
+) -> None:
+    path = write_tiny_mamba(tmp_path / "mamba.gguf")
+    options = GenerationOptions(model_path=path, context_tokens=1024, slots=2)
+    requests = [make_request(RULES, question=each * 9, max_tokens=8) for each in ("um", "do", "tr")]
+    alone = []
+    for request in requests:
+        fresh = LlamaGenerator(options)
+        alone.append(await _text(fresh, request))
+        await fresh.aclose()
+    usages: list[Usage] = []
+    generator = LlamaGenerator(options)
+    for _ in range(2):
+        for request, expected in zip(requests, alone, strict=True):
+            assert await _text(generator, _observed(request, usages)) == expected
+    assert usages[-1].shared_tokens >= 300
+    assert sorted(await _together(generator, requests)) == sorted(alone)
+    await generator.aclose()
+
+
+async def test_a_seed_repeats_an_answer_and_another_seed_does_not(
+    random_model: Path, make_request: MakeRequest
+) -> None:
+    generator = LlamaGenerator(
+        GenerationOptions(model_path=random_model, context_tokens=600, slots=3)
+    )
+
+    def request(seed: int | None) -> Request:
+        return replace(make_request(max_tokens=24), sampling=Sampling(temperature=1.5, seed=seed))
+
+    first, other, none, *_ = await _together(generator, [request(7), request(8), request(None)])
+    assert await _text(generator, request(7)) == first
+    assert len({first, other, none, await _text(generator, request(None))}) == 4
+    await generator.aclose()
+
+
+async def test_a_penalty_keeps_a_model_from_repeating_itself(
+    tiny_model: Path, make_request: MakeRequest
+) -> None:
+    generator = LlamaGenerator(GenerationOptions(model_path=tiny_model))
+    plain = make_request(max_tokens=12)
+    assert await _text(generator, plain) == "Z" * 12
+    penalised = replace(plain, sampling=Sampling(temperature=0, repeat_penalty=1000.0))
+    assert (await _text(generator, penalised)).count("Z") == 1
+    await generator.aclose()
+
+
+async def test_a_stop_text_ends_the_answer_before_it(
+    tmp_path: Path, make_request: MakeRequest
+) -> None:
+    path = write_tiny_gguf(
+        tmp_path / "m.gguf", sequence=(byte_token(10), *map(char_token, "abcdefgh"))
+    )
+    generator = LlamaGenerator(GenerationOptions(model_path=path))
+    usages: list[Usage] = []
+    request = _observed(make_request(max_tokens=8), usages)
+    assert await _text(generator, replace(request, stop=("zz", "def", ""))) == "abc"
+    assert await _text(generator, request) == "abcdefgh"
+    assert [usage.finish for usage in usages] == ["stop", "length"]
+    assert [usage.completion_tokens for usage in usages] == [6, 8]
+    assert all(usage.first_token_ms > 0 for usage in usages)
+    await generator.aclose()
+
+
+async def test_a_grammar_or_a_schema_shapes_the_answer(
+    random_model: Path, make_request: MakeRequest
+) -> None:
+    generator = LlamaGenerator(
+        GenerationOptions(model_path=random_model, context_tokens=600, slots=2)
+    )
+    schema = {
+        "type": "object",
+        "properties": {"ok": {"type": "boolean"}, "n": {"enum": [1, 22]}},
+        "required": ["ok", "n"],
+    }
+    request = make_request(max_tokens=80)
+    by_schema = replace(request, grammar=Grammar("json_schema", json.dumps(schema)))
+    by_rule = replace(
+        request,
+        grammar=Grammar("gbnf", 'root ::= ("sim" | "nao") "."'),
+        sampling=Sampling(temperature=1.0, seed=3),
+    )
+    found, word = await _together(generator, [by_schema, by_rule])
+    assert set(json.loads(found)) == {"ok", "n"}
+    assert word in ("sim.", "nao.")
+    for kind, text in (
+        ("gbnf", "root ::= nothing"),
+        ("gbnf", "root ::= " + "(" * 30_000 + '"a"' + ")" * 30_000),
+        ("json_schema", "{"),
+        ("json_schema", '{"$ref": "https://example.com/schema.json"}'),
+    ):
+        with pytest.raises(Invalid, match="grammar"):
+            await _text(generator, replace(request, grammar=Grammar(kind, text)))  # type: ignore[arg-type]
+    assert generator.status().running == 0
+    await generator.aclose()
+
+
+async def test_background_work_makes_room_for_a_chat_and_goes_on_afterwards(
+    tmp_path: Path, make_request: MakeRequest
+) -> None:
+    path = write_tiny_gguf(tmp_path / "m.gguf", favourite=char_token("Z"), context=2048)
+    generator = LlamaGenerator(
+        GenerationOptions(model_path=path, context_tokens=2048, slots=1, prefix_memory_mb=64)
+    )
+    pieces: list[str] = []
+
+    async def work() -> None:
+        request = replace(make_request(max_tokens=900), priority=Priority.BACKGROUND)
+        async for text in generator.stream(request):
+            pieces.append(text)
+
+    background = asyncio.create_task(work())
+    await _until(lambda: len(pieces) > 5)
+    assert await _text(generator, make_request(max_tokens=3, owner="x")) == "ZZZ"
+    assert len(pieces) < 900
+    await background
+    assert "".join(pieces) == "Z" * 900
+    await generator.aclose()
+
+
+async def test_an_answer_that_takes_too_long_ends_with_a_sentence(
+    tiny_model: Path, make_request: MakeRequest
+) -> None:
+    generator = LlamaGenerator(GenerationOptions(model_path=tiny_model, slots=1))
+    usages: list[Usage] = []
+    endless = replace(_observed(make_request(max_tokens=100_000), usages), timeout_s=0.01)
+    with pytest.raises(Unavailable, match="too long") as caught:
+        await _text(generator, endless)
+    assert caught.value.error_code == "E-MODEL-TIME"
+    await _until(lambda: generator.status().running == 0)
+    assert await _text(generator, make_request(max_tokens=2)) == "ZZ"
+    await generator.aclose()
