@@ -47,10 +47,13 @@ class Embedder(Protocol):
     """
 
     name: str
-    dimension: int
-    fingerprint: str
     max_tokens: int
     weight: float
+
+    @property
+    def dimension(self) -> int: ...
+    @property
+    def fingerprint(self) -> str: ...
 
     async def embed_query(self, text: str) -> Vector: ...
 
@@ -105,13 +108,15 @@ def kind_of(settings: Settings) -> str:
         return "openai"
     if own.model.lower().endswith(".gguf"):
         return "gguf"
-    if has_torch():
-        return "sentence-transformers"
+    return "sentence-transformers" if has_torch() else _without_torch(settings)
+
+
+def _without_torch(settings: Settings) -> str:
     from govbot.models.llama_files import gguf_path
 
     if gguf_path(settings) is not None:
         return "gguf"
-    if own.model != "starter":
+    if settings.embedder.model != "starter":
         return "sentence-transformers"  # which says what is missing
     log.warning(
         "There is no embedder: PyTorch is not installed and [embedder] names no GGUF file. "

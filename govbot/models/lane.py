@@ -19,8 +19,9 @@ class Lane(Generic[Item, Result]):
     """Runs `work` on batches in the order of their coming; the thread starts with the first.
 
     Batches that wait when the thread is free are worked off together while they have at most
-    `together` items; one that comes alone waits for no other. `failed` makes the exception that a caller gets of one that `work` raised; `closed` makes the
-    one for batches that come, or still wait, after `close`.
+    `together` items; one that comes alone waits for no other. `failed` makes the exception that a
+    caller gets of one that `work` raised; `closed` makes the one for batches that come, or still
+    wait, after `close`.
     """
 
     def __init__(
