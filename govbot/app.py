@@ -92,7 +92,7 @@ async def open_app(
         settings = await sealed.fill(settings, pool, sealer)
         files = FileStore(settings.data_dir / "files")
         files.prepare()
-        embedder = open_embedder(settings)
+        embedder = await asyncio.to_thread(open_embedder, settings)
         if embedder is not None:
             stack.push_async_callback(embedder.aclose)
         reranker = open_reranker(settings)
