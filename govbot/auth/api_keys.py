@@ -30,6 +30,7 @@ class Scope(StrEnum):
     EMBED = "embed"
     DOCUMENTS_READ = "documents:read"
     DOCUMENTS_WRITE = "documents:write"
+    DOCUMENTS_MANAGE = "documents:manage"
     COLLECTIONS_WRITE = "collections:write"
     CONVERSATIONS_READ = "conversations:read"
     CONVERSATIONS_WRITE = "conversations:write"
@@ -38,6 +39,7 @@ class Scope(StrEnum):
     PEOPLE_READ = "people:read"
     PEOPLE_WRITE = "people:write"
     AUDIT_READ = "audit:read"
+    STATUS_READ = "status:read"
 
 
 class KeySettings(Protocol):

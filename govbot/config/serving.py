@@ -81,11 +81,14 @@ class Database(Section):
 class Api(Section):
     """The REST API and its keys (docs/api.md)."""
 
-    enabled: bool = Field(True, description="Answer under /api/v1. false: keys open nothing.")
-    roles: tuple[Literal["user", "curator", "admin"], ...] = Field(
+    enabled: bool = Field(
+        True, description="Answer under /api/v1 and /v1. false: keys open nothing."
+    )
+    roles: tuple[Literal["user", "curator", "admin", "auditor"], ...] = Field(
         ("user", "curator"),
-        description="Roles whose accounts may have keys; never auditors. A key never does what "
-        "its scopes do not name: it cannot administer, whoever has it.",
+        description="Roles whose accounts may have keys. A key never does what its scopes do not "
+        "name. Keys of administrators may administer accounts and groups, keys of auditors read "
+        "the audit log alone: let them in only where a program needs that.",
     )
     key_days: int = Field(90, ge=1, le=3650, description="How long a new key lives, by default.")
     max_key_days: int = Field(365, ge=1, le=3650, description="Longest life of a new key, in days.")

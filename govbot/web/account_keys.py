@@ -24,6 +24,7 @@ SCOPES: Mapping[Scope, str] = {
     Scope.EMBED: _("Turn texts into vectors"),
     Scope.DOCUMENTS_READ: _("Read documents"),
     Scope.DOCUMENTS_WRITE: _("Send documents and move them to the trash"),
+    Scope.DOCUMENTS_MANAGE: _("Describe, revoke and approve documents"),
     Scope.COLLECTIONS_WRITE: _("Make and change collections, and who has them"),
     Scope.CONVERSATIONS_READ: _("Read your conversations"),
     Scope.CONVERSATIONS_WRITE: _("Change and delete your conversations"),
@@ -32,12 +33,14 @@ SCOPES: Mapping[Scope, str] = {
     Scope.PEOPLE_READ: _("See accounts and groups"),
     Scope.PEOPLE_WRITE: _("Change accounts and groups"),
     Scope.AUDIT_READ: _("Read the audit log"),
+    Scope.STATUS_READ: _("See which models and parts run"),
 }
 # Scopes that open nothing for other roles.
 ROLES: Mapping[Scope, frozenset[Role]] = {
     Scope.PEOPLE_READ: frozenset({Role.ADMIN}),
     Scope.PEOPLE_WRITE: frozenset({Role.ADMIN}),
     Scope.AUDIT_READ: frozenset({Role.ADMIN, Role.AUDITOR}),
+    Scope.STATUS_READ: frozenset({Role.ADMIN}),
 }
 DAYS = (7, 30, 90, 180, 365)
 

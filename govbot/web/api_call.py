@@ -6,7 +6,9 @@ import asyncio
 import base64
 import binascii
 from collections.abc import Coroutine
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from uuid import UUID
 
 from litestar.di import NamedDependency
 from litestar.exceptions import ClientException
@@ -99,6 +101,23 @@ def place_of(cursor: str) -> str:
         return base64.b64decode(padded, altchars=b"-_", validate=True).decode()
     except (binascii.Error, ValueError) as error:
         raise bad_cursor() from error
+
+
+def uuid_of(cursor: str) -> UUID | None:
+    """The id that a cursor stands for; None without one. Raises Invalid E-CURSOR."""
+    if not cursor:
+        return None
+    try:
+        return UUID(place_of(cursor))
+    except ValueError as error:
+        raise bad_cursor() from error
+
+
+def moment_of(given: datetime | None) -> datetime | None:
+    """A moment of the address. Raises Invalid E-MOMENT without its time zone."""
+    if given is not None and given.tzinfo is None:
+        raise Invalid("Give the time with its time zone.", code="E-MOMENT")
+    return given
 
 
 def bad_cursor() -> Invalid:

@@ -14,7 +14,16 @@ from govbot.feedback import ratings
 from govbot.feedback.ratings import DOWN, UP, Rating
 from govbot.feedback.states import Reason
 from govbot.ids import ConversationId, MessageId
-from govbot.web.api_call import PAGE, CurrentCall, Cursor, Limit, bad_cursor, cursor_of, place_of
+from govbot.web.api_call import (
+    PAGE,
+    CurrentCall,
+    Cursor,
+    Limit,
+    bad_cursor,
+    cursor_of,
+    place_of,
+    words,
+)
 from govbot.web.api_questions import citation_item, support_items
 from govbot.web.api_types import (
     AnswerItem,
@@ -24,6 +33,7 @@ from govbot.web.api_types import (
     Key,
     Me,
     RatingRequest,
+    TitleRequest,
     TurnItem,
 )
 
@@ -68,6 +78,17 @@ async def get_conversation(
         conversation.updated_at,
         [_turn(turn) for turn in turns],
     )
+
+
+async def rename_conversation(
+    call: CurrentCall, conversation_id: FromPath[UUID], data: JSONBody[TitleRequest]
+) -> ConversationItem:
+    """Gives a conversation another title."""
+    found = ConversationId(conversation_id)
+    async with as_actor(call.app.pool, call.actor, write=True) as conn:
+        await store.rename(conn, call.actor, found, words(data.title))
+        named = await store.get_conversation(conn, found)
+    return ConversationItem(named.id, named.title, named.updated_at)
 
 
 async def delete_conversation(call: CurrentCall, conversation_id: FromPath[UUID]) -> None:

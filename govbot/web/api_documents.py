@@ -29,6 +29,7 @@ from govbot.web.api_call import (
     bad_cursor,
     cursor_of,
     place_of,
+    uuid_of,
     words,
 )
 from govbot.web.api_types import (
@@ -77,13 +78,13 @@ async def list_collections(
             raise bad_cursor()
     shown = found[start : start + limit]
     more = cursor_of(str(shown[-1].id)) if start + limit < len(found) else None
-    return CollectionPage([_collection(shelf) for shelf in shown], more)
+    return CollectionPage([collection_item(shelf) for shelf in shown], more)
 
 
 async def get_collection(call: CurrentCall, collection_id: FromPath[UUID]) -> CollectionItem:
     """One collection."""
     async with as_actor(call.app.pool, call.actor) as conn:
-        return _collection(await collections.get_collection(conn, CollectionId(collection_id)))
+        return collection_item(await collections.get_collection(conn, CollectionId(collection_id)))
 
 
 async def list_documents(
@@ -101,12 +102,13 @@ async def list_documents(
     limit: Limit = PAGE,
 ) -> DocumentPage:
     """The documents that may be read, the newest first. An unknown collection holds none."""
+    after = uuid_of(cursor)
     async with as_actor(call.app.pool, call.actor) as conn:
         found = await store.list_documents(
             conn,
             CollectionId(collection_id) if collection_id else None,
             limit=limit + 1,
-            after=_document_id(cursor),
+            after=DocumentId(after) if after else None,
             states=(state_,) if state_ else (),
             text=words(text),
             tag=words(tag),
@@ -114,16 +116,12 @@ async def list_documents(
         )
     shown = found[:limit]
     more = cursor_of(str(shown[-1].id)) if len(found) > limit else None
-    return DocumentPage([DocumentItem(**_document(each)) for each in shown], more)
+    return DocumentPage([document_item(each) for each in shown], more)
 
 
 async def get_document(call: CurrentCall, document_id: FromPath[UUID]) -> DocumentDetail:
     """One document with its versions, the newest first."""
-    found = DocumentId(document_id)
-    async with as_actor(call.app.pool, call.actor) as conn:
-        document = await store.get_document(conn, found)
-        versions = await store.versions_of(conn, found)
-    return DocumentDetail(**_document(document), versions=[_version(each) for each in versions])
+    return await detail_of(call, document_id)
 
 
 async def upload_form(call: CurrentCall, data: MultipartBody[UploadForm]) -> Response[Upload]:
@@ -181,7 +179,7 @@ async def _take_in(
     call: Call, collection_id: CollectionId, filename: str, stream: AsyncIterator[bytes]
 ) -> Response[Upload]:
     await rates.count_upload(call.app, call.actor)
-    received: Received = await receive(
+    received = await receive(
         call.app,
         call.actor,
         collection_id=collection_id,
@@ -189,6 +187,11 @@ async def _take_in(
         source="api",
         stream=stream,
     )
+    return upload_of(received)
+
+
+def upload_of(received: Received) -> Response[Upload]:
+    """What became of a file: 202 while it is to be read, 200 for what is there already."""
     outcome = Upload(received.document_id, received.version_id, received.state, received.duplicate)
     return Response(
         outcome,
@@ -210,16 +213,21 @@ async def _chosen(conn: Connection, document_id: DocumentId, number: int | None)
     raise NotFound
 
 
-def _document_id(cursor: str) -> DocumentId | None:
-    if not cursor:
-        return None
-    try:
-        return DocumentId(UUID(place_of(cursor)))
-    except ValueError as error:
-        raise bad_cursor() from error
+async def detail_of(call: Call, document_id: UUID) -> DocumentDetail:
+    """A document as it is now. Raises NotFound."""
+    found = DocumentId(document_id)
+    async with as_actor(call.app.pool, call.actor) as conn:
+        document = await store.get_document(conn, found)
+        versions = await store.versions_of(conn, found)
+    return DocumentDetail(**_document(document), versions=[_version(each) for each in versions])
 
 
-def _collection(shelf: Collection) -> CollectionItem:
+def document_item(document: Document) -> DocumentItem:
+    """A document as lists tell it."""
+    return DocumentItem(**_document(document))
+
+
+def collection_item(shelf: Collection) -> CollectionItem:
     return CollectionItem(
         shelf.id,
         shelf.name,

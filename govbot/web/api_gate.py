@@ -5,6 +5,7 @@ Cookies are not even looked at, so that no page can make a browser ask in somebo
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from govbot.auth.api_keys import Scope
@@ -19,10 +20,18 @@ if TYPE_CHECKING:
     from govbot.db.pool import Connection
 
 MAX_KEY = 200
+OTHERS = tuple(role for role in Role if role is not Role.AUDITOR)
 
 
-async def admit(app: App, request: HttpRequest, address: str, scope: Scope | None) -> Bearer:
-    """Who the request acts as. Raises BadKey, OutOfScope or RateLimited."""
+async def admit(
+    app: App,
+    request: HttpRequest,
+    address: str,
+    scope: Scope | None,
+    roles: Sequence[Role] = (),
+) -> Bearer:
+    """Who the request acts as; without `roles` everybody but auditors, who see the audit log and
+    nothing else. Raises BadKey, Denied, OutOfScope or RateLimited."""
     if not app.settings.api.enabled:
         raise NotFound
     kind, _space, text = request.headers.get("authorization", "").partition(" ")
@@ -37,10 +46,10 @@ async def admit(app: App, request: HttpRequest, address: str, scope: Scope | Non
             await _count_refusal(app, conn, found, address)
     if isinstance(found, Refusal):
         raise BadKey
-    if found.actor.role is Role.AUDITOR:  # the audit log and nothing else
-        raise Denied
     if scope is not None:
         found.require(scope)
+    if found.actor.role not in (roles or OTHERS):
+        raise Denied
     return found
 
 

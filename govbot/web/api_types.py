@@ -288,6 +288,12 @@ class RatingRequest(Struct, frozen=True):
     comment: Annotated[str, Meta(max_length=1000)] = ""
 
 
+class TitleRequest(Struct, frozen=True, forbid_unknown_fields=True):
+    """What a conversation is to be called."""
+
+    title: Annotated[str, Meta(min_length=1, max_length=200, examples=["Férias"])]
+
+
 class TurnItem(Struct, frozen=True):
     """A question with its answers, the newest last."""
 

@@ -91,8 +91,9 @@ class Gate:
             return
         if opt.get("api"):
             address = address_of(request)
-            scope = opt.get("scope")
-            request.state.bearer = await api_gate.admit(self.app, request, address, scope)
+            request.state.bearer = await api_gate.admit(
+                self.app, request, address, opt.get("scope"), opt.get("roles", ())
+            )
             return
         request.state.session = session = await self._session(request)
         if session is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,9 +13,11 @@ from govbot.auth import api_keys
 from govbot.auth.api_keys import ApiKey, Scope, Wish
 from govbot.chat.live import Answers
 from govbot.config import Settings
+from govbot.config.table import Limits
 from govbot.db.access import Actor, as_system
 from govbot.generate import Generator
 from govbot.generate.extractive import ExtractiveGenerator
+from govbot.ids import new_id
 from govbot.ingest.receive import Received
 from govbot.web.site import build_site
 from tests.answering import LEAVE, Desk
@@ -22,8 +25,25 @@ from tests.ingestion import Cast, Parts, take
 
 API = "/api/v1"
 ALL_SCOPES = tuple(scope.value for scope in Scope)
+_PLACE = re.compile(r"\{(\w+)\}")
+NUMBERS = ("page", "number", "seq")
 HIDDEN = "PORTARIA Nº 98.431\n\nArt. 1º O codinome do plano é Zurbanovic.\n"
+FREE = Limits(
+    questions_per_minute=0, uploads_per_hour=0, api_key_per_minute=0, api_user_per_minute=0,
+    anonymous_per_minute=0,
+)  # fmt: skip
 PATERNITY = "Quantos dias dura a licença-paternidade?"
+
+
+def address(path: str) -> str:
+    """A path of the description with ids that nothing has."""
+    return _PLACE.sub(lambda place: "1" if place[1] in NUMBERS else str(new_id()), path)
+
+
+def code_of(answer: httpx.Response) -> str:
+    """The code of an error of either interface."""
+    problem = answer.json()
+    return str(problem.get("error", problem)["code"])
 
 
 @dataclass
@@ -52,7 +72,9 @@ class Office:
     ) -> tuple[ApiKey, str]:
         """A key of somebody of the cast."""
         owner = self.actor(name)
-        settings = self.settings.api.model_copy(update={"roles": ("user", "curator", "admin")})
+        settings = self.settings.api.model_copy(
+            update={"roles": ("user", "curator", "admin", "auditor")}
+        )
         async with as_system(self.parts.pool) as conn:
             return await api_keys.create(
                 conn, owner, Wish("Programa", scopes, **wish), settings=settings, by=owner

@@ -15,10 +15,10 @@ from schemathesis import checks
 from schemathesis.core.transport import Response
 from schemathesis.generation import GenerationMode
 
-from govbot.config.table import Api, Limits
+from govbot.config.table import Api
 from govbot.web import api
 from tests.ingestion import Cast, Parts
-from tests.web.programs import Office, open_office
+from tests.web.programs import FREE, Office, open_office
 
 EXAMPLES = 12  # of each operation, half of them wrong on purpose
 SECONDS = 20.0  # for one person at most; a slow machine tries fewer examples of each
@@ -29,10 +29,6 @@ CHECKS = [
     checks.response_headers_conformance,
     checks.response_schema_conformance,
 ]
-FREE = Limits(
-    questions_per_minute=0, uploads_per_hour=0, api_key_per_minute=0, api_user_per_minute=0,
-    anonymous_per_minute=0,
-)  # fmt: skip
 
 
 @pytest.fixture

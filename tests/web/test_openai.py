@@ -15,20 +15,16 @@ import pytest
 from openai import AsyncOpenAI
 
 from govbot.chat import store as chats
-from govbot.config.table import Api, Limits
+from govbot.config.table import Api
 from govbot.db.access import as_actor, as_system
 from govbot.errors import Busy
 from govbot.generate import Request, Usage
 from govbot.web.site import build_site
 from tests.answering import Dictated, withdraw
 from tests.ingestion import Cast, Parts
-from tests.web.programs import ALL_SCOPES, PATERNITY, Office, open_office
+from tests.web.programs import ALL_SCOPES, FREE, PATERNITY, Office, open_office
 from tests.web.sockets import served
 
-FREE = Limits(
-    questions_per_minute=0, uploads_per_hour=0, api_key_per_minute=0, api_user_per_minute=0,
-    anonymous_per_minute=0,
-)  # fmt: skip
 ROLES = Api(roles=("user", "curator", "admin"))
 
 
