@@ -311,6 +311,7 @@ EVALUATION = (
 )
 KEYS = (
     Row("GET /conta/chaves", OWN),
+    Row("GET /conta/chaves/documentacao", OWN),
     Row(
         "POST /conta/chaves", everyone(others=200, auditor=403, admin=403),
         {"name": "Portal", "scope": "ask", "days": "30"},
