@@ -20,12 +20,13 @@ from govbot.chat.guidance import Instructions, instructions_for
 from govbot.chat.places import cite
 from govbot.chat.refusal import refusal
 from govbot.chat.reply import USUAL, Answer, Asked, CacheUse, Clock, Parts, Progress, Wishes
+from govbot.chat.routing import check_choice
 from govbot.chat.support import Support, shifted
 from govbot.chat.writing import Said, written
 from govbot.db.access import Actor, as_actor
 from govbot.db.pool import Connection
 from govbot.errors import Invalid
-from govbot.generate import Request, Source
+from govbot.generate import Request, Routed, Source
 from govbot.ids import MessageId
 from govbot.privacy import mask
 from govbot.retrieval.passages import Passage
@@ -46,6 +47,7 @@ class _Written:
     sources: Sequence[Source]
     passages: Sequence[Passage]
     stopped: bool
+    routed: Routed | None = None
 
 
 async def ask(
@@ -100,6 +102,7 @@ async def answer_stream(
     With `as_of`, the answer is about what was in force on that day, and says so first. `cache`:
     "renew" writes it anew, "off" leaves the cache of answers alone, as any unusual wish does.
     """
+    check_choice(parts.generator, actor, wishes.model)
     cache = cache if wishes.usual else "off"
     asked = Asked(check_question(question), tuple(history), answer_id, as_of, cache, wishes)
     clock = Clock()
@@ -137,7 +140,9 @@ async def _generated(
     passages = place.passages
     request = _request(parts, actor, asked, passages, instructions)
     said = Said(request.sources, language, "\n".join(each.text for each in instructions))
-    request = place.listening(replace(request, on_sources=said.marks.restrict))
+    routed: list[Routed] = []
+    request = replace(request, on_sources=said.marks.restrict, on_routed=routed.append)
+    request = place.listening(request)
     try:
         writing = place.say(request, written(parts.generator, request, stop))
         async with aclosing(writing) as steps:
@@ -156,9 +161,11 @@ async def _generated(
     stopped = stop.is_set()
     if not parts.generator.excerpts:
         yield Progress("status", "checking")
-    written_text = _Written(text, said.marks.order, request.sources, passages, stopped)
+    by = routed[-1] if routed else None
+    written_text = _Written(text, said.marks.order, request.sources, passages, stopped, by)
     answer = await _finished(parts, actor, asked, written_text, clock)
-    if not stopped and (answer.refused or answer.citations):
+    stood_in = by is not None and bool(by.passed)
+    if not stopped and not stood_in and (answer.refused or answer.citations):
         await place.keep()
     cached = {"cached": 1.0} if place.hit else {}
     yield replace(answer, stopped=stopped, timings=answer.timings | cached)
@@ -177,7 +184,8 @@ async def _finished(
         if not parts.generator.excerpts:
             clock.mark("check_ms")
     if prompt.says_not_found(text) or not (text or written.stopped):
-        return refusal(parts, written.passages, clock, asked.as_of)
+        refused = refusal(parts, written.passages, clock, asked.as_of)
+        return replace(refused, engine=_engine(parts, written), routed=written.routed)
     quotes = citations.quotes_of(text, written.order, written.sources)
     async with as_actor(parts.pool, actor) as conn:
         cited = await cite(conn, written.passages, quotes)
@@ -185,13 +193,19 @@ async def _finished(
     return Answer(
         lead + text,
         False,
-        parts.generator.name,
+        _engine(parts, written),
         parts.generator.excerpts,
         cited,
         [],
         clock.total(),
         support=shifted(found, len(lead)),
+        routed=written.routed,
     )
+
+
+def _engine(parts: Parts, written: _Written) -> str:
+    """The name of what wrote: of the model, or of the generator where it does not say."""
+    return written.routed.model if written.routed is not None else parts.generator.name
 
 
 async def _instructions(
@@ -302,6 +316,8 @@ def _request(
         sampling=wishes.sampling,
         stop=wishes.stop,
         on_usage=wishes.on_usage,
+        priority=wishes.priority,
+        model=wishes.model,
     )
 
 

@@ -196,6 +196,8 @@ def key_of(
         __version__,
         generator.name,
         _model(settings.generation.model_path),
+        *(_model(each.model_path) for each in settings.generation.models),
+        asked.wishes.model,
         settings.language,
         settings.generation.model_dump_json(),
         settings.answers.model_dump_json(),

@@ -63,15 +63,17 @@ class Marks:
     """
 
     def __init__(self, sources: Sequence[Source]) -> None:
-        self._index = {source.number: index for index, source in enumerate(sources)}
+        self._all = {source.number: index for index, source in enumerate(sources)}
+        self._index = self._all
         self._held = ""
         self._after_mark = False
         self.order: list[int] = []  # order[n - 1]: index of the source shown as [n]
 
     def restrict(self, sources: Sequence[Source]) -> None:
-        """From here on only these of the sources may be cited: the others did not fit."""
+        """From here on only these of the sources may be cited: the others did not fit. What
+        counts is the last call: a model that stands in for another may take more."""
         kept = {source.number for source in sources}
-        self._index = {number: at for number, at in self._index.items() if number in kept}
+        self._index = {number: at for number, at in self._all.items() if number in kept}
 
     def feed(self, delta: str) -> str:
         text = self._held + delta

@@ -9,7 +9,7 @@ import logging
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from time import monotonic
 from typing import Literal
@@ -23,6 +23,8 @@ from govbot.chat import outcome, recall, store
 from govbot.chat.answer import Answer, Parts, Progress, answer_stream, check_question
 from govbot.chat.followup import standalone
 from govbot.chat.prompt import Turn
+from govbot.chat.reply import Wishes
+from govbot.chat.routing import check_choice
 from govbot.chat.store import Message
 from govbot.db.access import Actor, as_actor, as_system
 from govbot.errors import Busy, GovBotError, NotFound
@@ -76,6 +78,7 @@ class _Asked:
     history: Sequence[Turn]
     as_of: date | None
     again: bool
+    model: str = ""
 
 
 class Answers:
@@ -98,10 +101,12 @@ class Answers:
         *,
         regenerate: MessageId | None = None,
         as_of: date | None = None,
+        model: str = "",
     ) -> Started:
         """Store the question (or find the one of the answer to `regenerate`) and begin.
 
-        `as_of` is the day that a new question is about; one asked again keeps its own.
+        `as_of` is the day that a new question is about; one asked again keeps its own. `model` is
+        the one that the person chose, if any; Invalid when they may not.
 
         Raises NotFound for a conversation of someone else, Busy when too many are under way.
         """
@@ -110,7 +115,9 @@ class Answers:
             raise Busy("Wait until one of your answers is finished.", code="E-ANSWERS")
         self._starting[actor.id] += 1
         try:
-            return await self._start(actor, conversation_id, question, regenerate, as_of)
+            check_choice(self._parts.generator, actor, model)
+            asked = _Asked(question, (), as_of, again=regenerate is not None, model=model)
+            return await self._start(actor, conversation_id, asked, regenerate)
         finally:
             self._starting[actor.id] -= 1
             if not self._starting[actor.id]:
@@ -120,27 +127,23 @@ class Answers:
         self,
         actor: Actor,
         conversation_id: ConversationId,
-        question: str,
+        asked: _Asked,
         regenerate: MessageId | None,
-        as_of: date | None,
     ) -> Started:
         async with as_actor(self._parts.pool, actor, write=True) as conn:
             if regenerate is None:
-                question = check_question(question)
+                asked = replace(asked, question=check_question(asked.question))
                 question_id = await store.add_question(
-                    conn, actor, conversation_id, question, as_of=as_of
+                    conn, actor, conversation_id, asked.question, as_of=asked.as_of
                 )
             else:
-                asked = await store.question_of(conn, conversation_id, regenerate)
-                question_id, question, as_of = asked.id, asked.content, asked.as_of
+                old = await store.question_of(conn, conversation_id, regenerate)
+                question_id = old.id
+                asked = replace(asked, question=old.content, as_of=old.as_of)
             answer_id = await store.add_answer(conn, actor, conversation_id, question_id)
-            history = await _history(conn, conversation_id, question_id)
+            asked = replace(asked, history=await _history(conn, conversation_id, question_id))
         live = self._live[answer_id] = _Live(actor)
-        task = asyncio.create_task(
-            self._run(
-                live, answer_id, _Asked(question, history, as_of, again=regenerate is not None)
-            )
-        )
+        task = asyncio.create_task(self._run(live, answer_id, asked))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return Started(question_id, answer_id)
@@ -223,6 +226,7 @@ class Answers:
             stop=live.stop,
             as_of=asked.as_of,
             cache="renew" if asked.again else "use",
+            wishes=Wishes(model=asked.model),
         )
         async with aclosing(steps):
             async for step in steps:
@@ -254,6 +258,7 @@ class Answers:
                 citations=answer.citations,
                 nearest=answer.nearest,
                 support=answer.support,
+                routed=answer.routed,
             )
             if closed:
                 await outcome.record(conn, self._parts, question, answer, kind)

@@ -10,6 +10,7 @@ from datetime import date
 from govbot.analytics import categories, facts
 from govbot.analytics.categories import CategoryId, Classifier
 from govbot.analytics.facts import Fact
+from govbot.chat import routing
 from govbot.chat.reply import Answer, Parts
 from govbot.db.access import Actor, as_actor
 from govbot.db.pool import Connection
@@ -46,6 +47,7 @@ async def record(
     )
     fact = Fact(outcome, answer.engine, documents, answer.timings, kind.category_id, kind.sentiment)
     await facts.record(conn, fact, day=today)
+    await routing.count(conn, answer.routed, day=today)
 
 
 async def record_failure(conn: Connection, parts: Parts) -> None:

@@ -16,7 +16,7 @@ from govbot.chat.cited import Citation
 from govbot.chat.prompt import Turn
 from govbot.chat.support import Support
 from govbot.config import Settings
-from govbot.generate import Generator, Sampling, Usage
+from govbot.generate import Generator, Priority, Routed, Sampling, Usage
 from govbot.ids import MessageId
 from govbot.models.embedder import Embedder
 from govbot.models.entailment import Entailment
@@ -49,6 +49,7 @@ class Wishes:
 
     `max_tokens` never exceeds the setting. With `collection_key` only that collection is searched,
     within what the asker reads. `on_usage` hears what the model took; nothing where none wrote.
+    `model` is the name of the one that was chosen (chat/routing.py says by whom it may be).
     """
 
     sampling: Sampling | None = None
@@ -56,6 +57,8 @@ class Wishes:
     stop: tuple[str, ...] = ()
     collection_key: int | None = None
     on_usage: Callable[[Usage], None] | None = None
+    model: str = ""
+    priority: Priority = Priority.CHAT
 
     @property
     def usual(self) -> bool:
@@ -84,7 +87,8 @@ class Asked:
 class Answer:
     """A finished answer: Markdown with marks [n] that `citations` resolve. Timings are in ms.
 
-    `support` says of each sentence whether the passages it cites say so.
+    `support` says of each sentence whether the passages it cites say so; `routed` which model
+    wrote it and why, None where none did.
     """
 
     text: str
@@ -96,6 +100,7 @@ class Answer:
     timings: dict[str, float] = field(default_factory=dict)
     stopped: bool = False
     support: list[Support] = field(default_factory=list)
+    routed: Routed | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,11 +16,12 @@ from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
 from govbot import audit
-from govbot.chat import cited
+from govbot.chat import cited, routing
 from govbot.chat.cited import Citation, CitationKind
 from govbot.chat.support import Support, from_json, to_json
 from govbot.db.access import Actor
 from govbot.errors import NotFound
+from govbot.generate import Routed
 from govbot.ids import ConversationId, MessageId, new_id
 from govbot.privacy import Kind, mask
 
@@ -29,6 +30,7 @@ __all__ = ["Citation", "CitationKind", "Conversation", "Message", "Turn"]
 Connection = AsyncConnection[DictRow]
 
 TITLE_LENGTH = 80
+_NOT_FIELDS = ("reply_to", "masked", "routing")  # of a message
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,7 @@ class Message:
     sources: Sequence[int] = ()
     as_of: date | None = None
     support: Sequence[Support] = ()
+    routed: Routed | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +228,7 @@ async def finish_answer(
     citations: Sequence[Citation] = (),
     nearest: Sequence[Citation] = (),
     support: Sequence[Support] = (),
+    routed: Routed | None = None,
 ) -> bool:
     """Close an answer with its citations; False when it is closed already or out of reach."""
     cursor = await conn.execute(
@@ -232,7 +236,7 @@ async def finish_answer(
         UPDATE messages
         SET content = %(content)s, state = %(state)s, refused = %(refused)s, engine = %(engine)s,
             excerpts = %(excerpts)s, error_code = %(error_code)s, timings = %(timings)s,
-            support = %(support)s, finished_at = now()
+            support = %(support)s, routing = %(routing)s, finished_at = now()
         WHERE id = %(id)s AND state = 'running'
         RETURNING id
         """,
@@ -246,6 +250,7 @@ async def finish_answer(
             "error_code": error_code,
             "timings": Jsonb(dict(timings or {})),
             "support": Jsonb(to_json(support)),
+            "routing": Jsonb(routing.as_json(routed)),
         },
     )
     if await cursor.fetchone() is None:
@@ -261,7 +266,8 @@ async def turns(conn: Connection, conversation_id: ConversationId) -> list[Turn]
     cursor = await conn.execute(
         """
         SELECT id, role, reply_to, content, state, refused, engine, excerpts, error_code,
-               created_at, sources, as_of, support, govbot_masked_kinds(sources) AS masked
+               created_at, sources, as_of, support, routing,
+               govbot_masked_kinds(sources) AS masked
         FROM messages
         WHERE conversation_id = %(id)s
         ORDER BY created_at, id
@@ -288,7 +294,8 @@ async def get_message(conn: Connection, message_id: MessageId) -> Message:
     cursor = await conn.execute(
         """
         SELECT id, role, reply_to, content, state, refused, engine, excerpts, error_code,
-               created_at, sources, as_of, support, govbot_masked_kinds(sources) AS masked
+               created_at, sources, as_of, support, routing,
+               govbot_masked_kinds(sources) AS masked
         FROM messages
         WHERE id = %(id)s
         """,
@@ -345,10 +352,11 @@ async def fail_interrupted(conn: Connection, answer_id: MessageId | None = None)
 def _message(
     row: Mapping[str, Any], references: Mapping[MessageId, list[tuple[CitationKind, Citation]]]
 ) -> Message:
-    fields = {key: value for key, value in row.items() if key not in ("reply_to", "masked")}
+    fields = {key: value for key, value in row.items() if key not in _NOT_FIELDS}
     # What somebody typed stays as it is; what was said of documents follows their collections.
     fields["content"] = mask(row["content"], frozenset(map(Kind, row.get("masked", ()))))
     fields["support"] = from_json(row.get("support", ()))
+    fields["routed"] = routing.from_json(row.get("routing") or {})
     own = references.get(row["id"], [])
     return Message(
         **fields,

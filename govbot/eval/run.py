@@ -9,13 +9,14 @@ from typing import Protocol
 
 from govbot.chat.answer import Answer, ask
 from govbot.chat.cited import Citation
+from govbot.chat.reply import Wishes
 from govbot.chat.support import State, Support
 from govbot.config import Settings
 from govbot.db.access import Actor, as_actor
 from govbot.db.pool import Connection, Pool
 from govbot.eval.questions import Question
 from govbot.eval.score import DEPTH, Cited, Outcome, Place, normalised
-from govbot.generate import Generator
+from govbot.generate import Generator, Priority
 from govbot.models.embedder import Embedder
 from govbot.models.entailment import Entailment
 from govbot.models.reranker import Reranker
@@ -123,7 +124,8 @@ async def _outcome(
     if not answers:
         return outcome
     started = time.perf_counter()
-    answer = await ask(bench, actor, question.text, cache="off")
+    wishes = Wishes(priority=Priority.BACKGROUND)
+    answer = await ask(bench, actor, question.text, cache="off", wishes=wishes)
     return replace(
         outcome,
         answer_ms=(time.perf_counter() - started) * 1000,

@@ -81,8 +81,9 @@ def plan(
     found = difficulty(request)
     wanted: Tier
     signs: tuple[str, ...] = ()
-    if request.priority is Priority.BACKGROUND and not request.model:
-        wanted, reason = "fast", "background"
+    if request.tier:
+        wanted = request.tier
+        reason = "background" if request.priority is Priority.BACKGROUND else "tier"
     elif found.points >= complex_from:
         wanted, reason, signs = "quality", "complex", found.signs
     else:

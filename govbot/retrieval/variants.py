@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from govbot.errors import GovBotError
-from govbot.generate import ChatMessage, Generator, Request
+from govbot.generate import ChatMessage, Generator, Priority, Request
 from govbot.generate.stems import fold, words
 from govbot.retrieval.synonyms import GROUPS
 
@@ -63,7 +63,17 @@ async def by_model(
         return ()
     spoken = "\n".join([*history, question])
     messages = (ChatMessage("system", _ASK), ChatMessage("user", spoken))
-    request = Request(question, messages, (), 120, 0.0, lambda _sources: messages, owner)
+    request = Request(
+        question,
+        messages,
+        (),
+        120,
+        0.0,
+        lambda _sources: messages,
+        owner,
+        priority=Priority.BACKGROUND,
+        tier="fast",
+    )
     try:
         async with asyncio.timeout(limit_s):
             text = "".join([delta async for delta in generator.stream(request)])

@@ -1,4 +1,4 @@
-"""routing."""
+"""Which model wrote an answer and why."""
 
 from __future__ import annotations
 

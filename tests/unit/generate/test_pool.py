@@ -136,7 +136,7 @@ async def test_simple_questions_go_to_the_fast_tier_and_difficult_ones_to_qualit
     assert await said(pool, simple) == ("rapido", Routed("rapido", "simple"))
     difficult = make_request(question="Compare a lei antiga com a nova.")
     assert await said(pool, difficult) == ("grande", Routed("grande", "complex", ("comparison",)))
-    behind = replace(difficult, priority=Priority.BACKGROUND)
+    behind = replace(difficult, priority=Priority.BACKGROUND, tier="fast")
     assert (await said(pool, behind))[1].reason == "background"
     chosen = replace(simple, model="grande")
     assert await said(pool, chosen) == ("grande", Routed("grande", "chosen"))
