@@ -250,6 +250,7 @@ class _Reader:
         # Types of a later llama.cpp are unknown here; where the next tensor begins is not.
         found.sort(key=lambda tensor: tensor[1])
         ends = [offset for _, offset, _ in found[1:]] + [self._size - start]
+        ends = ends[: len(found)]
         return [
             (name, size or max(0, end - offset))
             for (name, offset, size), end in zip(found, ends, strict=True)

@@ -51,7 +51,7 @@ def show_model(settings: Settings, name: str, as_json: bool) -> None:
 
 
 def _placement(settings: Settings, header: GgufHeader) -> Placement:
-    from govbot.generate.devices import devices
+    from govbot.devices import devices
     from govbot.generate.placement import place
     from govbot.generate.placing import wanted_of
 

@@ -106,10 +106,11 @@ class Writer(Section):
         le=86_400,
         description="Longest time of an answer in seconds, waiting and writing together.",
     )
-    kv_type: Literal["f16", "q8_0", "q4_0"] = Field(
-        "f16",
+    kv_type: Literal["auto", "f16", "q8_0", "q4_0"] = Field(
+        "auto",
         description="Numbers of the memory for context: q8_0 takes half of f16, q4_0 a quarter, "
-        "which costs quality. Both need flash attention.",
+        "which costs quality. Both need flash attention. auto: f16, and q8_0 where all of the "
+        "model fits a GPU only so.",
     )
     flash_attention: Literal["auto", "on", "off"] = Field(
         "auto", description="Attention that takes less memory; auto: where the device has it."

@@ -25,6 +25,8 @@ from govbot.generate.llama_context import LlamaContext, Part, Shape
 from govbot.generate.llama_sampling import Sampler
 from govbot.generate.llama_vocabulary import Vocabulary
 from govbot.generate.pace import Pace
+from govbot.generate.placement import Placement
+from govbot.generate.placing import attempts, fill_model
 from govbot.generate.running import Running
 from govbot.generate.slots import Slot, Slots
 from govbot.generate.specials import Specials
@@ -214,21 +216,10 @@ class LlamaModel:
             step.over.append((answer, None))
 
     def _load(self, path: Path, settings: GenerationSettings) -> tuple[object, LlamaContext, str]:
-        gpu = bool(llama_cpp.llama_supports_gpu_offload()) and settings.n_gpu_layers != 0
-        if settings.n_gpu_layers != 0 and not gpu:
-            log.info(
-                "This build of llama.cpp has no GPU support: the model runs on the CPU",
-                extra={"action": "model.cpu"},
-            )
-        for layers in [settings.n_gpu_layers, 0] if gpu else [0]:
-            loaded = self._try_load(path, layers, settings)
+        for placement in attempts(path, settings):
+            loaded = self._try_load(path, placement, settings)
             if loaded is not None:
-                return *loaded, self._device(layers)
-            if layers:
-                log.warning(
-                    "The model does not load on the GPU: trying the CPU",
-                    extra={"action": "model.cpu"},
-                )
+                return *loaded, self._device(placement)
         raise Unavailable(
             "The model file %(file)s could not be loaded: it is damaged, of a kind this version "
             "of llama.cpp does not know, or larger than the memory.",
@@ -237,11 +228,12 @@ class LlamaModel:
         )
 
     def _try_load(
-        self, path: Path, layers: int, settings: GenerationSettings
+        self, path: Path, placement: Placement, settings: GenerationSettings
     ) -> tuple[object, LlamaContext] | None:
         parameters = llama_cpp.llama_model_default_params()
-        parameters.n_gpu_layers = 0x7FFFFFFF if layers < 0 else layers
+        shares = fill_model(parameters, placement)
         model = llama_cpp.llama_model_load_from_file(os.fsencode(path), parameters)
+        del shares  # llama.cpp has read them
         if model is None:
             return None
         if not llama_cpp.llama_model_has_decoder(model) or llama_cpp.llama_model_has_encoder(model):
@@ -251,18 +243,18 @@ class LlamaModel:
                 file=path.name,
                 code="E-MODEL",
             )
-        context = self._try_context(model, settings, on_gpu=layers != 0)
+        context = self._try_context(model, settings, placement)
         if context is None:
             llama_cpp.llama_model_free(model)
             return None
         return model, context
 
     def _try_context(
-        self, model: object, settings: GenerationSettings, *, on_gpu: bool
+        self, model: object, settings: GenerationSettings, placement: Placement
     ) -> LlamaContext | None:
         """A context with as many slots as there is memory for, up to what is wanted."""
         cells = _cells(model, settings.context_tokens)
-        slots = settings.slots
+        slots, on_gpu = placement.slots, placement.layers > 0
         if not on_gpu:
             slots = min(slots, _slots_for_memory(model, cells))
         while slots >= 1:
@@ -274,7 +266,7 @@ class LlamaModel:
                 batch=max(min(_BATCH, cells * slots), slots),
                 outputs=slots,
                 threads=self._threads,
-                kv_type=settings.kv_type,
+                kv_type=placement.kv_type,
                 flash_attention=settings.flash_attention,
             )
             try:
@@ -292,10 +284,11 @@ class LlamaModel:
             return context
         return None
 
-    def _device(self, layers: int) -> str:
-        if layers == 0:
+    def _device(self, placement: Placement) -> str:
+        if placement.layers == 0:
             return f"CPU, {self._threads} threads"
-        return "GPU" if layers < 0 else f"GPU, {layers} layers"
+        names = " + ".join(share.device.name for share in placement.shares[1:] if share.layers)
+        return f"{names}, {placement.layers} of {placement.of} layers"
 
 
 def _writes(answer: Running) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from govbot.generate.devices import Device, DeviceKind
+from govbot.devices import Device, DeviceKind
 
 if TYPE_CHECKING:
     from govbot.gguf import GgufHeader
@@ -27,18 +27,31 @@ MIB: Final = 2**20
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What the settings ask for. `context_tokens` of all answers at once; -1 and "auto": chosen.
+    """What the settings ask for; -1 and "auto": chosen.
 
-    `split`: shares of the GPUs, all of them named. `batch`: tokens computed at once.
+    `split`: shares of the GPUs, all of them named. `batch`: tokens computed at once. `slots`:
+    answers at a time, each with `context_tokens` of its own, unless `shared_tokens` bound them.
     """
 
     context_tokens: int
+    slots: int = 1
+    shared_tokens: int = 0
     layers: int = -1
     main_gpu: int = -1
     split: tuple[float, ...] = ()
     kv_type: str = "auto"
     flash_attention: bool | None = None
     batch: int = 512
+
+    @property
+    def cells(self) -> int:
+        """Tokens whose keys and values are kept, of all answers together."""
+        whole = self.context_tokens * self.slots
+        return (
+            min(whole, max(self.shared_tokens, self.context_tokens))
+            if self.shared_tokens
+            else whole
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +87,7 @@ class Placement:
     shares: tuple[Share, ...]
     why: str
     fits: bool
+    slots: int = 1
 
 
 def place(header: GgufHeader, wanted: Wanted, devices: Sequence[Device]) -> Placement:
@@ -88,14 +102,19 @@ def place(header: GgufHeader, wanted: Wanted, devices: Sequence[Device]) -> Plac
             if wanted.layers == 0
             else "this build of llama.cpp sees no GPU"
         )
-        return _on_cpu(header, wanted, devices, why)
+        return on_cpu(header, wanted, devices, why)
     types = AUTOMATIC if wanted.kv_type == "auto" else (wanted.kv_type,)
-    best = max(
-        (_with_type(header, wanted, devices, gpus, kv_type) for kv_type in types),
-        key=lambda made: made.layers,
-    )
+    made = [_with_type(header, wanted, devices, gpus, kv_type) for kv_type in types]
+    slots = wanted.slots // 2
+    # Layers on the CPU slow every answer down; fewer answers at a time let the others wait.
+    while max(each.layers for each in made) <= header.layers and slots and wanted.layers < 0:
+        fewer = replace(wanted, slots=slots)
+        tried = [_with_type(header, fewer, devices, gpus, kv_type) for kv_type in types]
+        made += [each for each in tried if each.layers > header.layers]
+        slots //= 2
+    best = max(made, key=lambda each: each.layers)
     if best.layers == 0:
-        return _on_cpu(header, wanted, devices, "not one layer fits the free memory of a GPU")
+        return on_cpu(header, wanted, devices, "not one layer fits the free memory of a GPU")
     return best
 
 
@@ -128,7 +147,7 @@ def work_bytes(header: GgufHeader, wanted: Wanted, flash: bool) -> int:
     """Room for the computation on one device: the widest steps of one batch, an upper guess."""
     batch = wanted.batch
     wide = 6 * header.embedding + 3 * header.feed_forward
-    scores = 0 if flash else 2 * header.heads * wanted.context_tokens
+    scores = 0 if flash else 2 * header.heads * wanted.cells
     return 4 * batch * (wide + scores + header.vocabulary) + 32 * MIB
 
 
@@ -157,7 +176,7 @@ def _with_type(
 
 def _needs(header: GgufHeader, wanted: Wanted, kv_type: str) -> list[tuple[int, int]]:
     """Weights and keys and values of each layer in order, the output last."""
-    tokens = wanted.context_tokens
+    tokens = wanted.cells
     layers = [
         (size, kv_bytes(header, number, tokens, kv_type))
         for number, size in enumerate(header.layer_bytes)
@@ -257,6 +276,7 @@ def _made(
         shares=tuple(shares),
         why=_why(used, layers, len(needs), kv_type, wanted),
         fits=shares[0].used <= shares[0].device.free,
+        slots=wanted.slots,
     )
 
 
@@ -273,7 +293,8 @@ def _why(used: Sequence[Share], layers: int, of: int, kv_type: str, wanted: Want
     return words
 
 
-def _on_cpu(header: GgufHeader, wanted: Wanted, devices: Sequence[Device], why: str) -> Placement:
+def on_cpu(header: GgufHeader, wanted: Wanted, devices: Sequence[Device], why: str) -> Placement:
+    """The model without any GPU; `why` is told."""
     kv_type = "f16" if wanted.kv_type == "auto" else wanted.kv_type
     needs = _needs(header, wanted, kv_type)
     share = _cpu_share(header, wanted, devices, needs)
@@ -287,6 +308,7 @@ def _on_cpu(header: GgufHeader, wanted: Wanted, devices: Sequence[Device], why: 
         shares=(share,),
         why=why,
         fits=share.used <= share.device.free,
+        slots=wanted.slots,
     )
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import ctypes
 import logging
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from govbot.generate.devices import Device, DeviceKind
-from govbot.generate.placement import MIB, Placement, Wanted, place
+from govbot.devices import Device, DeviceKind, devices
+from govbot.errors import Unavailable
+from govbot.generate.placement import MIB, Placement, Wanted, on_cpu, place
+from govbot.gguf import read_header
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from govbot.generate import GenerationSettings
@@ -17,37 +20,49 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_TYPES: Final = {"f32": 0, "f16": 1, "q4_0": 2, "q4_1": 3, "q5_0": 6, "q5_1": 7, "q8_0": 8,
-                 "bf16": 30}  # fmt: skip
 _SPLIT_NONE, _SPLIT_LAYER = 0, 1
 
 
 def wanted_of(settings: GenerationSettings, header: GgufHeader) -> Wanted:
     """What the settings of one model ask for."""
-    slots = int(getattr(settings, "slots", 1) or 1)
-    tokens = min(settings.context_tokens, header.context or settings.context_tokens)
-    flash = str(getattr(settings, "flash_attention", "auto")).lower()
     return Wanted(
-        context_tokens=tokens * slots,
+        context_tokens=min(settings.context_tokens, header.context or settings.context_tokens),
+        slots=settings.slots,
+        shared_tokens=settings.shared_context_tokens,
         layers=settings.n_gpu_layers,
-        main_gpu=int(getattr(settings, "main_gpu", -1)),
-        split=tuple(getattr(settings, "tensor_split", ())),
-        kv_type=str(getattr(settings, "kv_type", "auto") or "auto"),
-        flash_attention={"on": True, "true": True, "off": False, "false": False}.get(flash),
+        main_gpu=settings.main_gpu,
+        split=settings.tensor_split,
+        kv_type=settings.kv_type,
+        flash_attention={"on": True, "off": False}.get(settings.flash_attention),
     )
 
 
-def chosen(path: Path, settings: GenerationSettings, found: Sequence[Device]) -> Placement:
-    """Where the model in the file is put; told to the log, device by device.
+def attempts(
+    path: Path, settings: GenerationSettings, found: Sequence[Device] | None = None
+) -> Iterator[Placement]:
+    """Where to load the model of a file: the best place, then the CPU when that did not work.
 
-    Raises Unavailable E-MODEL-FILE for a file that is damaged or no GGUF.
+    Each is told to the log, device by device. Raises Unavailable E-MODEL for a file that is
+    damaged, cut off or no GGUF.
     """
-    from govbot.gguf import read_header
-
-    header = read_header(path)
-    placement = place(header, wanted_of(settings, header), found)
-    tell(path.name, placement)
-    return placement
+    try:
+        header = read_header(path)
+    except Unavailable as error:
+        raise Unavailable(error.template, code="E-MODEL", **error.params) from error
+    wanted = wanted_of(settings, header)
+    here = devices() if found is None else found
+    best = place(header, wanted, here)
+    tell(path.name, best)
+    yield best
+    if best.layers:
+        log.warning(
+            "%s does not load on the GPU: trying the CPU",
+            path.name,
+            extra={"action": "model.cpu"},
+        )
+        rest = on_cpu(header, wanted, here, "it does not load on the GPU")
+        tell(path.name, rest)
+        yield rest
 
 
 def tell(name: str, placement: Placement) -> None:
@@ -87,18 +102,6 @@ def fill_model(parameters: Any, placement: Placement) -> Any:
         parameters.main_gpu = placement.main_gpu
         return None
     parameters.split_mode = _SPLIT_LAYER
-    import ctypes
-
     shares = (ctypes.c_float * int(llama_cpp.llama_max_devices()))(*placement.split)
     parameters.tensor_split = ctypes.cast(shares, ctypes.POINTER(ctypes.c_float))
     return shares
-
-
-def fill_context(parameters: Any, placement: Placement) -> None:
-    """Sets the type of keys and values, and flash attention, of llama_context_params."""
-    parameters.type_k = parameters.type_v = _TYPES[placement.kv_type]
-    quantised = placement.kv_type not in ("f32", "f16", "bf16")
-    # -1: llama.cpp decides by the device; quantised values need it.
-    parameters.flash_attn_type = (
-        int(placement.flash_attention) if quantised else (-1 if placement.flash_attention else 0)
-    )

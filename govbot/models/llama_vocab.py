@@ -134,10 +134,12 @@ def library() -> Any:
 def load(path: Path, **options: Any) -> Weights:
     """The model of a GGUF file with these `llama_model_params`; raises Unavailable."""
     llama_cpp = library()
+    from govbot.devices import load_backends
     from govbot.llama_log import silence
 
     _require_gguf(path)
     silence()
+    load_backends()
     llama_cpp.llama_backend_init()
     parameters = llama_cpp.llama_model_default_params()
     for name, value in options.items():

@@ -19,7 +19,7 @@ BORDERS = {
     "litestar": ("web/",),
     "uvicorn": ("web/", "cli/serve.py"),
     "procrastinate": ("jobs/", "tasks.py"),
-    "llama_cpp": ("generate/", "models/", "finetune/", "llama_log.py"),
+    "llama_cpp": ("generate/", "models/", "finetune/", "llama_log.py", "devices.py"),
     "sentence_transformers": ("models/", "finetune/"),
     "torch": ("models/", "finetune/"),
     "transformers": ("models/", "finetune/"),

@@ -125,7 +125,7 @@ async def test_a_model_without_a_chat_template_answers_too(
     [
         (None, "cannot be opened"),
         (b"%PDF-1.7 not a model", "not a GGUF file"),
-        (b"GGUF" + b"\0" * 64, "could not be loaded"),
+        (b"GGUF" + b"\0" * 64, "is damaged or no GGUF"),
     ],
 )
 async def test_a_bad_model_file_is_a_clear_error_at_the_first_question(

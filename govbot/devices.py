@@ -65,7 +65,7 @@ def library_folder() -> Path:
 @cache
 def load_backends() -> None:
     """Makes the backends of a portable build known; nothing to do for others. Once per process."""
-    from govbot.generate.llama_log import silence
+    from govbot.llama_log import silence
 
     silence()
     if is_portable(library_folder()):
