@@ -26,6 +26,9 @@ async def _reindex(force: bool, as_json: bool) -> None:
     from govbot.ingest.reindex import reindex
 
     async with open_app(current_settings()) as app:
+        if app.embedder is not None:
+            # A server may hold another model than before: with its answer the fingerprint is true.
+            await app.embedder.embed_query("aquecimento")
         with output.progress("chunks") as bar:
             trial = await trial_of(app, force=force)
             try:

@@ -118,6 +118,7 @@ async def _run(app: App, listening: socket.socket, on_ready: Callable[[], None])
     from govbot import tasks
     from govbot.audit.keeper import Keeper
     from govbot.ingest.watch import watch
+    from govbot.models.courier import Courier
 
     ready = asyncio.Event()
     keeper = Keeper(app.pool, app.settings)
@@ -130,6 +131,8 @@ async def _run(app: App, listening: socket.socket, on_ready: Callable[[], None])
         if app.settings.watch.folders:
             background.append(group.create_task(watch(app), name="watcher"))
         background.append(group.create_task(keeper.run(), name="audit"))
+        courier = Courier(app.pool, app.settings)
+        background.append(group.create_task(courier.run(), name="models"))
         background.append(group.create_task(_index_vectors(app), name="vector index"))
         background.append(group.create_task(app.generator.watch(), name="models"))
         welcome = _welcome(app, keeper, ready, on_ready)
@@ -208,6 +211,10 @@ async def _welcome(
     sdnotify.SystemdNotifier().notify("READY=1")
     on_ready()
     if app.embedder is None:
+        log.warning(
+            "There is no embedder: the search goes by words alone. See [embedder] in the settings.",
+            extra={"action": "embedder.none"},
+        )
         return
     try:
         # The first question should not wait for the model to load.

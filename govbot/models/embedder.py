@@ -118,11 +118,6 @@ def _without_torch(settings: Settings) -> str:
         return "gguf"
     if settings.embedder.model != "starter":
         return "sentence-transformers"  # which says what is missing
-    log.warning(
-        "There is no embedder: PyTorch is not installed and [embedder] names no GGUF file. "
-        "The search goes by words alone.",
-        extra={"action": "embedder.none"},
-    )
     return "none"
 
 

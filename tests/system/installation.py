@@ -28,6 +28,7 @@ class Installation:
 
     folder: Path
     settings: dict[str, str] = field(default_factory=dict)
+    python: str | Path = sys.executable
 
     @property
     def data(self) -> Path:
@@ -48,7 +49,7 @@ class Installation:
     ) -> subprocess.CompletedProcess[str]:
         """Runs a command to its end. Its standard error must never hold a traceback."""
         done = subprocess.run(
-            [*GOVBOT, *map(str, arguments)],
+            [self.python, *GOVBOT[1:], *map(str, arguments)],
             cwd=self.folder,
             env={**self.environ, **environ},
             input=stdin,
@@ -92,7 +93,7 @@ class Installation:
         port = free_port()
         log = (self.folder / f"serve-{port}.log").open("w+")
         process = subprocess.Popen(
-            [*GOVBOT, "serve", *arguments],
+            [self.python, *GOVBOT[1:], "serve", *arguments],
             cwd=self.folder,
             env={**self.environ, "GOVBOT_WEB__PORT": str(port), **environ},
             stdout=log,
