@@ -171,6 +171,89 @@ def embedder(
         raise typer.Exit(1)
 
 
+@app.command()
+def train(
+    data: Annotated[Path, typer.Argument(help="Folder of `govbot finetune export`.")],
+    base: Annotated[
+        Path, typer.Option(help="Folder of the base model: transformers, safetensors.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for checkpoints and the adapter.")],
+    base_gguf: Annotated[
+        Path | None,
+        typer.Option(help="GGUF of the same base: the adapter must load beside it."),
+    ] = None,
+    rank: Annotated[int, typer.Option(min=1, max=256, help="Rank of the adapter.")] = 16,
+    alpha: Annotated[int, typer.Option(min=1, help="Weight of the adapter, over the rank.")] = 32,
+    epochs: Annotated[int, typer.Option(min=1, max=50, help="Times through the chats.")] = 2,
+    batch: Annotated[int, typer.Option(min=1, help="Chats of a step; costs no memory.")] = 8,
+    rate: Annotated[float, typer.Option(help="Learning rate.")] = 2e-4,
+    max_tokens: Annotated[
+        int, typer.Option(min=64, help="Longest chat, which bounds the memory.")
+    ] = 4096,
+    seed: Annotated[int, typer.Option(help="Of the order, the start and the dropout.")] = 20,
+    save_steps: Annotated[int, typer.Option(min=1, help="Steps between checkpoints.")] = 20,
+    minutes: Annotated[
+        float, typer.Option(min=0, help="Stop after so long; the same command goes on. 0: never.")
+    ] = 0,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Forget the checkpoints of before.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Train a LoRA adapter on an export and write it as GGUF for llama.cpp.
+
+    Only the answers are learned. Can be stopped and started again. Bases: llama, mistral, qwen2,
+    qwen3.
+    """
+    from govbot.finetune import adapter, extra
+    from govbot.finetune.lora import Recipe
+
+    extra.require(extra.OF_ADAPTER)
+    recipe = Recipe(
+        rank=rank,
+        alpha=alpha,
+        epochs=epochs,
+        batch=batch,
+        rate=rate,
+        max_tokens=max_tokens,
+        seed=seed,
+        save_steps=save_steps,
+        minutes=minutes,
+    )
+    os.nice(NICENESS)
+    with steps_shown("steps", as_json) as shown:
+        done = adapter.train(
+            data,
+            base,
+            out,
+            recipe,
+            device=device,
+            base_gguf=base_gguf,
+            restart=restart,
+            on_step=shown,
+        )
+    if as_json:
+        output.print_json(done, line=True)
+    elif not done.finished:
+        print("Stopped in time: the same command goes on from here.")
+    else:
+        rows = [("chats trained on", done.chats), ("chats held back", done.held)]
+        rows += [(f"left out: {why}", count) for why, count in done.left_out.items()]
+        output.print_table(
+            ("", "value"),
+            [
+                *rows,
+                ("parameters learned", done.parameters),
+                ("loss of held answers before", done.before),
+                ("loss of held answers after", done.after),
+                ("adapter", done.adapter),
+            ],
+        )
+    if not done.finished:
+        raise typer.Exit(1)
+
+
 @contextmanager
 def steps_shown(label: str, as_json: bool) -> Iterator[Callable[[Step], None]]:
     """Shows steps of a training: lines of JSON with --json, else a bar on a terminal."""
