@@ -17,7 +17,7 @@ import llama_cpp
 
 from govbot.devices import DeviceKind, devices
 from govbot.errors import Unavailable
-from govbot.generate import GenerationSettings, Request, Sampling, Status
+from govbot.generate import GenerationSettings, Request, Sampling, Status, adapters
 from govbot.generate.batch import Share, Wish, plan
 from govbot.generate.engine import Engine, Step
 from govbot.generate.fit import Prompt, smaller, too_long
@@ -81,6 +81,7 @@ class LlamaModel:
         llama_cpp.llama_backend_init()
         self._threads = settings.threads or len(os.sched_getaffinity(0))
         self._model, self._context, self.device = self._load(path, settings)
+        self._lay_adapters(settings)
         self._context.forgets = not _is_recurrent(self._model)
         self.context_tokens = self._context.cells
         self.vocabulary = Vocabulary(self._model)
@@ -226,6 +227,14 @@ class LlamaModel:
             file=path.name,
             code="E-MODEL",
         )
+
+    def _lay_adapters(self, settings: GenerationSettings) -> None:
+        try:
+            adapters.lay(self._model, self._context.pointer, settings.lora, settings.lora_scale)
+        except Unavailable:
+            self._context.close()
+            llama_cpp.llama_model_free(self._model)
+            raise
 
     def _try_load(
         self, path: Path, placement: Placement, settings: GenerationSettings

@@ -2,41 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from govbot import gguf
 from govbot.errors import GovBotError
+from govbot.generate import GenerationSettings
+from govbot.generate.placement import KV_BYTES
+from govbot.generate.placing import wanted_of
 
-_KV_BYTES: Final = 2  # of one number of the cache, as half floats
+if TYPE_CHECKING:
+    from govbot.gguf import GgufHeader
+
 _WORK_BYTES: Final = 128 * 2**20  # buffers for computing
 
 
-class Weighed(Protocol):
-    """The settings of a model, as far as they weigh."""
-
-    @property
-    def model_path(self) -> str | Path: ...
-    @property
-    def context_tokens(self) -> int: ...
-    @property
-    def lora(self) -> Sequence[str]: ...
-    @property
-    def draft(self) -> str: ...
-
-
-def estimate(settings: Weighed) -> int:
-    """Bytes of the weights with adapters and draft model, of the cache for the context and of
-    working buffers; 0 for a model that lies elsewhere. A file that cannot be read weighs nothing:
-    loading it says why."""
+def estimate(settings: GenerationSettings) -> int:
+    """Bytes of the weights with adapters and draft model, of keys and values for all answers at a
+    time, and of working buffers; 0 for a model that lies elsewhere. A file that cannot be read
+    weighs nothing: loading it says why."""
     if not str(settings.model_path or ""):
         return 0
     files = [Path(settings.model_path), *map(Path, settings.lora)]
-    weights = sum(_size(file) for file in files)
-    if settings.draft:
-        weights += _size(Path(settings.draft))
-    return weights + _cache(Path(settings.model_path), settings.context_tokens) + _WORK_BYTES
+    files += [Path(settings.draft)] if settings.draft else []
+    return sum(map(_size, files)) + _cache(settings) + _WORK_BYTES
 
 
 def _size(file: Path) -> int:
@@ -46,11 +36,18 @@ def _size(file: Path) -> int:
         return 0
 
 
-def _cache(file: Path, wanted: int) -> int:
+def _cache(settings: GenerationSettings) -> int:
+    file = Path(settings.model_path)
     try:
-        header = gguf.read_header(file)
-    except GovBotError:
+        found = file.stat()
+        header = _header(file, found.st_mtime_ns, found.st_size)
+    except (OSError, GovBotError):
         return 0
-    tokens = min(wanted, header.context or wanted)
-    per_token = sum(heads * (header.key_length + header.value_length) for heads in header.kv_heads)
-    return tokens * per_token * _KV_BYTES
+    cells = wanted_of(settings, header).cells
+    numbers = sum(heads * (header.key_length + header.value_length) for heads in header.kv_heads)
+    return int(cells * numbers * KV_BYTES.get(settings.kv_type, 2.0))
+
+
+@lru_cache(maxsize=32)
+def _header(file: Path, _changed: int, _size: int) -> GgufHeader:
+    return gguf.read_header(file)

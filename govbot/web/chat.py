@@ -14,7 +14,7 @@ from litestar.response import ServerSentEvent
 from litestar.response.sse import ServerSentEventMessage
 from markupsafe import Markup
 
-from govbot.chat import pins, recall, store
+from govbot.chat import pins, recall, routing, store
 from govbot.chat.store import Citation, Message, Turn
 from govbot.chat.suggestions import suggested
 from govbot.db.access import Role, as_actor
@@ -23,7 +23,7 @@ from govbot.errors import GovBotError, Invalid
 from govbot.feedback import ratings
 from govbot.feedback.ratings import Rating
 from govbot.ids import ConversationId, MessageId
-from govbot.web import doubts, errors, markdown, rates, rating
+from govbot.web import admin_answering, doubts, errors, markdown, rates, rating
 from govbot.web.dates import day_of
 from govbot.web.i18n import _
 from govbot.web.stream import paced
@@ -75,7 +75,9 @@ async def start(visit: CurrentVisit) -> Response[Any]:
     await rates.count_question(visit.app, visit.actor)
     async with as_actor(visit.app.pool, visit.actor, write=True) as conn:
         conversation_id = await store.create_conversation(conn, visit.actor)
-    await visit.app.answers.start(visit.actor, conversation_id, question, as_of=as_of)
+    await visit.app.answers.start(
+        visit.actor, conversation_id, question, as_of=as_of, model=await _model(visit)
+    )
     path = f"/conversas/{conversation_id}"
     if not visit.wants_fragment:
         return visit.redirect(path)
@@ -92,7 +94,9 @@ async def ask(visit: CurrentVisit, conversation_id: FromPath[UUID]) -> Response[
     as_of = await _as_of(visit)
     found = ConversationId(conversation_id)
     await rates.count_question(visit.app, visit.actor)
-    started = await visit.app.answers.start(visit.actor, found, question, as_of=as_of)
+    started = await visit.app.answers.start(
+        visit.actor, found, question, as_of=as_of, model=await _model(visit)
+    )
     if not visit.wants_fragment:
         return visit.redirect(f"/conversas/{conversation_id}#m-{started.question_id}")
     async with as_actor(visit.app.pool, visit.actor) as conn:
@@ -312,6 +316,22 @@ def _turn_of(turns: list[Turn], answer_id: MessageId) -> Turn:
     raise Invalid(_("This answer cannot be written again."))
 
 
+async def _model(visit: Visit) -> str:
+    """The model that the person chose; empty: the rules choose. Raises Invalid."""
+    wanted = str((await visit.form()).get("model") or "")[:200]
+    return routing.check_choice(visit.app.generator, visit.actor, wanted)
+
+
+def _routed(visit: Visit, answer: Message) -> str:
+    """For administrators: which model wrote it and why."""
+    routed = answer.routed
+    if routed is None or not visit.may(Role.ADMIN):
+        return ""
+    why = admin_answering.reason(visit, routed.reason)
+    signs = admin_answering.signs(visit, routed.signs)
+    return f"{routed.model}: {why}" + (f" ({signs})" if signs else "")
+
+
 def _helpers(visit: Visit) -> dict[str, Any]:
     """What the templates of an answer call."""
 
@@ -335,8 +355,10 @@ def _helpers(visit: Visit) -> dict[str, Any]:
         "doubts_of": lambda answer: doubts.doubts_of(answer, visit.translate),
         "error_sentence": lambda code: visit.language.gettext(errors.describe(code)),
         "max_question": MAX_QUESTION,
+        "offered": routing.offered(visit.app.generator),
         "ratings": {},
         "reasons": rating.REASONS,
+        "routed": lambda answer: _routed(visit, answer),
         "standing": lambda citation: _standing(visit, citation),
     }
 

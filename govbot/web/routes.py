@@ -10,11 +10,13 @@ from govbot.web import (
     access,
     account,
     account_keys,
+    admin_answering,
     admin_audit,
     admin_directory,
     admin_folders,
     admin_groups,
     admin_jobs,
+    admin_models,
     admin_users,
     analytics,
     api_reference,
@@ -315,6 +317,23 @@ def _administration() -> list[HTTPRouteHandler]:
         post("/admin/fila/repetir", opt=CURATORS, status_code=200)(admin_jobs.retry_all),
         get("/admin/pastas", opt=ADMINS)(admin_folders.listing),
         post("/admin/pastas/olhar", opt=ADMINS, status_code=200)(admin_folders.look),
+        get("/admin/modelos/respostas", opt=ADMINS)(admin_answering.listing),
+        post("/admin/modelos/respostas/carregar", opt=ADMINS, status_code=200)(
+            admin_answering.load
+        ),
+        post("/admin/modelos/respostas/descarregar", opt=ADMINS, status_code=200)(
+            admin_answering.unload
+        ),
+        get("/admin/modelos", opt=ADMINS)(admin_models.listing),
+        post("/admin/modelos/consultar", opt=ADMINS, status_code=200)(admin_models.look),
+        post("/admin/modelos/buscar", opt=ADMINS, status_code=200)(admin_models.fetch),
+        post("/admin/modelos/incluir", opt=ADMINS, status_code=200)(admin_models.take_in),
+        post("/admin/modelos/conferir", opt=ADMINS, status_code=200)(admin_models.verify),
+        post("/admin/modelos/{transfer_id:uuid}/cancelar", opt=ADMINS, status_code=200)(
+            admin_models.cancel
+        ),
+        get("/admin/modelos/remover", opt=ADMINS)(admin_models.remove_form),
+        post("/admin/modelos/remover", opt=ADMINS, status_code=200)(admin_models.remove),
         get("/admin/auditoria", opt=AUDITORS)(admin_audit.listing),
         post("/admin/auditoria/verificar", opt=AUDITORS, status_code=200)(admin_audit.verify),
         get("/admin/auditoria/verificar/eventos", opt=AUDITORS)(admin_audit.progress),

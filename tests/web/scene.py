@@ -25,6 +25,9 @@ from govbot.db.access import Actor, Role, as_actor, as_system
 from govbot.db.pool import Pool
 from govbot.documents.files import FileStore
 from govbot.errors import NotFound
+from govbot.generate.extractive import ExtractiveGenerator
+from govbot.generate.pool import Pool as Models
+from govbot.generate.router import pool_of
 from govbot.ids import (
     CollectionId,
     ConversationId,
@@ -112,6 +115,7 @@ class ScriptedAnswers:
         *,
         regenerate: MessageId | None = None,
         as_of: date | None = None,
+        model: str = "",
     ) -> Started:
         async with as_actor(self.pool, actor, write=True) as conn:
             if regenerate is None:
@@ -193,6 +197,7 @@ class SmallApp:
     files: FileStore
     answers: ScriptedAnswers
     embedder: HashEmbedder | None = field(default=None, kw_only=True)
+    generator: Models = field(default_factory=lambda: pool_of(ExtractiveGenerator()), kw_only=True)
     sealer: Sealer = field(default_factory=lambda: Sealer([KEY]), kw_only=True)
     directory: PasswordDirectory | None = field(default=None, kw_only=True)
     reranker: None = field(default=None, kw_only=True)
