@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,21 +22,39 @@ def command(
         str | None, typer.Option("--as", help="Ask with this user's rights; else as operator.")
     ] = None,
     as_of: AsOf = None,
+    model: Annotated[
+        str, typer.Option("--model", help="Name of the model that shall answer, of the list.")
+    ] = "",
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Tell which model wrote it and why, and the times.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Answer a question, with citations."""
-    run_async(_ask, question, user, day_of(as_of), as_json)
+    run_async(_ask, _Order(question, user, day_of(as_of), model, explain, as_json))
 
 
-async def _ask(question: str, username: str | None, as_of: date | None, as_json: bool) -> None:
+@dataclass(frozen=True, slots=True)
+class _Order:
+    question: str
+    username: str | None
+    as_of: date | None
+    model: str
+    explain: bool
+    as_json: bool
+
+
+async def _ask(order: _Order) -> None:
     from govbot.app import open_app
     from govbot.chat.answer import ask
+    from govbot.chat.reply import Wishes
     from govbot.cli.acting import acting
 
     async with open_app(current_settings()) as app:
-        actor = await acting(app.pool, username)
-        answer = await ask(app, actor, question, as_of=as_of)
-    if as_json:
+        actor = await acting(app.pool, order.username)
+        wishes = Wishes(model=order.model)
+        answer = await ask(app, actor, order.question, as_of=order.as_of, wishes=wishes)
+    if order.as_json:
         output.print_json(_json(answer))
         return
     print(answer.text)
@@ -47,6 +65,24 @@ async def _ask(question: str, username: str | None, as_of: date | None, as_json:
         pages = _pages(citation)
         print(f"[{citation.number}] {citation.title} ({citation.filename}), {pages}")
     _print_doubts(answer)
+    if order.explain:
+        _print_reasons(answer)
+
+
+def _print_reasons(answer: Answer) -> None:
+    """Which model wrote it and why, and how long each part took."""
+    print()
+    if answer.routed is not None:
+        signs = f" ({', '.join(answer.routed.signs)})" if answer.routed.signs else ""
+        print(f"model: {answer.routed.model}, {answer.routed.reason}{signs}")
+        for passed in answer.routed.passed:
+            print(f"passed over: {passed}")
+    elif "cached" in answer.timings:
+        print("model: none, the answer lay in the cache")
+    else:
+        print(f"model: none, {answer.engine}")
+    for name, value in answer.timings.items():
+        print(f"{name}: {value:g}")
 
 
 def _print_doubts(answer: Answer) -> None:
@@ -78,6 +114,7 @@ def _json(answer: Answer) -> dict[str, Any]:
         "nearest": [_citation(citation) for citation in answer.nearest],
         "support": told(answer.text, answer.support),
         "timings": answer.timings,
+        "routed": asdict(answer.routed) if answer.routed is not None else None,
     }
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from govbot.cli import current_settings, output, run_async
+from govbot.cli.doctor_answering import models
 from govbot.errors import GovBotError
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ async def _examine() -> list[Check]:
             checks += await _stored(pool, settings)
         checks.append(await _embedder(settings))
     checks.append(await _reranker(settings))
-    checks.append(_generator(settings))
+    checks += [Check(*found) for found in await models(settings)]
     checks.append(_ocr(settings))
     checks.append(_watched(settings))
     return checks
@@ -288,21 +289,6 @@ async def _reranker(settings: Settings) -> Check:
     except GovBotError as error:
         return Check("reranker", False, str(error))
     return Check("reranker", True, reranker.name)
-
-
-def _generator(settings: Settings) -> Check:
-    from govbot.generate.router import kind_of
-
-    try:
-        kind = kind_of(settings.generation)
-    except GovBotError as error:
-        return Check("generator", False, str(error))
-    if kind == "llama":
-        file = Path(settings.generation.model_path)
-        return Check("generator", file.is_file(), f"llama: {file}")
-    if kind == "openai":
-        return Check("generator", True, f"openai: {settings.generation.base_url}")
-    return Check("generator", True, "extractive: no model is set, answers are excerpts")
 
 
 def _ocr(settings: Settings) -> Check:

@@ -12,7 +12,7 @@ from govbot.errors import Conflict, NotFound
 from govbot.eval import gate
 from govbot.eval.fingerprint import fingerprint
 from govbot.generate import Generator
-from govbot.generate.router import open_generator
+from govbot.generate.router import open_pool
 from govbot.models.embedder import Embedder, open_embedder
 from govbot.models.reranker import Reranker, open_reranker
 
@@ -36,7 +36,7 @@ async def evaluation(pool: Pool, settings: Settings) -> str:
     """How it stands; raises Conflict or NotFound where something should be done."""
     async with AsyncExitStack() as stack:
         embedder, reranker = open_embedder(settings), open_reranker(settings)
-        generator = open_generator(settings.generation)
+        generator = open_pool(settings.generation)
         for part in (embedder, reranker, generator):
             if part is not None:
                 stack.push_async_callback(part.aclose)

@@ -13,6 +13,7 @@ from typing import Final, Protocol
 from govbot import __version__
 from govbot.chat import prompt
 from govbot.config import Settings
+from govbot.config.generation import ModelSettings, Writer
 from govbot.db.pool import Connection
 from govbot.generate import Generator, Source
 from govbot.models.embedder import Embedder
@@ -93,15 +94,26 @@ def _generator(settings: Settings, generator: Generator) -> str:
     if generator.excerpts:
         return generator.name
     own = settings.generation
+    if own.models:
+        return f"{generator.name} {digest([_written_with(each) for each in own.listed()])}"
+    return f"{generator.name} {digest(_written_with(own))}"
+
+
+def _written_with(own: Writer) -> dict[str, object]:
+    """What of the settings of a model changes what it writes."""
     file = Path(own.model_path) if own.model_path else None
-    rest = {
+    found: dict[str, object] = {
         "model": own.model,
         "bytes": file.stat().st_size if file is not None and file.is_file() else 0,
         "context": own.context_tokens,
         "tokens": own.max_tokens,
         "temperature": own.temperature,
     }
-    return f"{generator.name} {digest(rest)}"
+    if own.lora:
+        found["adapters"] = [(Path(each).name, own.lora_scale) for each in own.lora]
+    if isinstance(own, ModelSettings):
+        found["tier"] = own.tier
+    return found
 
 
 async def _calibration(

@@ -1,8 +1,7 @@
 """All models that answer, as one generator: chooses one for each request, stands in another one
 when it fails or is full, and loads and unloads them while the service runs.
 
-For one event loop. A model that nobody uses is closed only while no answer of it is under way:
-`running` of a member grows before anything is awaited, so no question finds it half closed.
+For one event loop.
 """
 
 from __future__ import annotations
@@ -13,32 +12,20 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import aclosing
 from dataclasses import replace
-from typing import Final, Protocol, cast, runtime_checkable
+from typing import Final, cast
 
 from govbot import metrics
 from govbot.errors import Busy, GovBotError, Invalid, NotFound, Unavailable
 from govbot.generate import Generator, Request, Routed, State, Status
 from govbot.generate.members import Entry, Member, ModelState, open_member
+from govbot.generate.residence import Checkable, Residence, out_of_use
 from govbot.generate.routing import plan
 
 log = logging.getLogger(__name__)
 
 TICK_S: Final = 5.0
-LEAVE_S: Final = 120.0  # how long answers under way may hold up an unloading
-ROOM_RETRY_S: Final = 10
-_LOOK_S: Final = 0.1
 _OWN_SHARE: Final = "E-ANSWERS"  # another model would let one person go round the line
 _TOO_LONG: Final = "E-QUESTION-LENGTH"
-
-
-@runtime_checkable
-class Startable(Protocol):
-    def start(self) -> None: ...
-
-
-@runtime_checkable
-class Checkable(Protocol):
-    async def check(self) -> None: ...
 
 
 class Pool:
@@ -58,17 +45,14 @@ class Pool:
         seconds between two looks at a server, 0: none."""
         self._members = {entry.name: Member(entry) for entry in entries}
         self._complex_from = complex_from
-        self._memory_bytes = memory_bytes
         self._health_s = health_s
-        self._opening = opening
         self._clock = clock
-        self._changing = asyncio.Lock()  # loads and unloads, one after the other
+        self._residence = Residence(
+            self._members.values(), memory_bytes=memory_bytes, opening=opening, clock=clock
+        )
         self._checked: dict[str, float] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
-        for member in self._members.values():
-            if not member.local:  # a server is looked at before its first question
-                member.generator = opening(member.entry)
 
     @property
     def name(self) -> str:
@@ -92,7 +76,9 @@ class Pool:
         """Those that people may choose themselves and that are in use."""
         if self._only is not None:
             return ()
-        return tuple(each for each in self.models() if each.offered and each.presence != "out")
+        now = self._clock()
+        usable = (each for each in self._members.values() if each.entry.offered and not each.out)
+        return tuple(member.state(now) for member in usable)
 
     async def stream(self, request: Request) -> AsyncIterator[str]:
         """Text deltas of the model that the rules choose, or of one that stands in for it. Once
@@ -128,49 +114,12 @@ class Pool:
     async def load(self, name: str) -> None:
         """Puts a model into use and into memory, and waits for it. Raises NotFound, and what its
         loading fails with."""
-        member = self._member(name)
-        member.out = False
-        member.enter()
-        try:
-            if member.running == 1 and member.status.state is State.FAILED:
-                async with self._changing:
-                    await self._close(member, "")  # a failed one would wait before its next try
-            generator = await self._opened(member)
-            if isinstance(generator, Checkable):
-                await generator.check()
-            if isinstance(generator, Startable):
-                generator.start()
-                while generator.status().state in (State.IDLE, State.LOADING):  # noqa: ASYNC110
-                    await asyncio.sleep(_LOOK_S)
-        finally:
-            member.leave(self._clock())
-        status = generator.status()
-        if status.state is State.FAILED:
-            raise Unavailable(
-                "The model %(name)s does not work: %(reason)s",
-                name=name,
-                reason=status.error,
-                code="E-MODEL-LOAD",
-            )
+        await self._residence.load(self._member(name))
 
     async def unload(self, name: str) -> None:
         """Takes a model out of use and, once its answers under way are over, out of memory; it
         comes back with `load`. Raises NotFound."""
-        member = self._member(name)
-        member.out = True
-        if member.running:
-            try:
-                async with asyncio.timeout(LEAVE_S):
-                    await member.empty.wait()
-            except TimeoutError:
-                log.warning(
-                    "The model %s is unloaded with answers under way",
-                    name,
-                    extra={"action": "generation.unloading"},
-                )
-        async with self._changing:
-            if member.out:
-                await self._close(member, "unloaded")
+        await self._residence.unload(self._member(name))
 
     def begin(self, change: Coroutine[None, None, None]) -> None:
         """Loads or unloads beside everything else: `begin(pool.load("rapido"))`. How it went shows
@@ -182,21 +131,23 @@ class Pool:
     async def watch(self) -> None:
         """Unloads what is idle and looks at the servers, for ever."""
         while True:
-            await self.tick()
+            try:
+                await self.tick()
+            except Exception:
+                log.exception("The models were not looked at", extra={"action": "models.failed"})
             await asyncio.sleep(TICK_S)
 
     async def tick(self) -> None:
         """One round of `watch`."""
+        await self._residence.close_idle()
         now = self._clock()
-        async with self._changing:
-            for member in self._members.values():
-                limit = member.entry.idle_unload_s
-                used = member.last_used
-                if limit and used is not None and now - used >= limit and not member.running:
-                    await self._close(member, "idle")
         due = [each for each in self._members.values() if self._is_due(each, now)]
         await asyncio.gather(*(self._check(member) for member in due))
         self.report()
+
+    async def look(self) -> None:
+        """Looks at all servers now."""
+        await asyncio.gather(*(self._check(member) for member in self._members.values()))
 
     def report(self) -> None:
         """Brings the metrics up to date."""
@@ -235,14 +186,13 @@ class Pool:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        held = [each.generator for each in self._members.values() if each.generator is not None]
-        await asyncio.gather(*(generator.aclose() for generator in held))
+        await self._residence.aclose()
 
     def _planned(self, request: Request) -> tuple[tuple[Routed, ...], tuple[str, ...]]:
         """The order in which the models in use try, and what was passed over from the start."""
         usable = [member.candidate for member in self._members.values() if not member.out]
         if not usable:
-            raise _out(next(iter(self._members)))
+            raise out_of_use(next(iter(self._members)))
         order = plan(request, usable, complex_from=self._complex_from)
         missing = (
             request.model
@@ -274,10 +224,10 @@ class Pool:
         self, member: Member, request: Request, routed: Routed
     ) -> AsyncGenerator[str, None]:
         if member.out:
-            raise _out(member.name)
+            raise out_of_use(member.name)
         member.enter()
         try:
-            generator = await self._opened(member)
+            generator = await self._residence.opened(member)
             if request.on_routed is not None:
                 request.on_routed(routed)
             stream = cast("AsyncGenerator[str, None]", generator.stream(request))
@@ -288,63 +238,6 @@ class Pool:
             metrics.observe_model_answer(member.name, routed.reason)
         finally:
             member.leave(self._clock())
-
-    async def _opened(self, member: Member) -> Generator:
-        """The generator of a member, which must have been entered."""
-        if member.generator is not None:
-            return member.generator
-        async with self._changing:
-            if self._closed or member.out:
-                raise _out(member.name)
-            if member.generator is None:
-                await self._make_room(member)
-                member.generator = self._opening(member.entry)
-                member.note = ""
-            return member.generator
-
-    async def _make_room(self, member: Member) -> None:
-        """Unloads others, the longest unused first, until this one fits. Raises Unavailable when
-        it never will, Busy while those that are in the way are in use."""
-        if not self._memory_bytes or not member.local:
-            return
-        needed = member.bytes
-        if needed > self._memory_bytes:
-            raise Unavailable(
-                "The model %(name)s takes about %(needed)d MB, more than generation.memory_mb "
-                "allows.",
-                name=member.name,
-                needed=needed // 2**20,
-                code="E-MODEL-MEMORY",
-            )
-        held = [each for each in self._members.values() if each.local and each.generator]
-        free = self._memory_bytes - sum(each.bytes for each in held)
-        idle = [each for each in held if not each.running]
-        if free + sum(each.bytes for each in idle) < needed:
-            raise Busy(
-                "The models in use leave no memory for %(name)s: try again in a moment.",
-                name=member.name,
-                code="E-MODEL-ROOM",
-                retry_after=ROOM_RETRY_S,
-            )
-        for other in sorted(idle, key=lambda each: each.last_used or 0.0):
-            if free >= needed:
-                break
-            free += other.bytes
-            await self._close(other, "room")
-
-    async def _close(self, member: Member, note: str) -> None:
-        """Frees the memory of a model, within `_changing`; servers stay connected."""
-        if not member.local or member.generator is None:
-            return
-        generator, member.generator = member.generator, None
-        member.note = note
-        log.info(
-            "The model %s leaves the memory: %s",
-            member.name,
-            note or "loaded anew",
-            extra={"action": "generation.unloaded"},
-        )
-        await generator.aclose()
 
     def _member(self, name: str) -> Member:
         if name not in self._members:
@@ -382,11 +275,3 @@ def _instead(error: GovBotError) -> str:
     if error.error_code in ("E-MODEL-ROOM", "E-MODEL-MEMORY"):
         return "fallback-memory"
     return "fallback-full" if isinstance(error, Busy) else "fallback-failed"
-
-
-def _out(name: str) -> Unavailable:
-    return Unavailable(
-        "The model %(name)s is out of use: an administrator can load it.",
-        name=name,
-        code="E-MODEL-OUT",
-    )

@@ -14,6 +14,8 @@ from govbot.auth.sessions import session_of
 from govbot.db import schema
 from govbot.db.access import Role, as_system
 from govbot.errors import Denied, GovBotError
+from govbot.generate import State
+from govbot.generate.pool import Pool as Models
 from govbot.web import cookies
 from govbot.web.visit import CurrentVisit, Visit
 
@@ -30,7 +32,8 @@ async def healthz() -> Response[str]:
 async def readyz(
     visit: CurrentVisit, worker_alive: NamedDependency[Check]
 ) -> Response[dict[str, str]]:
-    """200 when the database answers with the right schema and documents are processed."""
+    """200 when the database answers with the right schema and documents are processed; `models`
+    tells besides how those that answer do."""
     found = {"database": "ok", "schema": "ok", "worker": "ok"}
     try:
         async with as_system(visit.app.pool) as conn:
@@ -44,15 +47,27 @@ async def readyz(
     if not worker_alive():
         found["worker"] = "stopped"
     ready = set(found.values()) == {"ok"}
+    # Search and documents work without a model, so it does not take the node out of service.
+    found["models"] = _models(visit.app.generator)
     if not ready:
         log.warning("Not ready: %s", found, extra={"action": "service.not-ready"})
     return Response(found, status_code=200 if ready else 503)
+
+
+def _models(pool: Models) -> str:
+    """How the models do together; which of them is for administrators, in the metrics."""
+    states = [each for each in pool.models() if each.presence != "out"]
+    failing = sum(each.status.state is State.FAILED for each in states)
+    if not failing and states:
+        return "ok"
+    return "failing" if failing == len(states) else "partly"
 
 
 async def figures(visit: CurrentVisit) -> Response[bytes]:
     """Prometheus metrics, for this machine itself and for administrators."""
     if not (_from_this_machine(visit) or await _is_administrator(visit)):
         raise Denied
+    visit.app.generator.report()
     return Response(metrics.render(), media_type=metrics.CONTENT_TYPE)
 
 

@@ -17,7 +17,8 @@ async def test_it_is_alive_without_a_session(anyone: Client) -> None:
 async def test_it_is_ready_when_database_schema_and_worker_are(anyone: Client) -> None:
     answer = await anyone.get("/readyz")
     assert answer.status_code == 200
-    assert answer.json() == {"database": "ok", "schema": "ok", "worker": "ok"}
+    expected = {"database": "ok", "schema": "ok", "worker": "ok", "models": "ok"}
+    assert answer.json() == expected
 
 
 async def test_it_is_not_ready_without_the_worker(scene: Scene) -> None:
