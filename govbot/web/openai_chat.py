@@ -18,6 +18,7 @@ from litestar.response import Stream
 from govbot.chat import answer as answering
 from govbot.chat.prompt import Turn
 from govbot.chat.reply import Wishes
+from govbot.chat.routing import check_choice
 from govbot.errors import GovBotError
 from govbot.web import rates
 from govbot.web.api_call import Call, CurrentCall, while_connected
@@ -82,12 +83,14 @@ async def _understood(call: Call, data: ChatRequest) -> Asking:
     settings = call.app.settings
     question, history = conversation(data.messages)
     wished = wishes(data, settings.generation.temperature)
+    engine = (data.engine or "").strip()
+    check_choice(call.app.generator, call.actor, engine)
     await rates.count_question(call.app, call.actor)
     shelf = await chosen(call, data.model)
     base = settings.web.base_url or str(call.request.base_url)
     writing = Writing(data.model, base.rstrip("/"), bool(data.sources_in_text))
     key = None if shelf is None else shelf.key
-    wished = replace(wished, collection_key=key, on_usage=writing.hear)
+    wished = replace(wished, collection_key=key, on_usage=writing.hear, model=engine)
     told = data.stream_options is not None and bool(data.stream_options.include_usage)
     return Asking(question, history, wished, writing, told)
 

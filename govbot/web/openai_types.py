@@ -103,6 +103,14 @@ class ChatRequest(Struct, frozen=True):
     presence_penalty: float | None = None
     frequency_penalty: float | None = None
     modalities: list[str] | None = None
+    engine: Annotated[
+        str | None,
+        Meta(
+            max_length=200,
+            description="GovBot's own: the model that writes, where one may be "
+            "chosen. Left out, the rules of the installation choose.",
+        ),
+    ] = None
     sources_in_text: Annotated[
         bool | None,
         Meta(description="GovBot's own: list the sources with links below the answer as well."),

@@ -58,6 +58,7 @@ class Office:
     law: Received
     hidden: Received
     clients: list[httpx.AsyncClient] = field(default_factory=list)
+    site: Any = None  # one for all programs, made with the first; None makes another
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.parts, name)
@@ -82,8 +83,8 @@ class Office:
 
     def client(self, key: str | None = None, ip: str = "192.0.2.7") -> httpx.AsyncClient:
         """A program, with a key or without."""
-        site: Any = build_site(self)  # type: ignore[arg-type]
-        transport = httpx.ASGITransport(app=site, client=(ip, 50000))
+        self.site = self.site or build_site(self)  # type: ignore[arg-type]
+        transport = httpx.ASGITransport(app=self.site, client=(ip, 50000))
         headers = {"authorization": f"Bearer {key}"} if key else {}
         client = httpx.AsyncClient(
             transport=transport, base_url="http://localhost", headers=headers

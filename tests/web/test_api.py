@@ -126,7 +126,8 @@ class TestDoor:
     async def test_a_route_opens_with_its_scope_and_with_no_other(
         self, parts: Parts, cast: Cast
     ) -> None:
-        office = await open_office(parts, cast, api=ROLES, limits=FREE)
+        many = ROLES.model_copy(update={"max_keys": 50})
+        office = await open_office(parts, cast, api=many, limits=FREE)
         with_it = {each: await office.program("admin", [each]) for each in ALL_SCOPES}
         without = {
             each: await office.program("admin", [other for other in ALL_SCOPES if other != each])
@@ -478,6 +479,7 @@ class TestUploads:
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:  # fmt: skip
         monkeypatch.setattr("govbot.web.uploads.body_limit", lambda _settings: 1000)
+        office.site = None
         client = await office.program("curator")
 
         async def endless() -> AsyncIterator[bytes]:
@@ -635,6 +637,11 @@ class TestConversations:
             assert (await rater.post(rating, json=sent)).status_code == status
         other = await office.program("admin")
         assert (await other.post(rating, json=bad)).status_code == 404
+        named = {"title": "Pai\x00 novo"}
+        for client, status in ((reads, 403), (other, 404), (rater, 200)):
+            path = f"{API}/conversations/{conversation}"
+            assert (await client.patch(path, json=named)).status_code == status
+        assert (await reads.get(f"{API}/conversations")).json()["items"][0]["title"] == "Pai novo"
         assert (await reads.delete(f"{API}/conversations/{conversation}")).status_code == 403
         writes = await office.program("reader", ["conversations:write"])
         assert (await writes.delete(f"{API}/conversations/{conversation}")).status_code == 204
