@@ -9,6 +9,8 @@ from typing import Any
 import gguf
 import numpy as np
 
+from govbot.finetune.gguf_lora import ARCHITECTURES
+
 TEMPLATE = (
     "{% for m in messages %}<|{{ m['role'] }}|>{{ m['content'] }}<|end|>{% endfor %}"
     "{% if add_generation_prompt %}<|assistant|>{% endif %}"
@@ -16,11 +18,14 @@ TEMPLATE = (
 SPECIAL = ("<unk>", "<s>", "</s>", "<|system|>", "<|user|>", "<|assistant|>", "<|end|>")
 
 
-def make_llama(folder: Path, *, width: int = 64, seed: int = 7) -> Path:
-    """Two layers, four heads of queries and two of keys; a token for each byte."""
+def make_llama(folder: Path, *, kind: str = "llama", width: int = 64, seed: int = 7) -> Path:
+    """Two layers, four heads of queries and two of keys; a token for each byte.
+
+    `kind` is the type of the model in transformers.
+    """
     import torch
     from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
-    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+    from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerFast
 
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())
     vocabulary = {token: at for at, token in enumerate((*SPECIAL, *letters))}
@@ -34,31 +39,39 @@ def make_llama(folder: Path, *, width: int = 64, seed: int = 7) -> Path:
     fast.chat_template = TEMPLATE
     fast.save_pretrained(folder)
     torch.manual_seed(seed)
-    config = LlamaConfig(
+    config = AutoConfig.for_model(
+        kind,
         vocab_size=len(vocabulary),
         hidden_size=width,
         intermediate_size=2 * width,
         num_hidden_layers=2,
         num_attention_heads=4,
         num_key_value_heads=2,
+        head_dim=width // 4,
+        rms_norm_eps=1e-5,
         max_position_embeddings=512,
         initializer_range=0.1,
         tie_word_embeddings=False,
         bos_token_id=1,
         eos_token_id=2,
     )
-    LlamaForCausalLM(config).save_pretrained(folder)
+    model = AutoModelForCausalLM.from_config(config)
+    for name, weight in model.named_parameters():
+        if name.endswith(("norm.weight", "bias")):
+            torch.nn.init.uniform_(weight, 0.5, 1.5)
+    model.save_pretrained(folder)
     return folder
 
 
 def write_gguf(folder: Path, path: Path) -> Path:
     """The weights of such a folder as llama.cpp takes them."""
     import torch
-    from transformers import LlamaForCausalLM
+    from transformers import AutoModelForCausalLM
 
-    model = LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
     config = model.config
-    writer = gguf.GGUFWriter(path, "llama")
+    architecture, rotated = ARCHITECTURES[config.model_type]
+    writer = gguf.GGUFWriter(path, architecture)
     writer.add_context_length(config.max_position_embeddings)
     writer.add_embedding_length(config.hidden_size)
     writer.add_block_count(config.num_hidden_layers)
@@ -67,6 +80,8 @@ def write_gguf(folder: Path, path: Path) -> Path:
     writer.add_head_count_kv(config.num_key_value_heads)
     writer.add_layer_norm_rms_eps(config.rms_norm_eps)
     writer.add_rope_dimension_count(config.hidden_size // config.num_attention_heads)
+    writer.add_key_length(config.hidden_size // config.num_attention_heads)
+    writer.add_value_length(config.hidden_size // config.num_attention_heads)
     writer.add_rope_freq_base(10_000.0)
     writer.add_vocab_size(config.vocab_size)
     writer.add_tokenizer_model("llama")
@@ -76,14 +91,16 @@ def write_gguf(folder: Path, path: Path) -> Path:
     writer.add_bos_token_id(1)
     writer.add_eos_token_id(2)
     writer.add_unk_token_id(0)
-    names = gguf.get_tensor_name_map(gguf.MODEL_ARCH.LLAMA, config.num_hidden_layers)
+    kind = next(key for key, name in gguf.MODEL_ARCH_NAMES.items() if name == architecture)
+    names = gguf.get_tensor_name_map(kind, config.num_hidden_layers)
+    heads = {"q_proj": config.num_attention_heads, "k_proj": config.num_key_value_heads}
     for key, tensor in model.state_dict().items():
         values = tensor.numpy().astype(np.float32)
-        heads = {"q_proj": config.num_attention_heads, "k_proj": config.num_key_value_heads}
-        for part, count in heads.items():
-            if part in key:
-                values = _rotary(values, count)
-        writer.add_tensor(f"{names.get_name(key.removesuffix('.weight'))}.weight", values)
+        part, _, suffix = key.rpartition(".")
+        count = heads.get(part.rpartition(".")[2])
+        if rotated and count is not None:
+            values = _rotary(values, count)
+        writer.add_tensor(f"{names.get_name(part)}.{suffix}", values)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
