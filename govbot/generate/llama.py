@@ -10,14 +10,14 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import llama_cpp
 
 from govbot.devices import DeviceKind, devices
 from govbot.errors import Unavailable
-from govbot.generate import GenerationSettings, Request, Sampling, Status, adapters
+from govbot.generate import ChatMessage, GenerationSettings, Request, Sampling, Status, adapters
 from govbot.generate.batch import Share, Wish, plan
 from govbot.generate.engine import Engine, Step
 from govbot.generate.fit import Prompt, smaller, too_long
@@ -27,6 +27,7 @@ from govbot.generate.llama_vocabulary import Vocabulary
 from govbot.generate.pace import Pace
 from govbot.generate.placement import Placement
 from govbot.generate.placing import attempts, fill_model
+from govbot.generate.prefixes import shared
 from govbot.generate.running import Running
 from govbot.generate.slots import Slot, Slots
 from govbot.generate.specials import Specials
@@ -106,13 +107,14 @@ class LlamaModel:
     def prepare(self, ticket: Ticket) -> Running:
         """Raises `Invalid` when the question alone does not fit, or its grammar is none."""
         request = ticket.request
-        prompt, tokens = self._fitting(request)
+        prompt, messages, tokens = self._fitting(request)
         sampling = request.sampling or Sampling(temperature=request.temperature)
         sampler = Sampler(sampling, self.vocabulary, request.grammar)
         ticket.use(prompt.sources)
         room = min(request.max_tokens, self.context_tokens - len(tokens))
         stops = (*self._template.stops, *request.stop)
-        answer = Running(ticket, tokens, room=room, stops=stops)
+        opened = self._opened(request, messages, tokens)
+        answer = Running(ticket, tokens, room=room, stops=stops, opened=opened)
         self._samplers[answer] = sampler
         return answer
 
@@ -175,15 +177,34 @@ class LlamaModel:
         begins = bool(self._template.bos) and text.startswith(self._template.bos)
         return self.vocabulary.tokenize(text, begin=not begins, special=special)
 
-    def _fitting(self, request: Request) -> tuple[Prompt, list[int]]:
-        """The largest prompt that leaves room for the answer."""
+    def _fitting(self, request: Request) -> tuple[Prompt, Sequence[ChatMessage], list[int]]:
+        """The largest prompt that leaves room for the answer, as messages and as tokens."""
         room = min(request.max_tokens, self.context_tokens // _ANSWER_SHARE)
         for prompt in smaller(request):
             messages = self._specials.defused(prompt.messages)
             tokens = self.tokenize(self._template.render(messages))
             if len(tokens) + room <= self.context_tokens:
-                return prompt, tokens
+                return prompt, messages, tokens
         raise too_long()
+
+    def _opened(self, request: Request, messages: Sequence[ChatMessage], tokens: list[int]) -> int:
+        """How many tokens stand before the first thing that a person typed: the rules, and the
+        passages where no earlier turns come before them. Fewer when in doubt."""
+        if not messages or messages[0].role != "system":
+            return 0
+        content = messages[0].content
+        at = 0
+        if len(messages) == 2:
+            question = self._specials.broken(request.question).strip()
+            at = messages[1].content.rfind(question) if question else -1
+            content = messages[1].content if at > 0 else content
+        rendered = self._template.render(messages)
+        begin = rendered.find(content)
+        if begin < 0:
+            return 0
+        open_text = rendered[: begin + (at if at > 0 else len(content))]
+        # The last token may have been joined with what comes after it.
+        return max(0, shared(self.tokenize(open_text), tokens) - 1)
 
     def _place(self, limit: int) -> None:
         """Gives slots to as many of those that wait as the next step can read of. The later, the
@@ -193,7 +214,12 @@ class LlamaModel:
             if reading >= limit:
                 return
             if answer.slot is None:
-                slot = self._slots.place(answer.tokens, answer.cells)
+                slot = self._slots.place(
+                    answer.tokens,
+                    answer.cells,
+                    owner=answer.ticket.request.owner,
+                    opened=answer.opened,
+                )
                 if slot is not None:
                     answer.placed(slot)
                     reading += answer.pending
@@ -276,7 +302,7 @@ class LlamaModel:
                 outputs=slots,
                 threads=self._threads,
                 kv_type=placement.kv_type,
-                flash_attention=settings.flash_attention,
+                flash_attention=_flash(settings, on_gpu=on_gpu),
             )
             try:
                 context = LlamaContext(model, shape, on_gpu=on_gpu)
@@ -345,6 +371,14 @@ def _slots_for_memory(model: object, cells: int) -> int:
     heads = int(llama_cpp.llama_model_n_head_kv(model)) * int(llama_cpp.llama_model_n_layer(model))
     free = next((each.free for each in devices() if each.kind is DeviceKind.CPU), 0)
     return max(1, int(free * _KV_SHARE) // max(4 * width * heads * cells, 1))
+
+
+def _flash(settings: GenerationSettings, *, on_gpu: bool) -> str:
+    """On the CPU plain attention is as fast for prompts and faster for answers (tests/bench), and
+    a token comes out the same beside others as alone; keys of fewer bits need the other."""
+    if settings.flash_attention == "auto" and not on_gpu:
+        return "off" if settings.kv_type == "f16" else "on"
+    return settings.flash_attention
 
 
 def _is_recurrent(model: object) -> bool:

@@ -20,14 +20,22 @@ class Running:
     """An answer with a slot while it has one: it may lose it and go on in another."""
 
     def __init__(
-        self, ticket: Ticket, prompt: Sequence[int], *, room: int, stops: Sequence[str]
+        self,
+        ticket: Ticket,
+        prompt: Sequence[int],
+        *,
+        room: int,
+        stops: Sequence[str] = (),
+        opened: int = 0,
     ) -> None:
-        """`room`: how many tokens it may be long."""
+        """`room`: how many tokens it may be long; `opened`: how many tokens of the prompt hold
+        nothing that its owner typed."""
         self.ticket = ticket
         self.tokens = list(prompt)
         self.slot: Slot | None = None
         self.finish: Finish | None = None
         self.shared = 0
+        self.opened = opened
         self._prompt = len(prompt)
         self._room = room
         self._placed_at = time.perf_counter()

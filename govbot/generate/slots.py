@@ -2,6 +2,10 @@
 
 A finished answer leaves its tokens where they are. The next prompt that begins like them goes on
 from there: in the same sequence, in a copy, or from host memory, where what had to make room goes.
+
+How soon an answer begins tells how much of its prompt was here. So of what other people brought in,
+a prompt shares only its open part, rules and passages that its reader may see, and nothing that
+somebody typed: else one could find out by trying what others have asked.
 """
 
 from __future__ import annotations
@@ -48,6 +52,7 @@ class Slot:
     goal: int = 0  # length of the prompt that is being read
     stop_at: int = 0  # where to stop reading, once, and keep a copy; 0: nowhere
     used: int = 0  # the higher, the later
+    owner: str = ""
 
 
 class Slots(Generic[Data]):
@@ -59,6 +64,7 @@ class Slots(Generic[Data]):
         self._slots = [Slot(index) for index in range(memory.slots)]
         self._tree: Prefixes[int] = Prefixes()
         self._copies: HostCopies[Data] = HostCopies(host_bytes)
+        self._owners: dict[int, str] = {}  # of the copies, by number
         self._late: set[int] = set()  # sequences that a copy still has to be made from or to
         self._clock = 0
 
@@ -72,13 +78,16 @@ class Slots(Generic[Data]):
         """Whether an answer that may take so many cells could have a slot now."""
         return any(not slot.busy for slot in self._slots) and cells <= self._free_cells()
 
-    def place(self, tokens: Sequence[int], cells: int) -> Slot | None:
+    def place(
+        self, tokens: Sequence[int], cells: int, *, owner: str = "", opened: int | None = None
+    ) -> Slot | None:
         """A slot whose tokens are the longest beginning of these that is remembered, but for the
-        last one, which has to be decoded to go on from. None when there is no slot or memory, or
-        when an answer before this one is about to decode much of the same beginning."""
+        last one, which has to be decoded to go on from. Of what other owners brought in, only the
+        first `opened` tokens count (None: all). None when there is no slot or memory, or when an
+        answer before this one is about to decode much of the same beginning."""
         if not self.fits(cells):
             return None
-        matches = self._tree.matches(tokens[:-1])
+        matches = self._matches(tokens, owner, len(tokens) if opened is None else opened)
         source, count = self._longest(matches)
         if self._soon(matches, count):
             return None
@@ -88,7 +97,7 @@ class Slots(Generic[Data]):
         self._make_room(cells, keep=(slot.index, source))
         fork = self._load(slot, source, count, list(tokens))
         self._make_room(cells, keep=(slot.index, None))
-        slot.busy, slot.reserved, slot.goal = True, cells, len(tokens)
+        slot.busy, slot.reserved, slot.goal, slot.owner = True, cells, len(tokens), owner
         slot.stop_at = 0 if self._memory.forgets else self._fork(matches, len(slot.tokens))
         self._tree.put(slot.index, tokens)
         if fork:
@@ -108,8 +117,10 @@ class Slots(Generic[Data]):
         number, gone = self._copies.add(self._memory.save(slot.index))
         for each in gone:
             self._tree.drop(-each)
+            del self._owners[each]
         if number is not None:
             self._tree.put(-number, slot.tokens)
+            self._owners[number] = slot.owner
 
     def decoded(self) -> None:
         """A step was decoded: all copies are made."""
@@ -122,6 +133,16 @@ class Slots(Generic[Data]):
         for slot in self._slots:
             slot.tokens = []
             self.release(slot)
+
+    def _matches(self, tokens: Sequence[int], owner: str, opened: int) -> dict[int, int]:
+        """How many of the tokens, but for the last one, may be taken from each holder."""
+        found = {}
+        for holder, common in self._tree.matches(tokens[:-1]).items():
+            theirs = self._owners[-holder] if holder < 0 else self._slots[holder].owner
+            allowed = common if theirs == owner else min(common, opened)
+            if allowed:
+                found[holder] = allowed
+        return found
 
     def _free_cells(self) -> int:
         if not self._memory.unified:

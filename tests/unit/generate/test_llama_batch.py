@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from govbot.errors import Invalid, Unavailable
-from govbot.generate import Grammar, Priority, Request, Sampling, Usage
+from govbot.generate import ChatMessage, Grammar, Priority, Request, Sampling, Usage
 from govbot.generate.llama import LlamaGenerator
 from tests.tiny_gguf import byte_token, char_token, write_tiny_gguf
 from tests.tiny_mamba import write_tiny_mamba
@@ -245,4 +245,34 @@ async def test_an_answer_that_takes_too_long_ends_with_a_sentence(
     assert caught.value.error_code == "E-MODEL-TIME"
     await _until(lambda: generator.status().running == 0)
     assert await _text(generator, make_request(max_tokens=2)) == "ZZ"
+    await generator.aclose()
+
+
+async def test_of_the_prompts_of_others_only_rules_and_passages_are_shared(
+    random_model: Path, make_request: MakeRequest
+) -> None:
+    """Who could tell how much of a guess was read before would learn what others have asked."""
+    generator = LlamaGenerator(
+        GenerationOptions(model_path=random_model, context_tokens=1500, slots=3)
+    )
+    rules, passages, secret = "regras " * 30, "trecho do documento " * 12, "pergunta secreta " * 12
+    usages: list[Usage] = []
+
+    async def shares(owner: str, *turns: str) -> int:
+        *before, last = turns
+        messages = [ChatMessage("system", rules)]
+        for turn in before:
+            messages += [ChatMessage("user", turn), ChatMessage("assistant", "ok")]
+        messages.append(ChatMessage("user", passages + last))
+        request = _observed(make_request(question=last, max_tokens=2, owner=owner), usages)
+        await _text(generator, replace(request, messages=tuple(messages)))
+        return usages[-1].shared_tokens
+
+    assert await shares("ana", secret) == 0
+    opened = len(rules) + len(passages)
+    assert await shares("ana", secret) >= opened + len(secret) - 10
+    assert opened - 10 <= await shares("rui", "outra") <= opened + 30
+    assert opened - 10 <= await shares("bia", secret) <= opened + 30
+    await shares("ana", secret, "e depois?")
+    assert await shares("rui", secret, "e depois?") <= len(rules) + 30
     await generator.aclose()

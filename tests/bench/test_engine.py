@@ -1,0 +1,297 @@
+"""The engine against llama-server and the Llama class, on GGUF files with random weights.
+
+`GOVBOT_BENCH_LLAMA_SERVER` names the program that `build_llama_server.sh` built; without it
+that peer is left out. `GOVBOT_BENCH_SHAPES` (135M,1B) and `GOVBOT_BENCH_SLOTS` (8): smaller.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import llama_cpp
+import numpy as np
+import pytest
+
+from govbot.generate.llama import LlamaModel
+from govbot.generate.llama_context import Part
+from tests.bench.peers import (
+    BenchOptions,
+    Chat,
+    HighLevel,
+    LlamaServer,
+    Ours,
+    Round,
+    Timing,
+    Tokens,
+    ask_all,
+    llama_server,
+)
+from tests.bench.shapes import SHAPES, write_shape
+
+SLOTS = int(os.environ.get("GOVBOT_BENCH_SLOTS", "8"))
+NAMES = os.environ.get("GOVBOT_BENCH_SHAPES", "135M,1B").split(",")
+SERVER = os.environ.get("GOVBOT_BENCH_LLAMA_SERVER", "")
+THREADS = len(os.sched_getaffinity(0))
+RULES, PASSAGES, QUESTION, CONTEXT = 300, 860, 40, 2048
+LONG = 4000
+_LETTERS = "abcdefghijklmnopqrstuvwxyz ,."
+
+
+@pytest.fixture(scope="module", params=NAMES)
+def shape(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def model(shape: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    path = write_shape(tmp_path_factory.mktemp("shapes") / f"{shape}.gguf", SHAPES[shape])
+    yield path
+    path.unlink()
+
+
+@pytest.fixture(scope="module")
+def tokens(model: Path) -> Iterator[Tokens]:
+    found = Tokens(model)
+    yield found
+    found.close()
+
+
+def text(length: int, *seed: int) -> str:
+    letters = np.random.default_rng([*seed, 1]).integers(0, len(_LETTERS), length)
+    return "".join(_LETTERS[each] for each in letters)
+
+
+def chats(length: int, *, question: int = 0, passages: tuple[int, ...] = ()) -> list[Chat]:
+    """Chats that arrive together: the same rules, passages of their own, 1 200 tokens in all."""
+    return [
+        Chat(text(RULES, 0), text(PASSAGES, 1, each), text(QUESTION, 2, each, question), length,
+             owner=f"person-{number}")
+        for number, each in enumerate(passages or range(SLOTS))
+    ]  # fmt: skip
+
+
+async def test_eight_chats_at_once(shape: str, model: Path, tokens: Tokens) -> None:
+    rows: dict[str, dict[str, Round]] = {}
+
+    async def measure(peer: Any, *, long: bool = True) -> None:
+        rounds = {"cold": await ask_all(peer, chats(48))}
+        rounds["second"] = await ask_all(peer, chats(48, question=1))
+        if long:
+            other = tuple(range(100, 100 + SLOTS))
+            rounds["long"] = await ask_all(peer, chats(200, passages=other))
+        rows[peer.name] = rounds
+
+    ours = Ours(BenchOptions(model, slots=SLOTS, context_tokens=CONTEXT))
+    await ask_all(ours, [Chat("a", "b", "c", 2)])
+    await measure(ours)
+    await ours.generator.aclose()
+    if SERVER:
+        async with llama_server(
+            Path(SERVER), model, slots=SLOTS, context=CONTEXT, threads=THREADS
+        ) as url:
+            server = LlamaServer(url, tokens)
+            await ask_all(server, [Chat("a", "b", "c", 2)])
+            await measure(server)
+            await server.aclose()
+    else:
+        print("\nllama-server is left out: GOVBOT_BENCH_LLAMA_SERVER is not set")
+    alone = HighLevel(model, tokens, CONTEXT)
+    await measure(alone, long=shape != "1B")
+    alone.close()
+    _print(shape, rows)
+    assert rows["GovBot"]["cold"].total < rows["Llama class"]["cold"].total
+
+
+def _print(shape: str, rows: dict[str, dict[str, Round]]) -> None:
+    print(f"\n## {shape}: {SLOTS} chats together, {RULES + PASSAGES + QUESTION} prompt tokens each")
+    print("| | 48 tokens: total s | first token median / max | second round: total, first median ")
+    print("| 200 tokens: total s |\n|---|---|---|---|---|")
+    for name, rounds in rows.items():
+        cold, second, long = rounds["cold"], rounds["second"], rounds.get("long")
+        print(
+            f"| {name} | {cold.total:.2f} | {cold.first_median:.2f} / {cold.first_max:.2f} "
+            f"| {second.total:.2f}, {second.first_median:.2f} "
+            f"| {f'{long.total:.2f}' if long else '-'} |"
+        )
+    ours = rows["GovBot"]
+    for name, rounds in rows.items():
+        if name == "GovBot":
+            continue
+        ratios = {
+            "total 48": ours["cold"].total / rounds["cold"].total,
+            "first token": ours["cold"].first_median / rounds["cold"].first_median,
+            "second round first token": ours["second"].first_median / rounds["second"].first_median,
+        }
+        if "long" in rounds:
+            ratios["total 200"] = ours["long"].total / rounds["long"].total
+        print(f"against {name}: " + ", ".join(f"{k} {v:.2f}x" for k, v in ratios.items()))
+
+
+async def test_the_same_passages_asked_by_another_person(model: Path, shape: str) -> None:
+    cold, warm = [], []
+    for passages in range(3):
+        ours = Ours(BenchOptions(model, slots=SLOTS, context_tokens=CONTEXT))
+        await ask_all(ours, [Chat("a", "b", "c", 2)])
+        first, other = (chats(8, question=question, passages=(passages,))[0] for question in (0, 1))
+        cold.append((await ask_all(ours, [first])).timings[0].first)
+        warm.append((await ask_all(ours, [other])).timings[0].first)
+        await ours.generator.aclose()
+    ratio = statistics.median(warm) / statistics.median(cold)
+    print(f"\n{shape}: the same passages asked by another person: first token {ratio:.2f}x of cold")
+    assert ratio < 1
+
+
+async def test_the_longest_gap_while_a_long_prompt_arrives(
+    shape: str, model: Path, tokens: Tokens
+) -> None:
+    context = LONG + 1024
+    gaps = {}
+
+    async def gap(peer: Any) -> None:
+        """The longest pause of a stream between its first token and the first of the long one."""
+        import asyncio
+
+        running = Timing()
+        start = time.perf_counter()
+        begun = asyncio.Event()
+
+        async def stream() -> None:
+            async for _ in peer.stream(Chat("r", text(200, 5), "q", 400, owner="a")):
+                running.times.append(time.perf_counter() - start)
+                if len(running.times) == 10:
+                    begun.set()
+
+        task = asyncio.create_task(stream())
+        await begun.wait()
+        came = time.perf_counter() - start
+        async for _ in peer.stream(Chat("r", text(LONG, 6), "q", 1, owner="b")):
+            pass
+        read = time.perf_counter() - start
+        await task
+        during = Timing([each for each in running.times if came - 1 <= each <= read + 1])
+        gaps[peer.name] = during.longest_gap(), read - came
+
+    ours = Ours(BenchOptions(model, slots=2, context_tokens=context))
+    await ask_all(ours, [Chat("a", "b", "c", 2)])
+    await gap(ours)
+    await ours.generator.aclose()
+    if SERVER:
+        async with llama_server(
+            Path(SERVER), model, slots=2, context=context, threads=THREADS
+        ) as url:
+            server = LlamaServer(url, tokens)
+            await ask_all(server, [Chat("a", "b", "c", 2)])
+            await gap(server)
+            await server.aclose()
+    print(f"\n{shape}: a prompt of {LONG} tokens arrives during a stream")
+    for name, (longest, reading) in gaps.items():
+        print(f"  {name}: longest gap {longest:.3f} s, the prompt is read in {reading:.1f} s")
+    if SERVER:
+        print(f"  ratio of gaps {gaps['GovBot'][0] / gaps['llama-server'][0]:.2f}x")
+
+
+async def test_share_of_python_in_a_step(
+    shape: str, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inside, steps = 0.0, []
+
+    def timed(name: str) -> None:
+        original = getattr(llama_cpp, name)
+
+        def call(*arguments: Any) -> Any:
+            nonlocal inside
+            started = time.perf_counter()
+            try:
+                return original(*arguments)
+            finally:
+                inside += time.perf_counter() - started
+
+        monkeypatch.setattr(llama_cpp, name, call)
+
+    timed("llama_decode")
+    timed("llama_sampler_sample")
+    original = LlamaModel.step
+
+    def step(self: LlamaModel, pace: Any) -> Any:
+        nonlocal inside
+        inside, started = 0.0, time.perf_counter()
+        result = original(self, pace)
+        whole = time.perf_counter() - started
+        steps.append((whole - inside, whole))
+        return result
+
+    monkeypatch.setattr(LlamaModel, "step", step)
+    ours = Ours(BenchOptions(model, slots=SLOTS, context_tokens=CONTEXT))
+    short = [Chat("r", text(60, 8, each), "q", 40, owner=str(each)) for each in range(SLOTS)]
+    await ask_all(ours, short)
+    await ours.generator.aclose()
+    python, whole = (sum(column) for column in zip(*steps, strict=True))
+    print(
+        f"\n{shape}: Python's share of {len(steps)} steps {100 * python / whole:.2f} % "
+        f"({1000 * python / len(steps):.2f} of {1000 * whole / len(steps):.1f} ms)"
+    )
+    assert python / whole < 0.5
+
+
+async def test_output_with_and_without_a_shared_beginning(shape: str, model: Path) -> None:
+    texts = []
+    for memory in (0, 512):
+        ours = Ours(BenchOptions(model, slots=2, context_tokens=CONTEXT, prefix_memory_mb=memory))
+        wanted = chats(24, passages=(1, 2))
+        found = []
+        for chat in wanted:
+            if not memory:
+                await ours.generator.aclose()
+                ours = Ours(BenchOptions(model, slots=2, context_tokens=CONTEXT))
+            found.append("".join([t async for t in ours.generator.stream(ours.request(chat))]))
+        texts.append(found)
+        if memory:
+            assert ours.usages[-1].shared_tokens >= RULES
+        await ours.generator.aclose()
+    print(f"\n{shape}: output with and without sharing identical: {texts[0] == texts[1]}")
+    assert texts[0] == texts[1]
+
+
+def test_log_probabilities_batched_against_alone(shape: str, model: Path) -> None:
+    loaded = LlamaModel(BenchOptions(model, slots=SLOTS, context_tokens=512))
+    context = loaded._context
+    prompts = [
+        loaded.tokenize(loaded._template.render(chat.messages()))
+        for chat in (Chat("r", text(200 + 9 * each, 9, each), "q", 1) for each in range(SLOTS))
+    ]
+
+    def read(chosen: list[int], chunk: int) -> dict[int, Any]:
+        context.clear()
+        found, done = {}, dict.fromkeys(chosen, 0)
+        while left := [each for each in chosen if done[each] < len(prompts[each])]:
+            parts = []
+            for each in left:
+                piece = prompts[each][done[each] : done[each] + chunk]
+                last = done[each] + len(piece) == len(prompts[each])
+                parts.append(Part(each, done[each], piece, 1 if last else 0))
+                done[each] += len(piece)
+            for part, index in zip(parts, context.decode(parts), strict=True):
+                if part.outputs:
+                    found[part.slot] = _log_softmax(context.logits(index).astype(np.float64))
+        return found
+
+    together = read(list(range(SLOTS)), 512 // SLOTS)
+    worst = 0.0
+    for each in range(SLOTS):
+        alone = read([each], 512)[each]
+        likely = np.argsort(alone)[-100:]
+        worst = max(worst, float(np.abs(alone[likely] - together[each][likely]).max()))
+    loaded.close()
+    print(f"\n{shape}: log-probabilities of the 100 likeliest tokens, batched against alone: "
+          f"at most {worst:.4f} apart")  # fmt: skip
+    assert worst < 0.05
+
+
+def _log_softmax(logits: Any) -> Any:
+    highest = logits.max()
+    return logits - highest - np.log(np.exp(logits - highest).sum())
