@@ -138,8 +138,7 @@ class Store:
 
     def require_space(self, wanted: int) -> None:
         """Raises Unavailable E-MODEL-SPACE when the disk does not hold so many bytes more."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        free = shutil.disk_usage(self.folder).free
+        free = self.free_space()
         if wanted + RESERVE > free:
             raise Unavailable(
                 "The disk is too small: the model needs %(wanted)s GB and %(free)s GB are free; "
@@ -148,6 +147,11 @@ class Store:
                 free=f"{free / 1e9:.1f}",
                 code="E-MODEL-SPACE",
             )
+
+    def free_space(self) -> int:
+        """Bytes that are free on the disk of the models."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        return shutil.disk_usage(self.folder).free
 
     @contextmanager
     def incoming(self, name: str) -> Iterator[Path]:

@@ -32,6 +32,7 @@ DELETED: Final[Mapping[str, LiteralString]] = {
     "answer_reports": """
         UPDATE answer_reports SET decided_by = NULL WHERE decided_by = %(id)s
     """,
+    "model_transfers": "UPDATE model_transfers SET asked_by = NULL WHERE asked_by = %(id)s",
     "gap_topics": "UPDATE gap_topics SET decided_by = NULL WHERE decided_by = %(id)s",
 }
 # Deleted with the rights of the person, whose alone they are; messages and their ratings go with

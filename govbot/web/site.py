@@ -38,6 +38,7 @@ NAV = (
     NavItem("/analises", _("Analytics"), "chart", (Role.ADMIN, Role.CURATOR)),
     NavItem("/admin/fila", _("Queue"), "layers", (Role.ADMIN, Role.CURATOR)),
     NavItem("/admin/pastas", _("Folders"), "inbox", (Role.ADMIN,)),
+    NavItem("/admin/modelos", _("Models"), "gear", (Role.ADMIN,)),
     NavItem("/admin/usuarios", _("People"), "user", (Role.ADMIN,)),
     NavItem("/admin/grupos", _("Groups"), "users", (Role.ADMIN,)),
     NavItem("/admin/diretorio", _("Directory"), "key", (Role.ADMIN,)),

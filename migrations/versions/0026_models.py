@@ -1,4 +1,4 @@
-"""models."""
+"""Models on their way here."""
 
 from __future__ import annotations
 

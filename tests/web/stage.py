@@ -31,6 +31,9 @@ from govbot.feedback.states import Reason
 from govbot.ids import DocumentId, MessageId
 from govbot.ingest.receive import receive
 from govbot.jobs.queue import Queue
+from govbot.models import transfers
+from govbot.models.store import Kind, Manifest, ModelFile, Store, digest
+from govbot.models.transfers import Order
 from tests.web.office import Office, make_office
 from tests.web.scene import ENCODED, Script
 
@@ -58,6 +61,7 @@ PLACES = {
     "set_id": "gold_set",
     "gold_id": "gold",
     "run_id": "run",
+    "transfer_id": "transfer",
 }
 _PLACE = re.compile(r"\{(\w+):(\w+)\}")
 
@@ -97,12 +101,13 @@ def without_ids(path: str, use: Mapping[str, str]) -> str:
 
 async def make_stage(pool: Pool, queue: Queue, folder: Path) -> Stage:
     """Everything below belongs to the collection "Legislação", the conversation to `reader`."""
-    office = await make_office(pool, queue, folder)
+    office = await make_office(pool, queue, folder, models={"hub": ""})
     ids = {"laws": str(office.laws), **await _documents(office)}
     ids |= await _shelves_and_people(office)
     ids |= await _conversation(office)
     ids |= await _curation(office, MessageId(UUID(ids["answer"])))
     ids |= await _evaluation(office, DocumentId(UUID(ids["law"])))
+    ids |= await _models(office)
     return Stage(office, ids)
 
 
@@ -227,6 +232,19 @@ async def _curation(office: Office, answer: MessageId) -> dict[str, str]:
         "category": str(category),
         "secret": str(office.secret),
     }
+
+
+async def _models(office: Office) -> dict[str, str]:
+    """A model on the disk, and another one that was asked for."""
+    models = Store(office.app.settings.data_dir / "models")
+    with models.incoming("pequeno") as folder:
+        (folder / "config.json").write_text("{}")
+        file = ModelFile("config.json", 2, digest(folder / "config.json"))
+        models.place(Manifest("pequeno", Kind.OTHER, "", "", "", (file,)))
+    admin = office.actors["admin"]
+    async with as_actor(office.app.pool, admin, write=True) as conn:
+        asked = await transfers.ask(conn, admin, Order("pull", "orgao/outro", "outro"))
+    return {"transfer": str(asked)}
 
 
 async def _evaluation(office: Office, law: DocumentId) -> dict[str, str]:
