@@ -104,12 +104,8 @@ class ChatRequest(Struct, frozen=True):
     frequency_penalty: float | None = None
     modalities: list[str] | None = None
     engine: Annotated[
-        str | None,
-        Meta(
-            max_length=200,
-            description="GovBot's own: the model that writes, where one may be "
-            "chosen. Left out, the rules of the installation choose.",
-        ),
+        Annotated[str, Meta(max_length=200)] | None,
+        Meta(description="GovBot's own: the model that writes, where one may be chosen."),
     ] = None
     sources_in_text: Annotated[
         bool | None,

@@ -152,6 +152,37 @@ async def test_a_stream_adds_up_to_the_answer_and_ends_with_its_sources(door: Do
     assert said == "Não encontrei a resposta nos documentos consultados."
 
 
+async def test_sources_stand_below_where_asked_for_and_dropped_sentences_are_never_sent(
+    door: Door,
+) -> None:
+    door.model()
+    client = await door.client("reader")
+    texts = []
+    answer = await client.chat.completions.create(
+        model="govbot", messages=ask(PATERNITY), extra_body={"sources_in_text": True}
+    )
+    texts.append(answer.choices[0].message.content)
+    stream = await client.chat.completions.create(
+        model="govbot", messages=ask(PATERNITY), stream=True, extra_body={"sources_in_text": True}
+    )
+    texts.append("".join([c.choices[0].delta.content or "" async for c in stream if c.choices]))
+    link = f"/documentos/{door.office.law.version_id}/pagina/1)"
+    assert texts[0] == texts[1]
+    assert (texts[0] or "").endswith(link)
+
+    office = door.office
+    answers = office.settings.answers.model_copy(update={"unsupported": "drop"})
+    office.settings = office.settings.model_copy(update={"answers": answers})
+    door.model(
+        deltas=("São vinte dias corridos [1]. ", "O salário dobra para noventa mil reais [1].")
+    )
+    stream = await client.chat.completions.create(
+        model="govbot", messages=ask(PATERNITY), stream=True
+    )
+    text = "".join([c.choices[0].delta.content or "" async for c in stream if c.choices])
+    assert text == "São vinte dias corridos [1]."
+
+
 async def test_what_is_asked_of_the_writing_reaches_the_model_or_is_refused(door: Door) -> None:
     model = door.model()
     client = await door.client("reader")
@@ -308,41 +339,6 @@ async def read(client: AsyncOpenAI, *, stream: bool) -> None:
     if stream:
         async for _ in found:
             pass
-
-
-async def test_sources_stand_below_the_text_where_asked_for(door: Door) -> None:
-    door.model()
-    client = await door.client("reader")
-    texts = []
-    answer = await client.chat.completions.create(
-        model="govbot", messages=ask(PATERNITY), extra_body={"sources_in_text": True}
-    )
-    texts.append(answer.choices[0].message.content)
-    stream = await client.chat.completions.create(
-        model="govbot", messages=ask(PATERNITY), stream=True, extra_body={"sources_in_text": True}
-    )
-    texts.append("".join([c.choices[0].delta.content or "" async for c in stream if c.choices]))
-    link = f"/documentos/{door.office.law.version_id}/pagina/1)"
-    assert texts[0] == texts[1]
-    assert (texts[0] or "").endswith(link)
-
-
-async def test_dropped_sentences_never_reach_a_stream(parts: Parts, cast: Cast) -> None:
-    answers = parts.settings.answers.model_copy(update={"unsupported": "drop"})
-    office = await open_office(parts, cast, limits=FREE, answers=answers)
-    office.generator = Model(
-        deltas=("São vinte dias corridos [1]. ", "O salário dobra para noventa mil reais [1].")
-    )
-    async with served(build_site(office)) as port:  # type: ignore[arg-type]
-        door = Door(office, port)
-        client = await door.client("reader")
-        stream = await client.chat.completions.create(
-            model="govbot", messages=ask(PATERNITY), stream=True
-        )
-        text = "".join([c.choices[0].delta.content or "" async for c in stream if c.choices])
-        await client.close()
-    await office.close()
-    assert text == "São vinte dias corridos [1]."
 
 
 async def test_texts_become_vectors_within_bounds(door: Door) -> None:
