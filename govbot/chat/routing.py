@@ -80,5 +80,5 @@ def check_choice(generator: Generator, actor: Actor, model: str) -> str:
     if isinstance(generator, Pool) and (actor is OPERATOR or actor.role is Role.ADMIN):
         known = {each.name for each in generator.models()}
     if model not in known:
-        raise Invalid("There is no such model to choose.", code="E-MODEL-CHOICE")
+        raise Invalid("There is no such model to choose.", code="E-MODEL-NOT-OFFERED")
     return model

@@ -43,6 +43,7 @@ class FairQueue(Generic[T]):
         if self._waiting_of(owner) >= self._owner_limit:
             raise Busy(
                 "You already have %(count)d questions waiting.",
+                code="E-ANSWERS",
                 count=self._owner_limit,
                 retry_after=self._retry_after(),
             )

@@ -329,3 +329,83 @@ def test_settings_load_quickly() -> None:
         float(subprocess.check_output([sys.executable, "-c", code], text=True)) for _ in range(3)
     ]
     assert min(seconds) < 0.25
+
+
+MODELS = """
+[generation]
+threads = 3
+api_key = "of the section"
+[[generation.models]]
+name = "rapido"
+tier = "fast"
+model_path = "small.gguf"
+lora = ["a.gguf", "/b.gguf"]
+[[generation.models]]
+name = "servidor-1"
+base_url = "http://h:8000/v1"
+model = "qwen"
+api_key_file = "key"
+threads = 9
+"""
+
+
+def test_a_model_of_the_list_takes_what_it_leaves_open_but_not_who_it_is(file: Path) -> None:
+    write(file.parent / "key", "s3cret\n")
+    settings = load_settings(write(file, MODELS), {})
+    fast, remote = settings.generation.listed()
+    assert (fast.threads, remote.threads) == (3, 9)
+    assert (fast.tier, remote.tier, fast.label) == ("fast", "quality", "")
+    assert fast.model_path == str(file.parent / "small.gguf")
+    assert fast.lora == (str(file.parent / "a.gguf"), "/b.gguf")
+    assert fast.api_key.get_secret_value() == ""
+    assert remote.api_key.get_secret_value() == "s3cret"
+    assert load_settings(write(file, ""), {}).generation.listed() == ()
+
+
+def test_one_key_of_one_table_comes_from_a_variable_or_a_credential(file: Path) -> None:
+    write(file.parent / "key", "s3cret\n")
+    write(file, MODELS)
+    folder = file.parent / "credentials"
+    folder.mkdir()
+    write(folder / "generation.models.servidor-1.api_key", "of systemd\n")
+    environ = {"CREDENTIALS_DIRECTORY": str(folder)}
+    environ["GOVBOT_GENERATION__MODELS__RAPIDO__LORA"] = "/x.gguf, /y.gguf"
+    fast, remote = load_settings(file, environ).generation.models
+    assert fast.lora == ("/x.gguf", "/y.gguf")
+    assert remote.api_key.get_secret_value() == "of systemd"
+    environ["GOVBOT_GENERATION__MODELS__SERVIDOR_1__API_KEY"] = "of the variable"
+    remote = load_settings(file, environ).generation.models[1]
+    assert remote.api_key.get_secret_value() == "of the variable"
+
+
+@pytest.mark.parametrize(
+    ("text", "environ", "sentence"),
+    [
+        (MODELS, {"GOVBOT_GENERATION__MODELS__NADA__TIER": "fast"}, 'no .* name "nada"; there are'),
+        (MODELS, {"GOVBOT_GENERATION__MODELS__RAPIDO__TIR": "fast"}, 'did you mean "tier"'),
+        (MODELS, {"GOVBOT_GENERATION__MODEL_PATH": "/m.gguf"}, "set only one of them"),
+        (MODELS, {"GOVBOT_GENERATION__BACKEND": "extractive"}, 'backend must be "auto"'),
+        (MODELS, {"GOVBOT_EVALUATION__MEASURES__A__B": "x"}, "not a list of tables"),
+        ('[[generation.models]]\nname = "a"', {}, "number 1: needs model_path or base_url"),
+        ('[[generation.models]]\nname = "A"\nmodel_path = "m"', {}, "small letters"),
+        ('[[generation.models]]\nmodel_path = "m"', {}, "number 1 needs name"),
+        (
+            '[[generation.models]]\nname = "a"\nmodel_path = "m"\n' * 2,
+            {},
+            'number 2: name "a" is taken',
+        ),
+        ('[[generation.models]]\nname = "a"\nbase_url = "http://h"', {}, "base_url needs model"),
+        (
+            '[[generation.models]]\nname = "a"\nmodel_path = "m"\n'
+            'api_key = "x"\napi_key_file = "k"',
+            {},
+            "set only one of them",
+        ),
+    ],
+)
+def test_a_slip_in_the_list_of_models_is_named(
+    file: Path, text: str, environ: dict[str, str], sentence: str
+) -> None:
+    write(file.parent / "key", "s3cret\n")
+    with pytest.raises(BadConfig, match=sentence):
+        load_settings(write(file, text), environ)
