@@ -101,24 +101,21 @@ def open_embedder(settings: Settings) -> Embedder | None:
 
 def kind_of(settings: Settings) -> str:
     """The kind of embedder that "auto" stands for here: see the setting's description."""
+    from govbot.models.llama_files import gguf_path, named_gguf
+
     own = settings.embedder
     if own.kind != "auto":
         return own.kind
     if own.base_url:
         return "openai"
-    if own.model.lower().endswith(".gguf"):
+    if own.model.lower().endswith(".gguf") or named_gguf(settings) is not None:
         return "gguf"
-    return "sentence-transformers" if has_torch() else _without_torch(settings)
-
-
-def _without_torch(settings: Settings) -> str:
-    from govbot.models.llama_files import gguf_path
-
-    if gguf_path(settings) is not None:
-        return "gguf"
-    if settings.embedder.model != "starter":
-        return "sentence-transformers"  # which says what is missing
-    return "none"
+    if not has_torch():
+        if gguf_path(settings) is not None:
+            return "gguf"
+        if own.model == "starter":
+            return "none"
+    return "sentence-transformers"  # which says what is missing
 
 
 def _open_gguf(files: LlamaFiles, own: EmbedderSettings) -> ThreadedEmbedder:

@@ -9,13 +9,14 @@ from pathlib import Path
 from govbot.config import Settings
 from govbot.config.embedding import Embedder as EmbedderSettings
 from govbot.errors import Unavailable
+from govbot.gguf import GgufHeader, read_header, shards_of
 from govbot.models.catalog import PRESETS, Preset, find_preset
 from govbot.models.files import MAX_TOKENS, ModelFiles
 from govbot.models.llama_vocab import VocabFile
 
 SUFFIX = ".gguf"
 # What llama.cpp calls them in `<architecture>.pooling_type`.
-NONE, MEAN, CLS, LAST, RANK = range(5)
+MEAN, CLS, LAST, RANK = 1, 2, 3, 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,20 +42,22 @@ def find_gguf(settings: Settings) -> LlamaFiles:
             name=settings.embedder.model,
             place=settings.data_dir / "models" / f"{settings.embedder.model}{SUFFIX}",
         )
+    header = read_header(path)  # which bounds what llama.cpp would believe
     vocab = VocabFile(path)
-    architecture = vocab.value("general.architecture")
     own = settings.embedder
     preset = find_preset(own.model) or preset_of_file(path.stem) or Preset(path.stem, "")
-    trained = _number(vocab, f"{architecture}.context_length")
-    limits = (trained, own.max_tokens or (preset.max_tokens if preset.repository else MAX_TOKENS))
+    limits = (
+        header.context,
+        own.max_tokens or (preset.max_tokens if preset.repository else MAX_TOKENS),
+    )
     max_tokens = min(limit for limit in limits if limit)
     query, passage = prefixes_of(own, preset)
-    pooling = _pooling(vocab, architecture, path)
+    pooling = _pooling(header, vocab)
     return LlamaFiles(
         model=ModelFiles(
             name=path.stem,
             folder=path.parent,
-            dimension=_dimension(vocab, architecture, path),
+            dimension=_dimension(header, vocab),
             max_tokens=max_tokens,
             query_prefix=query,
             passage_prefix=passage,
@@ -72,26 +75,58 @@ def gguf_path(settings: Settings) -> Path | None:
 
     Raises Unavailable when several files bear the name.
     """
+    if (named := named_gguf(settings)) is not None:
+        return named
+    wanted, models = settings.embedder.model, settings.data_dir / "models"
+    preset = find_preset(wanted)
+    if preset is None:
+        return None
+    return _only(
+        wanted,
+        [
+            file
+            for file in _files(models)
+            if (of := preset_of_file(file.stem)) is not None and of.name == preset.name
+        ],
+    )
+
+
+def named_gguf(settings: Settings) -> Path | None:
+    """The GGUF file whose own name, or whose folder's, stands in `embedder.model`."""
     wanted, models = settings.embedder.model, settings.data_dir / "models"
     for place in (Path(wanted).expanduser(), models / wanted, models / f"{wanted}{SUFFIX}"):
         if place.suffix.lower() == SUFFIX and place.is_file():
             return place.resolve()
-    preset = find_preset(wanted)
-    if preset is None or not models.is_dir():
-        return None
-    found = [
+        if (place / "config.json").is_file():
+            continue  # the folder of a sentence-transformers model
+        if place.is_dir() and (found := _only(wanted, _files(place))) is not None:
+            return found.resolve()
+    return None
+
+
+def _files(folder: Path) -> list[Path]:
+    """The GGUF files in a folder; of a model in several files, the first. What is hidden is not
+    there yet."""
+    if not folder.is_dir():
+        return []
+    found = (file for file in folder.rglob(f"*{SUFFIX}") if file.is_file())
+    return sorted(
         file
-        for file in sorted(models.rglob(f"*{SUFFIX}"))
-        if (named := preset_of_file(file.stem)) is not None and named.name == preset.name
-    ]
-    if len(found) > 1:
+        for file in found
+        if not any(part.startswith(".") for part in file.relative_to(folder).parts)
+        and shards_of(file)[0] == file
+    )
+
+
+def _only(name: str, files: list[Path]) -> Path | None:
+    if len(files) > 1:
         raise Unavailable(
             'Several GGUF files are of the embedding model "%(name)s": name one of them in '
             "[embedder] model (%(files)s).",
-            name=wanted,
-            files=", ".join(str(file.relative_to(models)) for file in found),
+            name=name,
+            files=", ".join(file.name for file in files),
         )
-    return found[0] if found else None
+    return files[0] if files else None
 
 
 def preset_of_file(stem: str) -> Preset | None:
@@ -117,44 +152,36 @@ def prefixes_of(own: EmbedderSettings, preset: Preset) -> tuple[str, str]:
     return query or "", passage or ""
 
 
-def _number(vocab: VocabFile, key: str) -> int:
-    text = vocab.value(key)
-    return int(text) if text.isdigit() else 0
+def _dimension(header: GgufHeader, vocab: VocabFile) -> int:
+    """Numbers in a vector; where the header names none of its own, those inside the model."""
+    text = vocab.value(f"{header.architecture}.embedding_length_out")
+    return int(text) if text.isdigit() and int(text) else header.embedding
 
 
-def _dimension(vocab: VocabFile, architecture: str, path: Path) -> int:
-    for key in ("embedding_length_out", "embedding_length"):
-        if size := _number(vocab, f"{architecture}.{key}"):
-            return size
-    raise Unavailable(
-        "The embedding model %(file)s does not say its dimension.", file=path.name, code="E-MODEL"
-    )
-
-
-def _pooling(vocab: VocabFile, architecture: str, path: Path) -> int:
+def _pooling(header: GgufHeader, vocab: VocabFile) -> int:
     """The header's; where it names none, the mean of a model that reads both ways, else the last
     token, which has seen all the others."""
-    text = vocab.value(f"{architecture}.pooling_type")
-    pooling = int(text) if text.isdigit() else NONE
-    if pooling == RANK:
+    if header.pooling == RANK:
         raise Unavailable(
             "The model %(file)s is a reranker, not an embedding model.",
-            file=path.name,
+            file=vocab.path.name,
             code="E-MODEL",
         )
-    if pooling in (MEAN, CLS, LAST):
-        return pooling
-    both_ways = vocab.value(f"{architecture}.attention.causal") == "false"
-    return MEAN if both_ways or "bert" in architecture else LAST
+    if header.pooling in (MEAN, CLS, LAST):
+        return header.pooling
+    both_ways = vocab.value(f"{header.architecture}.attention.causal") == "false"
+    return MEAN if both_ways or "bert" in header.architecture else LAST
 
 
 def _fingerprint(path: Path, extra: tuple[str, ...]) -> str:
-    """Identity of what the model gives: the whole file, and `extra`."""
-    try:
-        with path.open("rb") as stream:
-            whole = hashlib.file_digest(stream, "sha256")
-    except OSError as error:
-        raise Unavailable("The model file %(file)s cannot be read.", file=path) from error
+    """Identity of what the model gives: its files, and `extra`."""
+    whole = hashlib.sha256()
+    for part in shards_of(path):
+        try:
+            with part.open("rb") as stream:
+                whole.update(hashlib.file_digest(stream, "sha256").digest())
+        except OSError as error:
+            raise Unavailable("The model file %(file)s cannot be read.", file=part) from error
     for text in extra:
         whole.update(text.encode() + b"\0")
     return whole.hexdigest()

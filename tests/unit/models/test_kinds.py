@@ -33,6 +33,11 @@ def test_auto_follows_the_address_then_the_file_then_the_name(tmp_path: Path) ->
     assert kind(tmp_path) == "sentence-transformers"
     assert kind(tmp_path, model="bge-m3") == "sentence-transformers"
     assert kind(tmp_path, model="/modelos/bge-m3-Q8_0.GGUF") == "gguf"
+    pulled = tmp_path / "models" / "bge-m3-gguf"
+    pulled.mkdir(parents=True)
+    (pulled / "bge-m3-Q8_0.gguf").write_bytes(b"GGUF")
+    assert kind(tmp_path, model="bge-m3-gguf") == "gguf"
+    assert kind(tmp_path, model="bge-m3") == "sentence-transformers"
     assert kind(tmp_path, base_url="http://localhost:8080", model="x.gguf") == "openai"
     assert kind(tmp_path, kind="none", base_url="http://localhost:8080") == "none"
     assert open_embedder(Settings(embedder=EmbedderSettings(kind="none"))) is None
