@@ -18,6 +18,7 @@ from govbot.web.visit import CurrentVisit
 
 PATH = "/conta/chaves/documentacao"
 JSON = "application/json"
+LARGE = 10**12  # bounds beyond it are those of the numbers of machines
 _REF = "#/components/schemas/"
 AREAS: Mapping[str, str] = {
     "openai": _("For OpenAI's clients"),
@@ -145,7 +146,12 @@ def _fields(shape: Mapping[str, Any], place: str = "") -> Iterator[Field]:
 
 
 def _field(name: str, schema: Any, *, place: str, required: bool, about: str = "") -> Field:
-    bounds = [words.format(schema[key]) for key, words in _BOUNDS if schema.get(key) is not None]
+    given = ((schema.get(key), words) for key, words in _BOUNDS)
+    bounds = [
+        words.format(bound)
+        for bound, words in given
+        if bound is not None and -LARGE < bound < LARGE
+    ]
     kind = ", ".join([_kind(schema), *bounds])
     said = about or schema.get("description", "")
     return Field(name, kind, tuple(dict.fromkeys(_named(schema))), place, required, said)
