@@ -53,9 +53,11 @@ def find_model(settings: Settings) -> ModelFiles:
             folder=folder,
         )
     prompts = read_json(folder / "config_sentence_transformers.json").get("prompts") or {}
-    query = _prefix(preset.query_prefix, prompts, ("query",))
-    passage = _prefix(preset.passage_prefix, prompts, ("document", "passage"))
-    max_tokens = window_of(folder, preset.max_tokens if preset.repository else MAX_TOKENS)
+    own = settings.embedder
+    query = _prefix((own.query_prefix, preset.query_prefix), prompts, ("query",))
+    passage = _prefix((own.passage_prefix, preset.passage_prefix), prompts, ("document", "passage"))
+    known = preset.max_tokens if preset.repository else MAX_TOKENS
+    max_tokens = window_of(folder, own.max_tokens or known)
     return ModelFiles(
         name=preset.name,
         folder=folder,
@@ -63,7 +65,7 @@ def find_model(settings: Settings) -> ModelFiles:
         max_tokens=max_tokens,
         query_prefix=query,
         passage_prefix=passage,
-        weight=preset.weight if settings.embedder.weight is None else settings.embedder.weight,
+        weight=preset.weight if own.weight is None else own.weight,
         fingerprint=fingerprint_of(folder, digests, (query, passage, str(max_tokens))),
     )
 
@@ -143,9 +145,11 @@ def fingerprint_of(folder: Path, weights: dict[str, str], extra: tuple[str, ...]
     return whole.hexdigest()
 
 
-def _prefix(preset: str | None, prompts: dict[str, Any], names: tuple[str, ...]) -> str:
-    if preset is not None:
-        return preset
+def _prefix(said: tuple[str | None, ...], prompts: dict[str, Any], names: tuple[str, ...]) -> str:
+    """The first that was said, by the settings or the catalog; else the folder's own."""
+    for prefix in said:
+        if prefix is not None:
+            return prefix
     return next((str(prompts[name]) for name in names if prompts.get(name)), "")
 
 
