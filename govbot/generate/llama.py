@@ -7,39 +7,29 @@ long prompt.
 
 from __future__ import annotations
 
-import logging
-import os
 import time
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import llama_cpp
 
-from govbot.devices import DeviceKind, devices
-from govbot.errors import Unavailable
-from govbot.generate import ChatMessage, GenerationSettings, Request, Sampling, Status, adapters
-from govbot.generate.batch import Share, Wish, plan
+from govbot.generate import ChatMessage, GenerationSettings, Request, Sampling, Status
+from govbot.generate.batch import Wish, plan
 from govbot.generate.engine import Engine, Step
 from govbot.generate.fit import Prompt, smaller, too_long
-from govbot.generate.llama_context import LlamaContext, Part, Shape
+from govbot.generate.llama_context import Part
+from govbot.generate.llama_loading import load
 from govbot.generate.llama_sampling import Sampler
 from govbot.generate.llama_vocabulary import Vocabulary
 from govbot.generate.pace import Pace
-from govbot.generate.placement import Placement
-from govbot.generate.placing import attempts, fill_model
 from govbot.generate.prefixes import shared
 from govbot.generate.running import Running
 from govbot.generate.slots import Slot, Slots
 from govbot.generate.specials import Specials
 from govbot.generate.template import ChatTemplate
 from govbot.generate.ticket import Ticket
-from govbot.llama_log import silence
 
-log = logging.getLogger(__name__)
-
-_BATCH = 512  # tokens of one step
 _ANSWER_SHARE = 4  # a quarter of the context is kept for the answer, if it may be that long
-_KV_SHARE = 0.6  # of the free memory, that keys and values may take on the CPU
 
 
 class LlamaGenerator:
@@ -76,14 +66,7 @@ class LlamaModel:
     def __init__(self, settings: GenerationSettings) -> None:
         """Raises `Unavailable` with a sentence when the file is missing, is no GGUF, or does not
         load; tries without the GPU before giving up."""
-        path = Path(settings.model_path)
-        _require_gguf(path)
-        silence()
-        llama_cpp.llama_backend_init()
-        self._threads = settings.threads or len(os.sched_getaffinity(0))
-        self._model, self._context, self.device = self._load(path, settings)
-        self._lay_adapters(settings)
-        self._context.forgets = not _is_recurrent(self._model)
+        self._model, self._context, self.device = load(settings)
         self.context_tokens = self._context.cells
         self.vocabulary = Vocabulary(self._model)
         self._template = ChatTemplate(
@@ -93,6 +76,7 @@ class LlamaModel:
         )
         self._specials = Specials(self.vocabulary.controls())
         self._slots = Slots(self._context, host_bytes=settings.prefix_memory_mb << 20)
+        self._speculates = settings.speculation == "lookup" and self._context.forgets
         self._answers: list[Running] = []
         self._samplers: dict[Running, Sampler] = {}
 
@@ -144,18 +128,30 @@ class LlamaModel:
         limit = pace.prompt_limit(self._context.batch, writing=any(map(_writes, self._answers)))
         self._place(limit)
         answers = [answer for answer in self._answers if answer.slot is not None]
-        wishes = [Wish(_readable(answer), _writes(answer)) for answer in answers]
+        guesses = self._guesses(answers, pace)
+        wishes = [
+            Wish(_readable(answer), _writes(answer), len(guessed))
+            for answer, guessed in zip(answers, guesses, strict=True)
+        ]
         shares = plan(wishes, limit=self._context.batch, prompt_limit=limit)
-        decoding = [(a, s) for a, s in zip(answers, shares, strict=True) if s.pending]
-        firsts = self._context.decode([_part(answer, share) for answer, share in decoding])
+        decoding = [
+            (answer, share.pending, guessed[: share.drafts])
+            for answer, share, guessed in zip(answers, shares, guesses, strict=True)
+            if share.pending
+        ]
+        firsts = self._context.decode([_part(*each) for each in decoding])
         self._slots.decoded()
-        step = Step()
-        for (answer, share), first in zip(decoding, firsts, strict=True):
-            self._advance(answer, share)
+        step, written = Step(), 0
+        for (answer, count, guessed), first in zip(decoding, firsts, strict=True):
+            self._advance(answer, count)
             if not answer.pending:
-                self._draw(answer, first, step)
-        prompt = sum(share.pending for share in shares) - sum(w.writing for w in wishes)
-        pace.stepped(prompt=prompt, written=len(step.texts), seconds=time.perf_counter() - started)
+                written += self._draw_all(answer, first, guessed, step)
+        pace.stepped(
+            prompt=sum(share.pending for share in shares) - sum(w.writing for w in wishes),
+            written=written,
+            drafts=sum(share.drafts for share in shares),
+            seconds=time.perf_counter() - started,
+        )
         return step
 
     def reset(self) -> None:
@@ -224,12 +220,38 @@ class LlamaModel:
                     answer.placed(slot)
                     reading += answer.pending
 
-    def _advance(self, answer: Running, share: Share) -> None:
+    def _guesses(self, answers: Sequence[Running], pace: Pace) -> list[list[int]]:
+        """What may follow, for each answer that is being written."""
+        cost = pace.guess_cost(max(1, sum(map(_writes, answers))))
+        return [
+            answer.lookup.guess(answer.tokens, limit=answer.left - 1, cost=cost)
+            if self._speculates and _writes(answer) and answer.written
+            else []
+            for answer in answers
+        ]
+
+    def _advance(self, answer: Running, count: int) -> None:
         """Notes what was decoded."""
         slot = _slot(answer)
-        slot.tokens.extend(answer.tokens[len(slot.tokens) : len(slot.tokens) + share.pending])
+        slot.tokens.extend(answer.tokens[len(slot.tokens) : len(slot.tokens) + count])
         if slot.stop_at == len(slot.tokens):
             self._slots.keep(slot)
+
+    def _draw_all(self, answer: Running, index: int, guessed: list[int], step: Step) -> int:
+        """Draws the next token, and those after it as long as the guesses were right; how many."""
+        slot, count, right = _slot(answer), 0, 0
+        for following in [*guessed, None]:
+            self._draw(answer, index + count, step)
+            count += 1
+            if answer.finish is not None or following is None or answer.tokens[-1] != following:
+                break
+            slot.tokens.append(following)
+            right += 1
+        if guessed:
+            answer.lookup.checked(len(guessed), right)
+            if right < len(guessed):
+                self._context.forget(slot.index, len(slot.tokens))
+        return count
 
     def _draw(self, answer: Running, index: int, step: Step) -> None:
         token = self._samplers[answer].draw(self._context, index)
@@ -241,89 +263,6 @@ class LlamaModel:
             step.texts.append((answer.ticket, text))
         if answer.finish is not None:
             step.over.append((answer, None))
-
-    def _load(self, path: Path, settings: GenerationSettings) -> tuple[object, LlamaContext, str]:
-        for placement in attempts(path, settings):
-            loaded = self._try_load(path, placement, settings)
-            if loaded is not None:
-                return *loaded, self._device(placement)
-        raise Unavailable(
-            "The model file %(file)s could not be loaded: it is damaged, of a kind this version "
-            "of llama.cpp does not know, or larger than the memory.",
-            file=path.name,
-            code="E-MODEL",
-        )
-
-    def _lay_adapters(self, settings: GenerationSettings) -> None:
-        try:
-            adapters.lay(self._model, self._context.pointer, settings.lora, settings.lora_scale)
-        except Unavailable:
-            self._context.close()
-            llama_cpp.llama_model_free(self._model)
-            raise
-
-    def _try_load(
-        self, path: Path, placement: Placement, settings: GenerationSettings
-    ) -> tuple[object, LlamaContext] | None:
-        parameters = llama_cpp.llama_model_default_params()
-        shares = fill_model(parameters, placement)
-        model = llama_cpp.llama_model_load_from_file(os.fsencode(path), parameters)
-        del shares  # llama.cpp has read them
-        if model is None:
-            return None
-        if not llama_cpp.llama_model_has_decoder(model) or llama_cpp.llama_model_has_encoder(model):
-            llama_cpp.llama_model_free(model)
-            raise Unavailable(
-                "The model file %(file)s is not a model that writes text.",
-                file=path.name,
-                code="E-MODEL",
-            )
-        context = self._try_context(model, settings, placement)
-        if context is None:
-            llama_cpp.llama_model_free(model)
-            return None
-        return model, context
-
-    def _try_context(
-        self, model: object, settings: GenerationSettings, placement: Placement
-    ) -> LlamaContext | None:
-        """A context with as many slots as there is memory for, up to what is wanted."""
-        cells = _cells(model, settings.context_tokens)
-        slots, on_gpu = placement.slots, placement.layers > 0
-        if not on_gpu:
-            slots = min(slots, _slots_for_memory(model, cells))
-        while slots >= 1:
-            shared = settings.shared_context_tokens
-            shape = Shape(
-                slots=slots,
-                cells=cells,
-                shared_cells=max(shared, cells) if 0 < shared < cells * slots else 0,
-                batch=max(min(_BATCH, cells * slots), slots),
-                outputs=slots,
-                threads=self._threads,
-                kv_type=placement.kv_type,
-                flash_attention=_flash(settings, on_gpu=on_gpu),
-            )
-            try:
-                context = LlamaContext(model, shape, on_gpu=on_gpu)
-            except MemoryError:
-                slots //= 2
-                continue
-            if slots < settings.slots:
-                log.warning(
-                    "There is memory for %d answers at a time, not for %d",
-                    slots,
-                    settings.slots,
-                    extra={"action": "model.slots"},
-                )
-            return context
-        return None
-
-    def _device(self, placement: Placement) -> str:
-        if placement.layers == 0:
-            return f"CPU, {self._threads} threads"
-        names = " + ".join(share.device.name for share in placement.shares[1:] if share.layers)
-        return f"{names}, {placement.layers} of {placement.of} layers"
 
 
 def _writes(answer: Running) -> bool:
@@ -344,61 +283,8 @@ def _readable(answer: Running) -> int:
     return answer.pending
 
 
-def _part(answer: Running, share: Share) -> Part:
+def _part(answer: Running, count: int, guessed: Sequence[int]) -> Part:
     slot = _slot(answer)
     start = len(slot.tokens)
-    tokens = answer.tokens[start : start + share.pending]
-    return Part(slot.index, start, tokens, 1 if share.pending == answer.pending else 0)
-
-
-def _cells(model: object, wanted: int) -> int:
-    trained = int(llama_cpp.llama_model_n_ctx_train(model))
-    if trained < wanted:
-        log.info(
-            "The model was trained with %d tokens of context: using that instead of %d",
-            trained,
-            wanted,
-            extra={"action": "model.context"},
-        )
-    return min(wanted, trained)
-
-
-def _slots_for_memory(model: object, cells: int) -> int:
-    """For how many slots the keys and values, of 16 bits, fit the free memory of this machine."""
-    width = int(llama_cpp.llama_model_n_embd(model)) // max(
-        int(llama_cpp.llama_model_n_head(model)), 1
-    )
-    heads = int(llama_cpp.llama_model_n_head_kv(model)) * int(llama_cpp.llama_model_n_layer(model))
-    free = next((each.free for each in devices() if each.kind is DeviceKind.CPU), 0)
-    return max(1, int(free * _KV_SHARE) // max(4 * width * heads * cells, 1))
-
-
-def _flash(settings: GenerationSettings, *, on_gpu: bool) -> str:
-    """On the CPU plain attention is as fast for prompts and faster for answers (tests/bench), and
-    a token comes out the same beside others as alone; keys of fewer bits need the other."""
-    if settings.flash_attention == "auto" and not on_gpu:
-        return "off" if settings.kv_type == "f16" else "on"
-    return settings.flash_attention
-
-
-def _is_recurrent(model: object) -> bool:
-    return bool(llama_cpp.llama_model_is_recurrent(model) or llama_cpp.llama_model_is_hybrid(model))
-
-
-def _require_gguf(path: Path) -> None:
-    try:
-        with path.open("rb") as file:
-            magic = file.read(4)
-    except OSError as error:
-        raise Unavailable(
-            "The model file %(file)s cannot be opened (%(reason)s): check generation.model_path.",
-            file=path.name,
-            reason=error.strerror or type(error).__name__,
-            code="E-MODEL",
-        ) from error
-    if magic != b"GGUF":
-        raise Unavailable(
-            "The model file %(file)s is not a GGUF file: check generation.model_path.",
-            file=path.name,
-            code="E-MODEL",
-        )
+    tokens = [*answer.tokens[start : start + count], *guessed]
+    return Part(slot.index, start, tokens, 1 + len(guessed) if count == answer.pending else 0)

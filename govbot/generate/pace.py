@@ -24,12 +24,13 @@ class Pace:
         """Tokens of all answers together."""
         return self._written_per_s
 
-    def stepped(self, *, prompt: int, written: int, seconds: float) -> None:
-        """One step decoded `prompt` tokens of prompts and `written` tokens of answers."""
+    def stepped(self, *, prompt: int, written: int, seconds: float, drafts: int = 0) -> None:
+        """One step decoded `prompt` tokens of prompts and `drafts` guesses, and gave `written`
+        tokens of answers."""
         if prompt >= _SMALLEST:
             cost = max(seconds - (self._step_s if written else 0.0), seconds / 4)
             self._token_s = _mean(self._token_s, cost / prompt)
-        elif prompt == 0 and written:
+        elif prompt == 0 and written and not drafts:
             self._step_s = _mean(self._step_s, seconds)
         if written:
             self._written_per_s = _mean(self._written_per_s, written / max(seconds, 1e-6))
@@ -43,6 +44,15 @@ class Pace:
             return limit
         seconds = max(self._gap_s - self._step_s, self._gap_s / 2) if writing else self._idle_s
         return max(min(_SMALLEST, limit), min(limit, int(seconds / self._token_s)))
+
+    def guess_cost(self, writing: int) -> float:
+        """What a guessed token costs, as a share of what a right one saves, while so many answers
+        are being written. Beside others, guesses take a pass over the weights of their own."""
+        if not self._token_s or not self._step_s:
+            return 0.25 if writing == 1 else 1.0
+        saved = self._step_s / writing
+        own_pass = saved / 4 if writing > 1 else 0.0
+        return (self._token_s + own_pass) / saved
 
     def reading_s(self, tokens: int) -> float:
         """Seconds until so many tokens of prompts are read."""

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from govbot.generate import Usage
+from govbot.generate.lookup import Lookup
 from govbot.generate.reasoning import ReasoningFilter
 from govbot.generate.slots import Slot
 from govbot.generate.template import StopTexts
@@ -36,6 +37,7 @@ class Running:
         self.finish: Finish | None = None
         self.shared = 0
         self.opened = opened
+        self.lookup = Lookup()
         self._prompt = len(prompt)
         self._room = room
         self._placed_at = time.perf_counter()

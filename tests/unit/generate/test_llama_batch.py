@@ -13,7 +13,7 @@ import pytest
 
 from govbot.errors import Invalid, Unavailable
 from govbot.generate import ChatMessage, Grammar, Priority, Request, Sampling, Usage
-from govbot.generate.llama import LlamaGenerator
+from govbot.generate.llama import LlamaGenerator, LlamaModel
 from tests.tiny_gguf import byte_token, char_token, write_tiny_gguf
 from tests.tiny_mamba import write_tiny_mamba
 from tests.unit.generate.conftest import GenerationOptions, MakeRequest, source
@@ -67,7 +67,7 @@ async def test_answers_written_together_are_those_written_alone(
 async def test_streams_go_on_while_a_long_prompt_is_read(
     tiny_model: Path, make_request: MakeRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("govbot.generate.llama._BATCH", 32)
+    monkeypatch.setattr("govbot.generate.llama_loading._BATCH", 32)
     generator = LlamaGenerator(GenerationOptions(model_path=tiny_model, slots=2))
     order: list[str] = []
 
@@ -276,3 +276,46 @@ async def test_of_the_prompts_of_others_only_rules_and_passages_are_shared(
     await shares("ana", secret, "e depois?")
     assert await shares("rui", secret, "e depois?") <= len(rules) + 30
     await generator.aclose()
+
+
+async def test_guesses_change_no_answer_and_save_steps(
+    tmp_path: Path,
+    random_model: Path,
+    make_request: MakeRequest,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    steps = []
+    original = LlamaModel.step
+    monkeypatch.setattr(
+        LlamaModel, "step", lambda self, pace: steps.append(1) or original(self, pace)
+    )
+    monkeypatch.setattr("govbot.generate.pace.Pace.guess_cost", lambda _self, _writing: 0.1)
+    letters = "".join(chr(code) for code in range(ord("0"), ord("z")) if chr(code).isalnum())
+    path = write_tiny_gguf(
+        tmp_path / "m.gguf", sequence=(byte_token(10), *map(char_token, letters)), context=1024
+    )
+    counts = {}
+    for kind in ("off", "lookup"):
+        options = GenerationOptions(model_path=path, context_tokens=1024, slots=2, speculation=kind)
+        generator = LlamaGenerator(options)
+        steps.clear()
+        quoted = make_request(source(1, letters), max_tokens=len(letters))
+        assert await _text(generator, quoted) == letters
+        counts[kind] = len(steps)
+        await generator.aclose()
+    assert counts["lookup"] < counts["off"] / 2
+
+    answers = {}
+    for kind in ("off", "lookup"):
+        generator = LlamaGenerator(
+            GenerationOptions(
+                model_path=random_model, context_tokens=900, slots=2, speculation=kind
+            )
+        )
+        requests = [
+            replace(make_request(RULES, max_tokens=60), sampling=sampling, stop=("q",))
+            for sampling in (None, Sampling(temperature=0.7, seed=4))
+        ]
+        answers[kind] = await _together(generator, requests)
+        await generator.aclose()
+    assert answers["off"] == answers["lookup"]

@@ -1,0 +1,181 @@
+"""Loads a GGUF file: where it fits best, with as many slots as there is memory for."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+
+import llama_cpp
+
+from govbot.devices import DeviceKind, devices
+from govbot.errors import Unavailable
+from govbot.generate import GenerationSettings, adapters
+from govbot.generate.llama_context import LlamaContext, Shape
+from govbot.generate.lookup import LONGEST
+from govbot.generate.placement import Placement
+from govbot.generate.placing import attempts, fill_model
+from govbot.llama_log import silence
+
+log = logging.getLogger(__name__)
+
+_BATCH = 512  # tokens of one step
+_KV_SHARE = 0.6  # of the free memory, that keys and values may take on the CPU
+
+
+def load(settings: GenerationSettings) -> tuple[object, LlamaContext, str]:
+    """The model, a context for its answers, and the device in words.
+
+    Raises `Unavailable` with a sentence when the file is missing, is no GGUF, or does not load;
+    tries without the GPU before giving up.
+    """
+    path = Path(settings.model_path)
+    _require_gguf(path)
+    silence()
+    llama_cpp.llama_backend_init()
+    for placement in attempts(path, settings):
+        model = _model(path, placement)
+        context = _context(model, settings, placement) if model is not None else None
+        if context is not None:
+            _lay_adapters(model, context, settings)
+            context.forgets = not _is_recurrent(model)
+            return model, context, _device(placement, _threads(settings))
+        if model is not None:
+            llama_cpp.llama_model_free(model)
+    raise Unavailable(
+        "The model file %(file)s could not be loaded: it is damaged, of a kind this version "
+        "of llama.cpp does not know, or larger than the memory.",
+        file=path.name,
+        code="E-MODEL",
+    )
+
+
+def _model(path: Path, placement: Placement) -> object | None:
+    parameters = llama_cpp.llama_model_default_params()
+    shares = fill_model(parameters, placement)
+    model: object | None = llama_cpp.llama_model_load_from_file(os.fsencode(path), parameters)
+    del shares  # llama.cpp has read them
+    if model is None:
+        return None
+    if not llama_cpp.llama_model_has_decoder(model) or llama_cpp.llama_model_has_encoder(model):
+        llama_cpp.llama_model_free(model)
+        raise Unavailable(
+            "The model file %(file)s is not a model that writes text.",
+            file=path.name,
+            code="E-MODEL",
+        )
+    return model
+
+
+def _context(
+    model: object, settings: GenerationSettings, placement: Placement
+) -> LlamaContext | None:
+    """A context with as many slots as there is memory for, up to what is wanted."""
+    cells = _cells(model, settings.context_tokens)
+    slots, on_gpu = placement.slots, placement.layers > 0
+    if not on_gpu:
+        slots = min(slots, _slots_for_memory(model, cells, settings.shared_context_tokens))
+    while slots >= 1:
+        try:
+            context = LlamaContext(model, _shape(settings, placement, slots, cells), on_gpu=on_gpu)
+        except MemoryError:
+            slots //= 2
+            continue
+        if slots < settings.slots:
+            log.warning(
+                "There is memory for %d answers at a time, not for %d",
+                slots,
+                settings.slots,
+                extra={"action": "model.slots"},
+            )
+        return context
+    return None
+
+
+def _shape(settings: GenerationSettings, placement: Placement, slots: int, cells: int) -> Shape:
+    shared = settings.shared_context_tokens
+    return Shape(
+        slots=slots,
+        cells=cells,
+        shared_cells=max(shared, cells) if 0 < shared < cells * slots else 0,
+        batch=max(min(_BATCH, cells * slots), slots),
+        outputs=slots * (1 + LONGEST),
+        threads=_threads(settings),
+        kv_type=placement.kv_type,
+        flash_attention=_flash(settings, placement),
+    )
+
+
+def _lay_adapters(model: object, context: LlamaContext, settings: GenerationSettings) -> None:
+    try:
+        adapters.lay(model, context.pointer, settings.lora, settings.lora_scale)
+    except Unavailable:
+        context.close()
+        llama_cpp.llama_model_free(model)
+        raise
+
+
+def _threads(settings: GenerationSettings) -> int:
+    return settings.threads or len(os.sched_getaffinity(0))
+
+
+def _device(placement: Placement, threads: int) -> str:
+    if placement.layers == 0:
+        return f"CPU, {threads} threads"
+    names = " + ".join(share.device.name for share in placement.shares[1:] if share.layers)
+    return f"{names}, {placement.layers} of {placement.of} layers"
+
+
+def _cells(model: object, wanted: int) -> int:
+    trained = int(llama_cpp.llama_model_n_ctx_train(model))
+    if trained < wanted:
+        log.info(
+            "The model was trained with %d tokens of context: using that instead of %d",
+            trained,
+            wanted,
+            extra={"action": "model.context"},
+        )
+    return min(wanted, trained)
+
+
+def _slots_for_memory(model: object, cells: int, shared_cells: int) -> int:
+    """For how many slots the keys and values, of 16 bits, fit the free memory of this machine."""
+    if shared_cells:
+        return 256
+    width = int(llama_cpp.llama_model_n_embd(model)) // max(
+        int(llama_cpp.llama_model_n_head(model)), 1
+    )
+    heads = int(llama_cpp.llama_model_n_head_kv(model)) * int(llama_cpp.llama_model_n_layer(model))
+    free = next((each.free for each in devices() if each.kind is DeviceKind.CPU), 0)
+    return max(1, int(free * _KV_SHARE) // max(4 * width * heads * cells, 1))
+
+
+def _flash(settings: GenerationSettings, placement: Placement) -> str:
+    """On the CPU plain attention is as fast for prompts and faster for answers (tests/bench), and
+    a token comes out the same beside others as alone; keys of fewer bits need the other."""
+    if settings.flash_attention == "auto" and placement.layers == 0:
+        return "off" if placement.kv_type in ("f16", "f32", "bf16") else "on"
+    return settings.flash_attention
+
+
+def _is_recurrent(model: object) -> bool:
+    return bool(llama_cpp.llama_model_is_recurrent(model) or llama_cpp.llama_model_is_hybrid(model))
+
+
+def _require_gguf(path: Path) -> None:
+    try:
+        with path.open("rb") as file:
+            magic = file.read(4)
+    except OSError as error:
+        raise Unavailable(
+            "The model file %(file)s cannot be opened (%(reason)s): check generation.model_path.",
+            file=path.name,
+            reason=error.strerror or type(error).__name__,
+            code="E-MODEL",
+        ) from error
+    if magic != b"GGUF":
+        raise Unavailable(
+            "The model file %(file)s is not a GGUF file: check generation.model_path.",
+            file=path.name,
+            code="E-MODEL",
+        )

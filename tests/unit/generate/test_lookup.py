@@ -1,0 +1,44 @@
+from govbot.generate.lookup import LONGEST, Lookup
+from govbot.generate.pace import Pace
+
+
+def test_it_guesses_what_followed_the_latest_run_of_three() -> None:
+    lookup = Lookup()
+    tokens = [1, 2, 3, 4, 5, 6, 7, 9, 9, 9, 2, 3, 4]
+    assert lookup.guess(tokens, limit=8, cost=0.2) == [5, 6, 7, 9]
+    assert lookup.guess([*tokens, 8], limit=8, cost=0.2) == []
+    assert lookup.guess([*tokens, 8, 2, 3, 4], limit=2, cost=0.2) == [8, 2]
+
+
+def test_right_guesses_grow_and_wrong_ones_stop_it_until_a_later_try() -> None:
+    lookup = Lookup()
+    text = list(range(50))
+    assert len(lookup.guess([*text, 0, 1, 2], limit=99, cost=0.3)) == LONGEST // 2
+    lookup.checked(4, 4)
+    assert len(lookup.guess([*text, 0, 1, 2], limit=99, cost=0.3)) == LONGEST
+    for _ in range(5):
+        lookup.checked(8, 0)
+    assert lookup.guess([*text, 0, 1, 2], limit=99, cost=0.3) == []
+    assert len(lookup.guess([*text, *range(100, 140), 0, 1, 2], limit=99, cost=0.3)) == 2
+
+
+def test_guesses_cost_more_the_more_answers_are_written_at_once() -> None:
+    pace = Pace(gap_s=0.2, idle_s=1.0)
+    assert pace.guess_cost(1) < pace.guess_cost(8)
+    pace.stepped(prompt=512, written=0, seconds=0.4)
+    pace.stepped(prompt=0, written=8, seconds=0.016)
+    assert pace.guess_cost(8) > 0.4 > pace.guess_cost(1)
+
+
+def test_prompts_get_what_keeps_the_pause_of_streams_short() -> None:
+    pace = Pace(gap_s=0.2, idle_s=1.0)
+    assert pace.prompt_limit(512, writing=True) == 512
+    pace.stepped(prompt=512, written=0, seconds=0.512)
+    assert pace.prompt_limit(512, writing=True) == 200
+    assert pace.prompt_limit(512, writing=False) == 512
+    for _ in range(40):
+        pace.stepped(prompt=100, written=0, seconds=5.0)
+    assert pace.prompt_limit(512, writing=True) == 32
+    assert pace.prompt_limit(512, writing=False) == 32
+    pace.answered(10.0)
+    assert pace.waiting_s(3, 2) == 15.0
