@@ -19,7 +19,14 @@ ROOT = Path(__file__).parents[2]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 KEYS = [key for key, _ in keys()]
 # Shown with another value than its default, which TOML cannot write.
-NO_DEFAULT = {"embedder.weight", "retrieval.min_confidence"}
+NO_DEFAULT = {
+    "embedder.dimension",
+    "embedder.max_tokens",
+    "embedder.passage_prefix",
+    "embedder.query_prefix",
+    "embedder.weight",
+    "retrieval.min_confidence",
+}
 
 
 def test_settings_page_is_what_the_command_writes() -> None:
