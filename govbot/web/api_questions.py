@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from typing import Literal
+from uuid import UUID
 
 import msgspec
 from litestar.di import NamedDependency
@@ -20,6 +21,7 @@ from litestar.response.sse import ServerSentEventMessage
 from govbot.chat import answer as answering
 from govbot.chat.cited import Citation
 from govbot.chat.live import PER_USER
+from govbot.chat.reply import Wishes
 from govbot.chat.support import Support, told
 from govbot.db.access import as_actor
 from govbot.documents import collections
@@ -80,10 +82,7 @@ async def search(call: CurrentCall, data: JSONBody[SearchRequest]) -> SearchResu
     """The passages that may answer a question, the best first. No text is generated."""
     question = answering.check_question(data.question)
     await rates.count_question(call.app, call.actor)
-    only = None
-    if data.collection_id is not None:
-        async with as_actor(call.app.pool, call.actor) as conn:
-            only = (await collections.get_collection(conn, CollectionId(data.collection_id))).key
+    only = await _key_of(call, data.collection_id)
     found = await searched(
         call.app, call.actor, question, limit=data.limit, as_of=data.as_of, collection_key=only
     )
@@ -97,7 +96,8 @@ async def ask(
     may be read do not hold it. Long answers: `/ask/stream`."""
     with slots.one(call.actor.id):
         await rates.count_question(call.app, call.actor)
-        work = answering.ask(call.app, call.actor, data.question, as_of=data.as_of)
+        wishes = Wishes(collection_key=await _key_of(call, data.collection_id))
+        work = answering.ask(call.app, call.actor, data.question, as_of=data.as_of, wishes=wishes)
         found = await while_connected(call, work)
     return _answer(found)
 
@@ -110,14 +110,16 @@ async def ask_stream(
     `/ask` gives it) or `error` (a problem)."""
     answering.check_question(data.question)
     await rates.count_question(call.app, call.actor)
-    return ServerSentEvent(_messages(call, slots, data), headers={"Cache-Control": "no-store"})
+    wishes = Wishes(collection_key=await _key_of(call, data.collection_id))
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    return ServerSentEvent(_messages(call, slots, data, wishes), headers=headers)
 
 
 async def _messages(
-    call: Call, slots: Slots, data: AskRequest
+    call: Call, slots: Slots, data: AskRequest, wishes: Wishes
 ) -> AsyncIterator[ServerSentEventMessage]:
     limit = float(call.app.settings.web.stream_timeout_s)
-    async with aclosing(_events(call, slots, data)) as events:
+    async with aclosing(_events(call, slots, data, wishes)) as events:
         async for event in paced(events, limit=limit):
             if event is None:
                 yield ServerSentEventMessage(comment="")
@@ -125,10 +127,14 @@ async def _messages(
                 yield ServerSentEventMessage(data=event.data, event=event.kind)
 
 
-async def _events(call: Call, slots: Slots, data: AskRequest) -> AsyncGenerator[Event, None]:
+async def _events(
+    call: Call, slots: Slots, data: AskRequest, wishes: Wishes
+) -> AsyncGenerator[Event, None]:
     try:
         with slots.one(call.actor.id):
-            steps = answering.answer_stream(call.app, call.actor, data.question, as_of=data.as_of)
+            steps = answering.answer_stream(
+                call.app, call.actor, data.question, as_of=data.as_of, wishes=wishes
+            )
             async with aclosing(steps):
                 async for step in steps:
                     if isinstance(step, answering.Answer):
@@ -139,6 +145,14 @@ async def _events(call: Call, slots: Slots, data: AskRequest) -> AsyncGenerator[
         log.warning("A stream broke: %s", error.error_code, extra={"action": "stream.failed"})
         problem = Problem(error.error_code, call.language.sentence(error))
         yield Event("error", msgspec.json.encode(problem).decode())
+
+
+async def _key_of(call: Call, collection_id: UUID | None) -> int | None:
+    """The key of the collection that is to be searched alone. Raises NotFound."""
+    if collection_id is None:
+        return None
+    async with as_actor(call.app.pool, call.actor) as conn:
+        return (await collections.get_collection(conn, CollectionId(collection_id))).key
 
 
 def _answer(found: answering.Answer) -> Answer:

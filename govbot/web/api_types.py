@@ -206,6 +206,7 @@ class AskRequest(Struct, frozen=True, forbid_unknown_fields=True):
 
     question: QuestionText
     as_of: AsOf = None
+    collection_id: Annotated[UUID | None, Meta(description="Ask this collection only.")] = None
 
 
 class CitationItem(Struct, frozen=True):

@@ -567,9 +567,15 @@ class TestQuestions:
         asked = {"question": "codinome do plano", "collection_id": str(cast.a)}
         found = (await client.post(f"{API}/search", json=asked)).json()
         assert {each["collection"] for each in found["passages"]} <= {"A"}
-        asked["collection_id"] = str(cast.b)
+        only = {"collection_id": str(cast.b)}
+        asked |= only
         found = (await client.post(f"{API}/search", json=asked)).json()
         assert {each["collection"] for each in found["passages"]} == {"B"}
+        for path in ("/ask", "/ask/stream"):
+            answer = await client.post(API + path, json={"question": PATERNITY, **only})
+            assert "vinte dias" not in answer.text
+            unknown = {"question": PATERNITY, "collection_id": str(new_id())}
+            assert (await client.post(API + path, json=unknown)).status_code == 404
         day = {"question": PATERNITY, "as_of": "1999-01-01"}
         assert (await client.post(f"{API}/search", json=day)).status_code == 200
 
