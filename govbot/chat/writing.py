@@ -20,11 +20,15 @@ log = logging.getLogger(__name__)
 async def written(
     generator: Generator, request: Request, stop: asyncio.Event
 ) -> AsyncGenerator[Progress | str, None]:
-    """Text deltas, mixed with the place in the queue while waiting for the engine."""
+    """Text deltas, mixed with the place in the queue while waiting for the engine, and the seconds
+    that this may take where the engine can tell."""
     positions: list[int] = []
-    stream = generator.stream(replace(request, on_position=positions.append))
+    seconds: list[float] = []
+    stream = generator.stream(
+        replace(request, on_position=positions.append, on_estimate=seconds.append)
+    )
     yield Progress("status", "writing")
-    async with aclosing(_until(stream, stop, lambda: _position(positions))) as deltas:
+    async with aclosing(_until(stream, stop, lambda: _position(positions, seconds))) as deltas:
         async for delta in deltas:
             yield delta
 
@@ -56,12 +60,15 @@ class Said:
         return self.text.strip()
 
 
-def _position(positions: list[int]) -> Progress | None:
+def _position(positions: list[int], seconds: list[float]) -> Progress | None:
+    """The newest place as a status: "queued:PLACE", or "queued:PLACE:SECONDS"."""
     if not positions:
         return None
     last = positions[-1]
+    estimate = f":{max(1, round(seconds[-1]))}" if seconds else ""
     positions.clear()
-    return Progress("status", f"queued:{last}" if last > 0 else "writing")
+    seconds.clear()
+    return Progress("status", f"queued:{last}{estimate}" if last > 0 else "writing")
 
 
 async def _until(

@@ -61,10 +61,10 @@ class Ticket:
         if position == self._position:
             return
         self._position = position
-        if self.request.on_position is not None:
-            self._post(self.request.on_position, position)
         if self.request.on_estimate is not None and estimate > 0:
             self._post(self.request.on_estimate, estimate)
+        if self.request.on_position is not None:
+            self._post(self.request.on_position, position)
 
     def _post(self, call: Callable[..., None], *arguments: object) -> None:
         try:

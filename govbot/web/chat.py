@@ -277,8 +277,15 @@ def _answer_html(visit: Visit, conversation_id: ConversationId, answer: Message)
 
 def _status(visit: Visit, word: str) -> str:
     """A status word of the answer as a sentence."""
-    kind, _colon, place = word.partition(":")
+    kind, _colon, rest = word.partition(":")
     if kind == "queued":
+        place, _colon, seconds = rest.partition(":")
+        if seconds:
+            return visit.translate(
+                "Waiting in the queue: place %(place)s, about %(seconds)s s…",
+                place=place,
+                seconds=seconds,
+            )
         return visit.translate("Waiting in the queue: place %(place)s…", place=place or "1")
     if kind == "writing":
         return visit.translate("Reading the passages found…")

@@ -39,6 +39,7 @@ _SENTENCES = {
     "E-MODEL-TIME": _("The answer took too long. Ask again, perhaps in fewer words."),
     "E-MODEL-BROKEN": _("The answer broke off. Ask again."),
     "E-QUESTION-LENGTH": _("The question is too long for the model in use: shorten it."),
+    "E-GRAMMAR": _("The grammar of the answer cannot be read."),
     "E-STOPPING": _("The server is stopping: ask again in a moment."),
 }
 _GONE = "client disconnected prematurely"  # what Litestar says of a body that broke off

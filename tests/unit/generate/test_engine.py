@@ -3,6 +3,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import aclosing
+from dataclasses import replace
 
 import pytest
 
@@ -218,4 +219,64 @@ async def test_an_error_of_the_model_ends_one_answer_and_not_the_engine(
     with pytest.raises(expected):
         await _all(engine, make_request(owner="bad"))
     assert await _all(engine, make_request(owner="good")) == "primeira segunda"
+    await engine.aclose()
+
+
+async def test_who_waits_is_told_how_long_from_how_long_others_took(
+    make_request: MakeRequest,
+) -> None:
+    model = Gate()
+    engine = Engine(lambda: model)
+    model.opened.set()
+    await _all(engine, make_request(owner="a"))
+    model.opened.clear()
+    seen: list[float] = []
+    running = asyncio.create_task(_all(engine, make_request(owner="a")))
+    await _until(lambda: engine.status().running == 1)
+    waiting = asyncio.create_task(
+        _all(engine, replace(make_request(owner="b"), on_estimate=seen.append))
+    )
+    await _until(lambda: bool(seen))
+    model.opened.set()
+    await asyncio.gather(running, waiting)
+    assert 0 < seen[0] < 5
+    await engine.aclose()
+
+
+async def test_who_is_turned_away_learns_when_to_come_back(make_request: MakeRequest) -> None:
+    engine = Engine(Gate, max_waiting=1)
+    tasks = []
+    for owner in "ab":
+        tasks.append(asyncio.create_task(_all(engine, make_request(owner=owner))))
+        await _until(lambda: engine.status().running == 1)
+    await _until(lambda: engine.status().waiting == 1)
+    with pytest.raises(Busy) as caught:
+        await _all(engine, make_request(owner="c"))
+    assert caught.value.retry_after >= 1
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    await engine.aclose()
+
+
+async def test_a_step_that_fails_ends_the_answers_in_it_and_the_next_one_works(
+    make_request: MakeRequest,
+) -> None:
+    class Fails(Gate):
+        broken = True
+
+        def step(self, pace: Pace) -> Step:
+            if self.broken and len(self.answers) == 2:
+                self.broken = False
+                raise ValueError("bug")
+            return super().step(pace)
+
+    model = Fails(slots=2)
+    engine = Engine(lambda: model)
+    tasks = [asyncio.create_task(_all(engine, make_request(owner=owner))) for owner in "ab"]
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [type(result) for result in results] == [Unavailable, Unavailable]
+    model.opened.set()
+    assert await _all(engine, make_request()) == "primeira segunda"
+    assert len(model.discarded) == 3
     await engine.aclose()
