@@ -152,12 +152,13 @@ class Pool:
     def report(self) -> None:
         """Brings the metrics up to date."""
         for state in self.models():
+            failing = state.status.state is State.FAILED
             metrics.set_model(
                 state.name,
                 running=state.status.running,
                 waiting=state.status.waiting,
-                loaded=state.presence in ("loaded", "remote"),
-                failing=state.status.state is State.FAILED,
+                loaded=state.presence in ("loaded", "remote") and not failing,
+                failing=failing,
                 memory=state.bytes if state.presence == "loaded" else 0,
             )
 
