@@ -13,11 +13,13 @@ from pathlib import Path
 
 import llama_cpp
 
+from govbot.errors import Unavailable
 from govbot.generate import ChatMessage, GenerationSettings, Request, Sampling, Status
 from govbot.generate.batch import Wish, plan
 from govbot.generate.engine import Engine, Step
 from govbot.generate.fit import Prompt, smaller, too_long
 from govbot.generate.llama_context import Part
+from govbot.generate.llama_draft import Ahead, Draft
 from govbot.generate.llama_loading import load
 from govbot.generate.llama_sampling import Sampler
 from govbot.generate.llama_vocabulary import Vocabulary
@@ -76,7 +78,8 @@ class LlamaModel:
         )
         self._specials = Specials(self.vocabulary.controls())
         self._slots = Slots(self._context, host_bytes=settings.prefix_memory_mb << 20)
-        self._speculates = settings.speculation == "lookup" and self._context.forgets
+        self._looks_up = settings.speculation == "lookup" and self._context.forgets
+        self._draft = self._load_draft(settings)
         self._answers: list[Running] = []
         self._samplers: dict[Running, Sampler] = {}
 
@@ -164,6 +167,8 @@ class LlamaModel:
             for sampler in self._samplers.values():
                 sampler.close()
             self._samplers.clear()
+            if self._draft is not None:
+                self._draft.close()
             self._context.close()
             llama_cpp.llama_model_free(self._model)
             self._model = None
@@ -172,6 +177,16 @@ class LlamaModel:
         """Tokens of a rendered prompt; the begin token is added unless the template wrote it."""
         begins = bool(self._template.bos) and text.startswith(self._template.bos)
         return self.vocabulary.tokenize(text, begin=not begins, special=special)
+
+    def _load_draft(self, settings: GenerationSettings) -> Draft | None:
+        if not settings.draft or not self._context.forgets:
+            return None
+        try:
+            return Draft(Path(settings.draft), self._model, self._context)
+        except Unavailable:
+            self._context.close()
+            llama_cpp.llama_model_free(self._model)
+            raise
 
     def _fitting(self, request: Request) -> tuple[Prompt, Sequence[ChatMessage], list[int]]:
         """The largest prompt that leaves room for the answer, as messages and as tokens."""
@@ -221,14 +236,27 @@ class LlamaModel:
                     reading += answer.pending
 
     def _guesses(self, answers: Sequence[Running], pace: Pace) -> list[list[int]]:
-        """What may follow, for each answer that is being written."""
+        """What may follow, for each answer that is being written: what stands in its prompt, else
+        what the draft model says."""
+        guesses: list[list[int]] = [[] for _ in answers]
+        if not self._looks_up and self._draft is None:
+            return guesses
         cost = pace.guess_cost(max(1, sum(map(_writes, answers))))
-        return [
-            answer.lookup.guess(answer.tokens, limit=answer.left - 1, cost=cost)
-            if self._speculates and _writes(answer) and answer.written
-            else []
-            for answer in answers
-        ]
+        ahead: dict[int, Ahead] = {}
+        for at, answer in enumerate(answers):
+            if not _writes(answer) or not answer.written:
+                continue
+            count = len(answer.tokens)
+            length = answer.lookup.length(count, limit=answer.left - 1, cost=cost)
+            if length and self._looks_up:
+                guesses[at] = answer.lookup.find(answer.tokens, length)
+            if length and not guesses[at]:
+                ahead[at] = Ahead(_slot(answer).index, answer.tokens, length)
+        if self._draft is not None and ahead:
+            found = self._draft.guess(list(ahead.values()))
+            for at, guessed in zip(ahead, found, strict=True):
+                guesses[at] = guessed
+        return guesses
 
     def _advance(self, answer: Running, count: int) -> None:
         """Notes what was decoded."""
@@ -248,7 +276,7 @@ class LlamaModel:
             slot.tokens.append(following)
             right += 1
         if guessed:
-            answer.lookup.checked(len(guessed), right)
+            answer.lookup.checked(len(answer.tokens), len(guessed), right)
             if right < len(guessed):
                 self._context.forget(slot.index, len(slot.tokens))
         return count

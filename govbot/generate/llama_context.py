@@ -75,7 +75,8 @@ class LlamaContext:
         self.total_cells = int(llama_cpp.llama_n_ctx(self.pointer))
         self.batch = min(shape.batch, int(llama_cpp.llama_n_batch(self.pointer)))
         self.outputs = shape.outputs
-        self._on_gpu = on_gpu
+        self.on_gpu = on_gpu
+        self.shape = shape
         self._batch = _Batch(self.batch)
         self.forgets = True  # a part of a sequence; False for recurrent models
 
@@ -107,7 +108,7 @@ class LlamaContext:
         if self.unified and self.forgets:
             llama_cpp.llama_memory_seq_cp(self._memory, source, target, 0, count)
             return True
-        if self._on_gpu or not self.forgets:
+        if self.on_gpu or not self.forgets:
             # The whole sequence, at the next decode: on a GPU that is faster than by host memory.
             llama_cpp.llama_memory_seq_cp(self._memory, source, target, -1, -1)
         else:
@@ -117,7 +118,7 @@ class LlamaContext:
     @property
     def copies_late(self) -> bool:
         """Whether what `copy` copied is in its place only after the next decode."""
-        return self._on_gpu and not self.unified
+        return self.on_gpu and not self.unified
 
     def save(self, slot: int) -> State:
         """Keys and values of a sequence, in host memory."""

@@ -26,23 +26,24 @@ class Lookup:
         self._length = LONGEST // 2
         self._tried_at = 0
 
-    def guess(self, tokens: Sequence[int], *, limit: int, cost: float) -> list[int]:
-        """The tokens that followed the last three of these before; [] when there are none, or
-        when too few of the latest guesses were right. `cost` is what a guess costs, as a share
-        of what a right one saves; `limit` bounds the length."""
+    def length(self, count: int, *, limit: int, cost: float) -> int:
+        """How many tokens to guess after these `count`, at most `limit`; 0 while too few of the
+        latest guesses were right. `cost` is what a guess costs, as a share of what a right one
+        saves."""
         paying = self._right > cost
-        if not paying and len(tokens) - self._tried_at < _TRY_EVERY:
-            return []
+        if not paying and count - self._tried_at < _TRY_EVERY:
+            return 0
+        return max(0, min(limit, self._length if paying else 2))
+
+    def find(self, tokens: Sequence[int], length: int) -> list[int]:
+        """The tokens that followed the last three of these before; [] when there are none."""
         self._index(tokens)
         at = self._seen.get(tuple(tokens[-_GRAM:]))
-        if at is None:
-            return []
-        self._tried_at = len(tokens)
-        length = min(limit, self._length if paying else 2)
-        return list(tokens[at : at + length])
+        return [] if at is None else list(tokens[at : at + length])
 
-    def checked(self, guessed: int, right: int) -> None:
-        """So many of the guessed tokens were right."""
+    def checked(self, count: int, guessed: int, right: int) -> None:
+        """So many of the guessed tokens were right; the answer has `count` tokens now."""
+        self._tried_at = count
         self._right += _WEIGHT * (right / guessed - self._right)
         self._length = min(LONGEST, self._length * 2) if right == guessed else max(2, right + 1)
 

@@ -319,3 +319,45 @@ async def test_guesses_change_no_answer_and_save_steps(
         answers[kind] = await _together(generator, requests)
         await generator.aclose()
     assert answers["off"] == answers["lookup"]
+
+
+async def test_a_draft_model_saves_steps_and_changes_no_answer(
+    tmp_path: Path, random_model: Path, make_request: MakeRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = []
+    original = LlamaModel.step
+    monkeypatch.setattr(
+        LlamaModel, "step", lambda self, pace: steps.append(1) or original(self, pace)
+    )
+    monkeypatch.setattr("govbot.generate.pace.Pace.guess_cost", lambda _self, _writing: 0.1)
+    letters = "".join(chr(code) for code in range(ord("0"), ord("z")) if chr(code).isalnum())
+    large, small = (
+        write_tiny_gguf(
+            tmp_path / f"{seed}.gguf",
+            sequence=(byte_token(10), *map(char_token, letters)),
+            context=1024,
+            seed=seed,
+        )
+        for seed in (1, 2)
+    )
+    counts = {}
+    for draft in ("", str(small)):
+        generator = LlamaGenerator(
+            GenerationOptions(model_path=large, context_tokens=1024, slots=2, draft=draft)
+        )
+        steps.clear()
+        requests = [make_request(max_tokens=len(letters), question=each) for each in ("a", "bb")]
+        assert await _together(generator, requests) == [letters, letters]
+        assert await _text(generator, requests[0]) == letters
+        counts[draft] = len(steps)
+        await generator.aclose()
+    assert counts[str(small)] < counts[""] / 2
+
+    other = write_tiny_gguf(tmp_path / "other.gguf", controls=("<x>",))
+    for wrong, sentence in ((other, "another vocabulary"), (tmp_path / "none", "could not be")):
+        generator = LlamaGenerator(
+            GenerationOptions(model_path=random_model, context_tokens=600, draft=str(wrong))
+        )
+        with pytest.raises(Unavailable, match=sentence):
+            await _text(generator, make_request())
+        await generator.aclose()

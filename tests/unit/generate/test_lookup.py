@@ -5,21 +5,21 @@ from govbot.generate.pace import Pace
 def test_it_guesses_what_followed_the_latest_run_of_three() -> None:
     lookup = Lookup()
     tokens = [1, 2, 3, 4, 5, 6, 7, 9, 9, 9, 2, 3, 4]
-    assert lookup.guess(tokens, limit=8, cost=0.2) == [5, 6, 7, 9]
-    assert lookup.guess([*tokens, 8], limit=8, cost=0.2) == []
-    assert lookup.guess([*tokens, 8, 2, 3, 4], limit=2, cost=0.2) == [8, 2]
+    assert lookup.find(tokens, 4) == [5, 6, 7, 9]
+    assert lookup.find([*tokens, 8], 4) == []
+    assert lookup.find([*tokens, 8, 2, 3, 4], 2) == [8, 2]
 
 
 def test_right_guesses_grow_and_wrong_ones_stop_it_until_a_later_try() -> None:
     lookup = Lookup()
-    text = list(range(50))
-    assert len(lookup.guess([*text, 0, 1, 2], limit=99, cost=0.3)) == LONGEST // 2
-    lookup.checked(4, 4)
-    assert len(lookup.guess([*text, 0, 1, 2], limit=99, cost=0.3)) == LONGEST
+    assert lookup.length(10, limit=99, cost=0.3) == LONGEST // 2
+    lookup.checked(14, 4, 4)
+    assert lookup.length(15, limit=99, cost=0.3) == LONGEST
+    assert lookup.length(15, limit=3, cost=0.3) == 3
     for _ in range(5):
-        lookup.checked(8, 0)
-    assert lookup.guess([*text, 0, 1, 2], limit=99, cost=0.3) == []
-    assert len(lookup.guess([*text, *range(100, 140), 0, 1, 2], limit=99, cost=0.3)) == 2
+        lookup.checked(20, 8, 0)
+    assert lookup.length(21, limit=99, cost=0.3) == 0
+    assert lookup.length(60, limit=99, cost=0.3) == 2
 
 
 def test_guesses_cost_more_the_more_answers_are_written_at_once() -> None:
