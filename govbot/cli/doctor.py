@@ -13,6 +13,7 @@ import typer
 
 from govbot.cli import current_settings, output, run_async
 from govbot.cli.doctor_answering import models
+from govbot.cli.doctor_models import llama_build, stored
 from govbot.errors import GovBotError
 
 if TYPE_CHECKING:
@@ -60,6 +61,8 @@ async def _examine() -> list[Check]:
         checks.append(await _embedder(settings))
     checks.append(await _reranker(settings))
     checks += [Check(*found) for found in await models(settings)]
+    checks.append(Check("llama.cpp", *llama_build()))
+    checks.append(Check("models", *stored(settings)))
     checks.append(_ocr(settings))
     checks.append(_watched(settings))
     return checks
