@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import Final, cast
 
 from govbot import metrics
-from govbot.errors import Busy, GovBotError, Invalid, NotFound, Unavailable
+from govbot.errors import Busy, GovBotError, NotFound, Unavailable
 from govbot.generate import Generator, Request, Routed, State, Status
 from govbot.generate.members import Entry, Member, ModelState, open_member
 from govbot.generate.residence import Checkable, Residence, out_of_use
@@ -103,7 +103,7 @@ class Pool:
                         yield text
                 return
             except GovBotError as error:
-                member.failures += not isinstance(error, Invalid)
+                member.failures += isinstance(error, Unavailable)
                 metrics.observe_model_failure(member.name, error.error_code)
                 if told or self._closed or not _is_passed_on(error):
                     raise

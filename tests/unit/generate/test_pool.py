@@ -18,6 +18,7 @@ from govbot.generate.routing import Tier
 from tests.unit.generate.conftest import GenerationOptions, MakeRequest
 
 MB = 2**20
+TIERS: tuple[tuple[str, Tier], ...] = (("rapido", "fast"), ("grande", "quality"))
 
 
 @dataclass
@@ -302,6 +303,33 @@ async def test_a_model_larger_than_the_bound_says_so(
         await said(house.pool(memory_mb=100), make_request())
     assert caught.value.error_code == "E-MODEL-MEMORY"
     assert house.opened == []
+
+
+async def test_a_model_file_is_swapped_while_questions_come_and_nothing_stays_behind(
+    make_request: MakeRequest, tiny_model: Path
+) -> None:
+    options = GenerationOptions(model_path=tiny_model)
+    entries = [Entry(name, "llama", options, tier=tier) for name, tier in TIERS]
+    pool = Pool(entries)
+    requests = [make_request(owner=str(number), max_tokens=4) for number in range(40)]
+
+    async def ask(request: Request) -> str:
+        return (await said(pool, request))[1].model
+
+    first = [asyncio.create_task(ask(request)) for request in requests[:20]]
+    await asyncio.sleep(0)
+    swap = asyncio.create_task(pool.unload("rapido"))
+    await asyncio.sleep(0)
+    second = [asyncio.create_task(ask(request)) for request in requests[20:]]
+    second[0].cancel()
+    assert set(await asyncio.gather(*first)) == {"rapido"}
+    await swap
+    assert set(await asyncio.gather(*second[1:])) == {"grande"}
+    assert [each.presence for each in pool.models()] == ["out", "loaded"]
+    await pool.load("rapido")
+    assert await ask(requests[0]) == "rapido"
+    assert [(each.status.running, each.status.waiting) for each in pool.models()] == [(0, 0)] * 2
+    await pool.aclose()
 
 
 async def test_a_stand_in_gets_the_time_that_is_left_and_each_model_its_own_limits(
