@@ -43,7 +43,7 @@ class _Writing:
 
     request: Request
     started: float
-    deadline: float | None
+    deadline: float
     first_ms: float = 0.0
     letters: int = 0
     prompt_letters: int = 0
@@ -93,6 +93,7 @@ class RemoteGenerator:
         base = remote_wire.base_of(settings.base_url)
         self._url, self._list_url = f"{base}/chat/completions", f"{base}/models"
         self._timeout_s = float(settings.timeout_s)
+        self._answer_s = float(settings.answer_timeout_s)
         self._retries = settings.retries
         self._retry_wait_s = retry_wait_s
         self._breaker = breaker or Breaker()
@@ -118,7 +119,8 @@ class RemoteGenerator:
         """Text deltas. A silence longer than the timeout, before the first text or between two,
         ends it. Nothing is tried again once text has come."""
         loop = asyncio.get_running_loop()
-        deadline = None if request.timeout_s is None else loop.time() + request.timeout_s
+        limit_s = self._answer_s if request.timeout_s is None else request.timeout_s
+        deadline = loop.time() + limit_s
         writing = _Writing(request, time.perf_counter(), deadline)
         try:
             async with (
@@ -252,7 +254,7 @@ class RemoteGenerator:
                 return await self._send(body, writing.deadline)
         return response
 
-    async def _send(self, body: dict[str, Any], deadline: float | None) -> httpx.Response:
+    async def _send(self, body: dict[str, Any], deadline: float) -> httpx.Response:
         """Headers of the answer; tried again with growing waits while the server is not there or
         not ready."""
         for attempt in range(self._retries + 1):
@@ -274,7 +276,7 @@ class RemoteGenerator:
         raise found
 
     async def _try(
-        self, body: dict[str, Any], deadline: float | None
+        self, body: dict[str, Any], deadline: float
     ) -> httpx.Response | Unavailable:
         """What the server answers, or that it is not there. Raises Unavailable when it is silent:
         it may be writing already, so it is not asked a second time."""
@@ -317,7 +319,7 @@ class RemoteGenerator:
         if event is None and not finished:
             raise remote_wire.broken()
 
-    async def _body(self, response: httpx.Response, deadline: float | None) -> bytes:
+    async def _body(self, response: httpx.Response, deadline: float) -> bytes:
         try:
             async with asyncio.timeout(self._patience(deadline)):
                 return await response.aread()
@@ -326,10 +328,8 @@ class RemoteGenerator:
         except httpx.HTTPError as error:
             raise remote_wire.broken() from error
 
-    def _patience(self, deadline: float | None) -> float:
+    def _patience(self, deadline: float) -> float:
         """Seconds to wait for the next sign of life."""
-        if deadline is None:
-            return self._timeout_s
         return max(0.0, min(self._timeout_s, deadline - asyncio.get_running_loop().time()))
 
 
