@@ -38,7 +38,7 @@ async def get_model(
 async def chosen(call: Call, model: str) -> Collection | None:
     """The collection that a model stands for; None: all that may be read.
 
-    Raises NotFound E-MODEL-NAME, the same for one that is not there and one that may not be read.
+    Raises NotFound E-NO-SUCH-MODEL, the same for one that is not there and one that may not be read.
     """
     kind, colon, name = words(model).partition(":")
     if kind.casefold() == ALL and not colon:
@@ -54,7 +54,9 @@ async def chosen(call: Call, model: str) -> Collection | None:
 def unknown_model() -> NotFound:
     """What a model gets that is not there."""
     return NotFound(
-        _("This model does not exist, or is not yours to use."), code="E-MODEL-NAME", param="model"
+        _("This model does not exist, or is not yours to use."),
+        code="E-NO-SUCH-MODEL",
+        param="model",
     )
 
 

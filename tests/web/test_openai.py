@@ -257,7 +257,7 @@ async def test_a_model_is_one_collection_and_none_that_the_person_may_not_read(
                 await reader.chat.completions.create(
                     model=name, messages=ask(PATERNITY), stream=stream
                 )
-            assert raised.value.code == "E-MODEL-NAME"
+            assert raised.value.code == "E-NO-SUCH-MODEL"
             bodies.add(raised.value.response.content)
     with pytest.raises(openai.NotFoundError) as raised:
         await reader.models.retrieve("govbot:B")
