@@ -22,16 +22,20 @@ MANY_TURNS: Final = 2
 _SIGNS_PER_TOKEN: Final = 3.0  # characters of Portuguese, on the careful side
 _ROOM_SHARE: Final = 4  # as the engine: at most a quarter of the context is kept for the answer
 
+# Verbs as they are asked for, not every word of their family: "analista", "fundamento legal" and
+# "comprar" are of simple questions.
 _COMPARISON = re.compile(
-    r"\b(compar\w+|diferenc\w+|diferem?|diferente\w*|disting\w+|distinc\w+|versus|vs"
-    r"|semelhanc\w+|contradi\w+|conflit\w+|vantage(?:m|ns)|desvantage(?:m|ns)|pros e contras"
-    r"|o que mud\w+|em vez de|ao contrario)\b"
+    r"\b(compar(?:e|em|ar|ando|acao|acoes|ativ[oa]s?|ad[oa]s?)|diferencas?|diferem?|diferenci\w+"
+    r"|disting(?:a|am|uir|ue|uem)|distinc(?:ao|oes)|versus|vs|semelhancas?|contradi(?:z|zem|cao|coes)"
+    r"|conflit(?:o|os|a|am) (?:com|entre)|(?:des)?vantage(?:m|ns)|pros e contras|o que mud\w+"
+    r"|em vez de|ao contrario)\b"
 )
 _EXPLANATION = re.compile(
-    r"\b(expli(?:que|car|ca|quem|cacao)\w*|por ?que|motivos?|razao|razoes|justifi\w+|fundament\w+"
-    r"|como (?:funciona|se relaciona|interpretar)\w*|analis\w+|interpret\w+|resum\w+|sintetiz\w+"
-    r"|sintese|elabor\w+|redij\w+|redig\w+|descrev\w+|detalh\w+|passo a passo|consequenc\w+"
-    r"|em que casos|em quais casos|hipoteses|relacione|liste tod\w+|enumer\w+)\b"
+    r"\b(expli(?:que|quem|car|ca|cam|cacao)|por ?que|motivos?|razao|razoes"
+    r"|justifi(?:que|car|ca|cam)|fundament(?:e|ar|acao)|como (?:funcion|se relacion|interpret)\w+"
+    r"|analisar|interpret(?:e|ar)|resum(?:a|am|ir|o)|sintetiz(?:e|ar)|sintese|elabor(?:e|ar)|redij(?:a|am)|redigir"
+    r"|descrev(?:a|am|er)|detalh(?:e|ar|adamente)|passo a passo|consequencias?"
+    r"|em (?:que|quais) casos|hipoteses|relacione|liste tod[oa]s|enumer(?:e|ar))\b|^analis(?:e|em)\b"
 )
 
 

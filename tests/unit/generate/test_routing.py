@@ -21,6 +21,8 @@ GOOD = Candidate("grande", "quality", 8192)
         ("Qual o prazo da licença-paternidade?", ()),
         ("Quem assina o contrato de limpeza?", ()),
         ("Quantos dias de férias há em cada exercício?", ()),
+        ("Quem pode comprar sem licitação, e qual o fundamento legal?", ()),
+        ("O que faz o analista de sistemas?", ()),
         ("Qual a diferença entre férias e licença-prêmio?", ("comparison",)),
         ("Compare as duas portarias.", ("comparison",)),
         ("O que mudou com o novo decreto?", ("comparison",)),
