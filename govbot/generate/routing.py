@@ -33,9 +33,11 @@ _COMPARISON = re.compile(
 _EXPLANATION = re.compile(
     r"\b(expli(?:que|quem|car|ca|cam|cacao)|por ?que|motivos?|razao|razoes"
     r"|justifi(?:que|car|ca|cam)|fundament(?:e|ar|acao)|como (?:funcion|se relacion|interpret)\w+"
-    r"|analisar|interpret(?:e|ar)|resum(?:a|am|ir|o)|sintetiz(?:e|ar)|sintese|elabor(?:e|ar)|redij(?:a|am)|redigir"
+    r"|analisar|interpret(?:e|ar)|resum(?:a|am|ir|o)|sintetiz(?:e|ar)|sintese"
+    r"|elabor(?:e|ar)|redij(?:a|am)|redigir"
     r"|descrev(?:a|am|er)|detalh(?:e|ar|adamente)|passo a passo|consequencias?"
-    r"|em (?:que|quais) casos|hipoteses|relacione|liste tod[oa]s|enumer(?:e|ar))\b|^analis(?:e|em)\b"
+    r"|em (?:que|quais) casos|hipoteses|relacione|liste tod[oa]s|enumer(?:e|ar))\b"
+    r"|^analis(?:e|em)\b"
 )
 
 
