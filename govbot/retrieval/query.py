@@ -5,6 +5,7 @@ Embedding takes its time and needs no database, so it happens before a transacti
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Sequence
@@ -61,8 +62,8 @@ async def _dense(
         return None
     whole = [variant for variant in variants if variant.whole][: MAX_VECTORS - 1]
     try:
-        vector = await embedder.embed_query(question)
-        others = [(await embedder.embed_query(each.text), each.weight) for each in whole]
+        texts = [question, *(each.text for each in whole)]
+        vector, *rest = await asyncio.gather(*map(embedder.embed_query, texts))
     except Unavailable as error:
         if mode == "dense":
             raise
@@ -73,4 +74,5 @@ async def _dense(
         )
         return None
     weight = 1.0 if mode == "dense" else embedder.weight
+    others = [(found, each.weight) for found, each in zip(rest, whole, strict=True)]
     return DenseQuery(vector, embedder.fingerprint, weight, others)

@@ -40,7 +40,7 @@ LAZY: dict[str, tuple[str, ...]] = {
     "torch": (),
     "sentence_transformers": (),
     "transformers": (),
-    "llama_cpp": ("generate/llama", "llama_log.py"),
+    "llama_cpp": ("generate/llama", "generate/adapters.py", "llama_log.py"),
 }
 
 
