@@ -242,6 +242,13 @@ DETAILS: Final = {
     "versions": _("versions"),
     "texts": _("texts"),
     "tokens": _("tokens"),
+    "bytes": _("bytes"),
+    "revision": _("revision"),
+    "licence": _("licence"),
+    "models": _("models"),
+    "wrong": _("files that are wrong"),
+    "code": _("code"),
+    "kind": _("kind"),
 }
 
 # Values that are words of GovBot itself.

@@ -62,6 +62,7 @@ def _attempt() -> None:
 
 def _day(house: Installation) -> None:
     """Migration, taking in, a question by command and on the page, the models, the doctor."""
+    house.settings["GOVBOT_AUTH__SECOND_FACTOR"] = "off"
     model = write_tiny_gguf(house.folder / "pequeno.gguf", context=1024)
     house.ok("migrate")
     house.ok("models", "list", "--catalog")
