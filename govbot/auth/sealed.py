@@ -16,6 +16,7 @@ from pydantic import SecretStr
 
 from govbot import audit
 from govbot.config import Settings, fields, is_secret
+from govbot.config.lists import listed_secrets
 from govbot.db.access import OPERATOR, as_system
 from govbot.db.pool import Connection, Pool
 from govbot.errors import Conflict, Invalid, NotFound
@@ -25,7 +26,8 @@ MAX_SECRET: Final = 20_000
 
 
 def fillable(settings: Settings | None = None) -> list[str]:
-    """The secrets that `govbot secret set` can hold; with `settings`, only those left empty.
+    """The secrets that `govbot secret set` can hold; with `settings`, only those left empty, and
+    those of the tables in its lists besides.
 
     What opens the database or its seals, or signs the audit log, cannot lie in the database.
     """
@@ -36,6 +38,8 @@ def fillable(settings: Settings | None = None) -> list[str]:
         value: SecretStr | None = getattr(getattr(settings, section), name) if settings else None
         if value is None or not value.get_secret_value():
             found.append(f"{section}.{name}")
+    if settings is not None:
+        found += [key for key, value in listed_secrets(settings) if not value.get_secret_value()]
     return found
 
 

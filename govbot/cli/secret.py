@@ -49,13 +49,15 @@ def rotate() -> None:
 async def _set(name: str, value: str) -> None:
     from govbot.app import open_store
     from govbot.auth import sealed
+    from govbot.config.lists import listed_secrets
     from govbot.db.access import as_system
     from govbot.errors import Invalid
     from govbot.sealing import open_sealer
 
     settings = current_settings()
-    if name not in sealed.fillable():
-        raise Invalid("Only these can be stored: %(names)s.", names=", ".join(sealed.fillable()))
+    known = [*sealed.fillable(), *(key for key, _ in listed_secrets(settings))]
+    if name not in known:
+        raise Invalid("Only these can be stored: %(names)s.", names=", ".join(known))
     sealer = open_sealer(settings.security.key.get_secret_value(), settings.data_dir)
     async with open_store(settings) as pool, as_system(pool) as conn:
         await sealed.set_secret(conn, sealer, name, value)

@@ -6,14 +6,16 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, get_origin
 
+from pydantic import SecretStr
+
 from govbot.config.check import nth_table
-from govbot.config.table import Section, is_secret, marks
+from govbot.config.table import SECTIONS, Section, Settings, is_secret, marks, table_of
 from govbot.errors import BadConfig
 
 
@@ -72,6 +74,19 @@ def with_parts(
             _resolved({part.inner: text}, model, f"{part.origin}: [[{part.key}]]", folder)
         )
     return found
+
+
+def listed_secrets(settings: Settings) -> Iterator[tuple[str, SecretStr]]:
+    """The secrets in tables that have names, as ("generation.models.servidor.api_key", value)."""
+    for section, model in SECTIONS.items():
+        for key, info in model.model_fields.items():
+            table = table_of(info)
+            if table is None or "name" not in table.model_fields:
+                continue
+            secrets = [name for name, inner in table.model_fields.items() if is_secret(inner)]
+            for item in getattr(getattr(settings, section), key):
+                for name in secrets:
+                    yield f"{section}.{key}.{item.name}.{name}", getattr(item, name)
 
 
 def variable_word(name: str) -> str:

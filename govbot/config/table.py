@@ -124,9 +124,20 @@ class Settings(Section):
         return self._origins.get(key, "default")
 
     def with_secret(self, key: str, value: str, *, origin: str) -> Settings:
-        """The same settings with another value of the secret `key` (`generation.api_key`)."""
+        """The same settings with another value of the secret `key`: `generation.api_key`, or of
+        the table of a list that has this name, `generation.models.servidor.api_key`."""
         section, _, name = key.partition(".")
-        part = getattr(self, section).model_copy(update={name: SecretStr(value)})
+        part = getattr(self, section)
+        if "." in name:
+            of_list, _, rest = name.partition(".")
+            table, _, inner = rest.rpartition(".")
+            tables = tuple(
+                each.model_copy(update={inner: SecretStr(value)}) if each.name == table else each
+                for each in getattr(part, of_list)
+            )
+            part = part.model_copy(update={of_list: tables})
+        else:
+            part = part.model_copy(update={name: SecretStr(value)})
         changed = self.model_copy(update={section: part})
         changed._origins = {**self._origins, key: origin}
         return changed

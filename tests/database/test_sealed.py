@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 
 import pytest
@@ -96,6 +97,21 @@ async def test_a_stored_secret_fills_an_empty_setting_and_no_other(
     assert filled.origin("oidc.client_secret") == "govbot secret"
     assert settings.oidc.client_secret.get_secret_value() == ""
     assert settings.origin("oidc.client_secret") == "default"
+
+
+async def test_the_key_of_one_model_of_the_list_can_be_stored(pool: Pool, folder: Path) -> None:
+    models = [
+        {"name": "qwen2.5", "base_url": "http://a", "model": "m"},
+        {"name": "outro", "base_url": "http://b", "model": "m", "api_key": "do arquivo"},
+    ]
+    settings = load_settings(environ={"GOVBOT_GENERATION__MODELS": json.dumps(models)})
+    sealer = open_sealer("", folder)
+    async with as_system(pool) as conn:
+        for name in ("qwen2.5", "outro"):
+            await sealed.set_secret(conn, sealer, f"generation.models.{name}.api_key", "guardado")
+    filled = await sealed.fill(settings, pool, sealer)
+    keys = [each.api_key.get_secret_value() for each in filled.generation.models]
+    assert keys == ["guardado", "do arquivo"]
 
 
 def test_what_opens_the_database_or_its_seals_cannot_lie_in_it() -> None:
