@@ -4,6 +4,9 @@ from __future__ import annotations
 
 _WEIGHT = 0.2  # of the newest measurement
 _SMALLEST = 32  # tokens of a prompt per step; fewer waste most of a step on reading the weights
+# How much longer a step may take for prompts than for the answers that are being written: less, and
+# on a slow machine prompts would be read at half the speed; more, and streams would stand still.
+_PROMPT_SHARE = 6
 
 
 class Pace:
@@ -11,7 +14,8 @@ class Pace:
 
     def __init__(self, *, gap_s: float, idle_s: float) -> None:
         """`gap_s`: how long a step may take while answers are being written, which is the pause
-        that their readers see; `idle_s`: while none is, which is how long a cancel may take."""
+        that their readers see, on a machine fast enough for it; `idle_s`: while none is, which
+        is how long a cancel may take."""
         self._gap_s = gap_s
         self._idle_s = idle_s
         self._token_s = 0.0  # of a prompt
@@ -27,7 +31,9 @@ class Pace:
     def stepped(self, *, prompt: int, written: int, seconds: float, drafts: int = 0) -> None:
         """One step decoded `prompt` tokens of prompts and `drafts` guesses, and gave `written`
         tokens of answers."""
-        if prompt >= _SMALLEST:
+        if prompt >= _SMALLEST and written and not self._step_s and self._token_s:
+            self._step_s = max(seconds - prompt * self._token_s, 0.0)
+        elif prompt >= _SMALLEST:
             cost = max(seconds - (self._step_s if written else 0.0), seconds / 4)
             self._token_s = _mean(self._token_s, cost / prompt)
         elif prompt == 0 and written and not drafts:
@@ -42,7 +48,8 @@ class Pace:
         """How many tokens of prompts the next step may take, at most `limit`."""
         if not self._token_s:
             return limit
-        seconds = max(self._gap_s - self._step_s, self._gap_s / 2) if writing else self._idle_s
+        pause = max(self._gap_s - self._step_s, _PROMPT_SHARE * self._step_s)
+        seconds = pause if writing else max(self._idle_s, pause)
         return max(min(_SMALLEST, limit), min(limit, int(seconds / self._token_s)))
 
     def guess_cost(self, writing: int) -> float:

@@ -172,10 +172,17 @@ class HighLevel:
 
     name = "Llama class"
 
-    def __init__(self, path: Path, tokens: Tokens, context: int) -> None:
+    def __init__(self, path: Path, tokens: Tokens, context: int, threads: int) -> None:
         from llama_cpp import Llama
 
-        self._llama = Llama(str(path), n_ctx=context, n_batch=512, verbose=False)
+        self._llama = Llama(
+            str(path),
+            n_ctx=context,
+            n_batch=512,
+            n_threads=threads,
+            n_threads_batch=threads,
+            verbose=False,
+        )
         self._tokens = tokens
         self._turn = asyncio.Lock()
 

@@ -100,7 +100,7 @@ async def test_eight_chats_at_once(shape: str, model: Path, tokens: Tokens) -> N
             await server.aclose()
     else:
         print("\nllama-server is left out: GOVBOT_BENCH_LLAMA_SERVER is not set")
-    alone = HighLevel(model, tokens, CONTEXT)
+    alone = HighLevel(model, tokens, CONTEXT, THREADS)
     await measure(alone, long=shape != "1B")
     alone.close()
     _print(shape, rows)
