@@ -61,7 +61,7 @@ def _attempt() -> None:
 
 
 def _day(house: Installation) -> None:
-    """Migration, taking in, a question by command and on the page, the models, the doctor."""
+    """Migration, start, taking in, a question, and the models by command and on their pages."""
     house.settings["GOVBOT_AUTH__SECOND_FACTOR"] = "off"
     model = write_tiny_gguf(house.folder / "pequeno.gguf", context=1024)
     house.ok("migrate")
@@ -73,9 +73,9 @@ def _day(house: Installation) -> None:
     house.ok("user", "add", "ana", "--role", "admin", "--password-stdin", stdin=PASSWORD)
     house.ok("collection", "add", "Leis")
     house.ok("collection", "grant", "Leis", "read", "--user", "ana")
-    house.lines("ingest", house.write("lei.txt", LAW), "--collection", "Leis", "--wait")
-    house.govbot("doctor")
-    with house.serving() as server, httpx.Client(base_url=server.address) as client:
+    law = house.write("lei.txt", LAW)
+    with house.serving() as server, httpx.Client(base_url=server.address, timeout=60) as client:
+        house.lines("ingest", law, "--collection", "Leis", "--wait")
         form = client.get("/entrar").text
         data = {"username": "ana", "password": PASSWORD, **_hidden(form)}
         assert client.post("/entrar", data=data).status_code == 303
