@@ -42,7 +42,7 @@ def test_prompts_get_what_keeps_the_pause_of_streams_short() -> None:
     assert pace.prompt_limit(512, writing=False) == 32
     slow = Pace(gap_s=0.2, idle_s=1.0)
     slow.stepped(prompt=512, written=0, seconds=5.12)
-    slow.stepped(prompt=0, written=4, seconds=0.3)
-    assert 170 < slow.prompt_limit(512, writing=True) < 190  # six times what the answers take
+    slow.stepped(prompt=0, written=4, seconds=0.2)
+    assert 190 < slow.prompt_limit(512, writing=True) < 210  # ten times what the answers take
     pace.answered(10.0)
     assert pace.waiting_s(3, 2) == 15.0
