@@ -159,7 +159,7 @@ def embedder(
     sizes = (held, negatives, corpus, seed)
     material = run_async(_material, base, file, tuple(gold or ()), reach, sizes)
     recipe = Recipe(epochs=epochs, batch=batch, rate=rate, seed=seed, minutes=minutes)
-    os.nice(NICENESS)
+    _give_way()
     with steps_shown("steps", as_json) as shown:
         done = adapt.adapt(
             settings, base, material, recipe, name, force=force, restart=restart, on_step=shown
@@ -221,7 +221,7 @@ def train(
         save_steps=save_steps,
         minutes=minutes,
     )
-    os.nice(NICENESS)
+    _give_way()
     with steps_shown("steps", as_json) as shown:
         done = adapter.train(
             data,
@@ -252,6 +252,11 @@ def train(
         )
     if not done.finished:
         raise typer.Exit(1)
+
+
+def _give_way() -> None:
+    """Runs this process at the niceness, unless somebody made it nicer."""
+    os.nice(max(0, NICENESS - os.nice(0)))
 
 
 @contextmanager

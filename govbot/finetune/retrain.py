@@ -90,8 +90,9 @@ def train(
 
 
 def _dataset(examples: Sequence[Example]) -> Any:
-    from datasets import Dataset
+    from datasets import Dataset, disable_progress_bars
 
+    disable_progress_bars()
     columns: dict[str, list[str]] = {
         "anchor": [each.question for each in examples],
         "positive": [each.positive for each in examples],
