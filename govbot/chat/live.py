@@ -35,6 +35,7 @@ log = logging.getLogger(__name__)
 
 Connection = AsyncConnection[DictRow]
 
+STOPPING_S = 5.0  # for checking and storing what a stopped answer has
 SAVE_EVERY_S = 1.0  # how much of an answer a crash may cost
 POLL_S = 0.5  # for an answer that another node writes
 PER_USER = 3  # answers of one person under way at once
@@ -191,7 +192,7 @@ class Answers:
         for live in self._live.values():
             live.stop.set()
         if self._tasks:
-            await asyncio.wait(self._tasks, timeout=grace_s)
+            await asyncio.wait(self._tasks, timeout=max(grace_s, STOPPING_S))
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

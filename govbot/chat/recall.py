@@ -80,18 +80,20 @@ _WORDS: Final[LiteralString] = """
     ORDER BY c.updated_at DESC, c.id, f.question_id DESC NULLS LAST
     LIMIT %(limit)s
 """
-# Questions near in meaning; those that hold half of the stems count too, and stems count on top.
+# Questions near in meaning; those that hold half of the stems count too, without a vector as well,
+# and stems count on top.
 _MEANING: Final[LiteralString] = """
     measured AS MATERIALIZED (
-        SELECT v.message_id, m.conversation_id, 1 - (v.embedding <=> %(vector)s::halfvec) AS cosine,
+        SELECT m.id AS message_id, m.conversation_id,
+               1 - (v.embedding <=> %(vector)s::halfvec) AS cosine,
                (SELECT count(*)::float8 / nullif((SELECT count(*) FROM stems), 0)
                 FROM stems s WHERE m.tsv @@ s.query) AS share
-        FROM message_vectors v
-        JOIN messages m ON m.id = v.message_id
-        WHERE v.user_id = %(user)s AND v.fingerprint = %(fingerprint)s
+        FROM messages m
+        LEFT JOIN message_vectors v ON v.message_id = m.id AND v.fingerprint = %(fingerprint)s
+        WHERE m.user_id = %(user)s AND m.role = 'user'
     ),
     usual AS (
-        SELECT count(*) AS n, avg(o.cosine) + %(deviations)s * stddev_pop(o.cosine) AS cosine
+        SELECT count(o.cosine) AS n, avg(o.cosine) + %(deviations)s * stddev_pop(o.cosine) AS cosine
         FROM measured o
     )
     SELECT c.id, c.title, c.updated_at, o.message_id AS question_id
@@ -101,7 +103,7 @@ _MEANING: Final[LiteralString] = """
     WHERE c.title <> ''
       AND ((o.cosine >= %(least)s AND (u.n < %(many)s OR o.cosine >= u.cosine))
            OR o.share >= %(half)s)
-    ORDER BY o.cosine + %(stems_weight)s * coalesce(o.share, 0) DESC, c.id
+    ORDER BY coalesce(o.cosine, 0) + %(stems_weight)s * coalesce(o.share, 0) DESC, c.id
     LIMIT %(limit)s
 """
 _BY_WORDS: Final[LiteralString] = "WITH " + _STEMS + _WORDS
@@ -131,22 +133,20 @@ async def search(parts: Parts, actor: Actor, query: str, *, limit: int) -> list[
     vector = await _sense(parts.embedder, query)
     async with as_actor(parts.pool, actor) as conn:
         by_words = await _rows(conn, _BY_WORDS, query=query, user=actor.id, limit=limit)
-        by_meaning: list[Mapping[str, Any]] = []
-        if vector is not None and parts.embedder is not None:
-            by_meaning = await _rows(
-                conn,
-                _BY_MEANING,
-                user=actor.id,
-                query=query,
-                vector=str(list(vector)),
-                fingerprint=parts.embedder.fingerprint,
-                half=HALF,
-                stems_weight=STEMS_WEIGHT,
-                least=LEAST_COSINE,
-                many=MANY,
-                deviations=DEVIATIONS,
-                limit=limit,
-            )
+        by_meaning = await _rows(
+            conn,
+            _BY_MEANING,
+            user=actor.id,
+            query=query,
+            vector=None if vector is None else str(list(vector)),
+            fingerprint="" if parts.embedder is None else parts.embedder.fingerprint,
+            half=HALF,
+            stems_weight=STEMS_WEIGHT,
+            least=LEAST_COSINE,
+            many=MANY,
+            deviations=DEVIATIONS,
+            limit=limit,
+        )
         similar = _others(by_meaning, by_words)
         texts = await _texts(conn, [*by_words, *similar])
     return [

@@ -44,6 +44,13 @@ class Rating:
             )
 
 
+async def require(
+    conn: Connection, answer_id: MessageId, *, conversation_id: ConversationId | None = None
+) -> None:
+    """Raises NotFound for an answer that the actor cannot rate, as `rate` does."""
+    await _question(conn, answer_id, conversation_id)
+
+
 async def rate(
     conn: Connection,
     actor: Actor,

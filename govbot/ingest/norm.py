@@ -83,13 +83,14 @@ _DATE = (
     r"(?P<day>\d{1,2})\s?[ºO]?\s+DE\s+"
     rf"(?P<month>{'|'.join(_MONTH)})\s+DE\s+(?P<year>(?:1[89]|20)\d\d)(?!\d)"
 )
+_FIGURES = r"(?P<figures>\d{1,2}[/.-]\d{1,2}[/.-](?:1[89]|20)\d\d)(?!\d)"
 _KIND = "|".join(f"(?P<{kind}>{words}(?![A-Z]))" for kind, words in _KINDS.items())
 _EPIGRAPH = re.compile(
     rf"(?:{_KIND})(?P<body>[^,;.:]{{0,60}}?)"
-    r"(?P<mark>\bN\s?[.ºO]{0,2}S?\.?\s*)?\b(?P<number>\d{1,3}(?:\.\d{3})+|\d{1,6})"
+    r"(?P<mark>\bN\s?\.?\s?[ºO]?\.?S?\.?\s*)?\b(?P<number>\d{1,3}(?:\.\d{3})+|\d{1,6})"
     r"(?:\s?/\s?(?P<slash>(?:1[89]|20)\d\d|\d\d)(?!\d))?"
     r"(?P<unit>(?:\s?[-/–]\s?[A-Z][A-Z/.-]*){0,3})"
-    rf"(?P<dated>\s*[,-]?\s*(?:DE|EM)\s+{_DATE})?"
+    rf"(?P<dated>\s*[,-]?\s*(?:DE|EM)\s+(?:{_DATE}|{_FIGURES}))?"
 )
 _UNNUMBERED = re.compile(rf"(?:{_KIND})(?P<body>(?:\s+[A-Z-]+){{0,8}}?)\s*,?\s+DE\s+{_DATE}")
 _NAMED = re.compile(
@@ -300,6 +301,9 @@ def _kind(match: re.Match[str]) -> str:
 
 def _date(match: re.Match[str]) -> date | None:
     try:
+        if figures := match.groupdict().get("figures"):
+            day, month, year = map(int, re.split(r"[/.-]", figures))
+            return date(year, month, day)
         return date(int(match["year"]), _MONTH[match["month"]], int(match["day"]))
     except ValueError:  # "31 de fevereiro"
         return None

@@ -31,8 +31,10 @@ async def rate(
     visit: CurrentVisit, conversation_id: FromPath[UUID], answer_id: FromPath[UUID]
 ) -> Response[Any]:
     """Rates an answer up or down, in place of an earlier rating, or takes the rating back."""
-    value = await visit.field("rating", max_length=10)
     found, answer = ConversationId(conversation_id), MessageId(answer_id)
+    async with as_actor(visit.app.pool, visit.actor) as conn:
+        await ratings.require(conn, answer, conversation_id=found)
+    value = await visit.field("rating", max_length=10)
     rating = None if value == "none" else await _rating(visit, value)
     async with as_actor(visit.app.pool, visit.actor, write=True) as conn:
         if rating is None:

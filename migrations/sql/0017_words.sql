@@ -37,7 +37,7 @@ RETURN (
             '|oficios?|deliberac(?:ao|oes)|contratos?|convenios?|despachos?|circular|lc|mpv?|ec|in|dl)\M'
             '(?:\s+(?:federal|estadual|municipal|distrital|ordinaria|delegada|normativa|conjunta'
             '|interministerial|administrativa|circular|vinculante|tecnico|juridico))*'
-            '(?:\s+[a-z]+/[a-z/]+)?(?:(?:\s+[a-z][a-z/.-]{1,19}){0,3}\s+n[or]?s?\.?)?'
+            '(?:\s+[a-z]+/[a-z/]+)?(?:(?:\s+[a-z][a-z/.-]{1,19}){0,3}\s+n(?:\.?\s?[or])?s?\.?)?'
             '\s*0*(\d{1,6})(?!\d)'
             '(?:(?:-?[a-z])?\s?/\s?(\d{4}|\d{2})(?!\d)'
             '|,?\s+(?:de|em)\s+(?:\d{1,2}o?\s+de\s+[a-z]+\s+de\s+|\d{1,2}[./-]\d{1,2}[./-])?'
@@ -111,7 +111,7 @@ RETURN to_tsvector('pg_catalog.portuguese'::regconfig, translate(
         '(?<=\d)\.(?=\d{3}(?!\d))', '', 'g'),
         '\m0+(?=\d)', '', 'g'),
         '\m(\d+)[oa]s?\M', '\1', 'g'),
-        '\mn[or]?s?\.?\s*(?=\d)', '', 'g'),
+        '\mn(?:\.?\s?[or])?s?\.?\s*(?=\d)', '', 'g'),
         '\marts?\M', 'artigo', 'g'),
     '!"#$%&''()*+,-./:;<=>?@[\]^_`{|}~', '                                '
 ) || ' ' || govbot_codes(t));

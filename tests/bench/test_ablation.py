@@ -159,9 +159,9 @@ def _in_synonyms(text: str) -> str:
     for word in words(text):
         for group in GROUPS:
             singles = [each for each in group if " " not in each]
-            if any(words(each)[0].stem == word.stem for each in singles):
-                other = next(each for each in singles if words(each)[0].stem != word.stem)
-                return text[: word.start] + other + text[word.end :]
+            others = [each for each in singles if words(each)[0].stem != word.stem]
+            if others and len(others) < len(singles):
+                return text[: word.start] + others[0] + text[word.end :]
     return text
 
 

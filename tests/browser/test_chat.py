@@ -157,7 +157,7 @@ async def test_conversations_are_found_renamed_and_deleted(
     await expect(page.locator(".conversation-link")).to_have_text(["Descanso anual"])
     await page.keyboard.press("Control+k")
     await page.keyboard.type("xyz")
-    await expect(page.get_by_text("Nenhuma conversa com este título.")).to_be_visible()
+    await expect(page.get_by_text("Nenhuma conversa encontrada.")).to_be_visible()
     await page.get_by_label("Buscar conversas").fill("descanso")
     await expect(page.locator(".conversation-link")).to_have_text(["Descanso anual"])
     await page.locator(".conversation").hover()

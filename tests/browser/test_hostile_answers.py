@@ -76,7 +76,7 @@ async def test_nothing_in_an_answer_leaves_the_page(open_page: OpenPage, tmp_pat
     await page.get_by_role("textbox").first.fill(QUESTION)
     await page.keyboard.press("Enter")
     answer = page.locator("[data-answer]")
-    await answer.get_by_text("Chave de acesso").wait_for(timeout=60_000)
+    await answer.get_by_text("Chave de acesso").first.wait_for(timeout=60_000)
     await page.get_by_text("[omitido por segurança]").first.wait_for()
     await page.wait_for_load_state("networkidle")
     assert "CANARIO-9001" in await answer.inner_text()

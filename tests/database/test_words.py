@@ -67,6 +67,7 @@ async def test_a_norm_an_article_and_a_process_have_one_form_in_every_spelling(p
         ("23106.012345/2020-11", "23106012345202011", "processo nº 23106.012345/2020-11."),
         ("0001234-56.2020.8.26.0100", "00012345620208260100"),
         ("Decreto-Lei nº 200/1967", "decreto lei 200/67"),
+        ("Edital 001", "EDITAL n. º 001", "EDITAL N º 1", "edital n.º 01", "edital nº. 1"),
         ("Lei Complementar nº 123, de 2006", "LC 123/2006", "lei complementar 123/06"),
     ]  # fmt: skip
     for spellings in same:

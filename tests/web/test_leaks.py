@@ -196,11 +196,15 @@ FORM = {"question": NEAR, "title": "x", "name": "x", "level": "read", "who": "re
         "role": "admin", "disabled": "1", "username": "reader"}  # fmt: skip
 
 
+# What else has an id of its own.
+KINDS = ("key", "session", "pin", "report", "topic", "set", "gold", "run", "category")
+
+
 async def test_what_may_not_be_read_answers_like_what_does_not_exist(
     house: House, reader: Client, cast: Cast, hidden: Hidden
 ) -> None:
     everything = {"collection_id": cast.b, "user_id": cast.stranger.id, "group_id": new_id()}
-    others = {"key_id": new_id(), "session_id": new_id()}
+    others = {f"{kind}_id": new_id() for kind in KINDS}
     leaks = []
     for method, path in sorted(doors()):
         real = filled(path, {**others, **everything, **hidden.ids})
@@ -402,4 +406,4 @@ def test_every_route_with_an_id_is_tried() -> None:
     assert len(list(doors())) > 25
     names = {match for _, path in doors() for match in re.findall(r"\{(\w+):uuid\}", path)}
     assert names == {"conversation_id", "answer_id", "version_id", "document_id", "collection_id",
-                     "user_id", "group_id", "key_id", "session_id"}  # fmt: skip
+                     "user_id", "group_id", *(f"{kind}_id" for kind in KINDS)}  # fmt: skip

@@ -51,6 +51,7 @@ def known(*lines: str, filename: str = "documento.pdf") -> Norm:
          date(2023, 8, 8)),
         ("INSTRUÇÃO NORMATIVA SEGES/ME Nº 65, DE 7 DE JULHO DE 2021", "instrucao_normativa", "65",
          2021, date(2021, 7, 7)),
+        ("EDITAL n. º 001, de 22/01/2020", "edital", "001", 2020, date(2020, 1, 22)),
         ("EDITAL 01/2024 - PROPESQ/CGPAIC", "edital", "01", 2024, None),
         ("CONCURSO PÚBLICO PARA O CARGO DE MÉDICO EDITAL Nº 01/2024/NS, DE 22 DE FEVEREIRO DE 2024",
          "edital", "01", 2024, date(2024, 2, 22)),
