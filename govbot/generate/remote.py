@@ -275,9 +275,7 @@ class RemoteGenerator:
             return found
         raise found
 
-    async def _try(
-        self, body: dict[str, Any], deadline: float
-    ) -> httpx.Response | Unavailable:
+    async def _try(self, body: dict[str, Any], deadline: float) -> httpx.Response | Unavailable:
         """What the server answers, or that it is not there. Raises Unavailable when it is silent:
         it may be writing already, so it is not asked a second time."""
         outgoing = self._client.build_request("POST", self._url, json=body)

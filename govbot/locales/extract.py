@@ -32,7 +32,7 @@ def _is_error(node: ast.ClassDef) -> bool:
             statement.targets
             if isinstance(statement, ast.Assign)
             else [statement.target]
-            if isinstance(statement, ast.AnnAssign)
+            if isinstance(statement, ast.AnnAssign) and statement.value is not None
             else []
         )
         if isinstance(target, ast.Name)

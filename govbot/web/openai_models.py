@@ -38,7 +38,7 @@ async def get_model(
 async def chosen(call: Call, model: str) -> Collection | None:
     """The collection that a model stands for; None: all that may be read.
 
-    Raises NotFound E-NO-SUCH-MODEL, the same for one that is not there and one that may not be read.
+    Raises NotFound E-NO-SUCH-MODEL, the same for what is not there and what may not be read.
     """
     kind, colon, name = words(model).partition(":")
     if kind.casefold() == ALL and not colon:

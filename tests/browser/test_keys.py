@@ -23,9 +23,11 @@ async def test_a_key_is_made_shown_once_and_revoked_on_a_narrow_screen(
     await page.wait_for_selector('p.good[role="status"]')
     assert await page.locator('main form[action$="/revogar"]').count() == 0
     await page.goto("/conta/chaves")
-    await page.get_by_role("link", name="O que os programas podem pedir").or_(
-        page.get_by_role("link", name="What programs can ask")
-    ).click()
+    await (
+        page.get_by_role("link", name="O que os programas podem pedir")
+        .or_(page.get_by_role("link", name="What programs can ask"))
+        .click()
+    )
     operation = page.locator("#chatCompletions")
     await operation.locator("summary").click()
     assert "/v1/chat/completions" in await operation.locator("pre").inner_text()
