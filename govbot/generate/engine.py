@@ -20,7 +20,7 @@ from govbot.generate import Priority, Request, State, Status
 from govbot.generate.admission import FairQueue
 from govbot.generate.pace import Pace
 from govbot.generate.running import Running
-from govbot.generate.ticket import Ticket, deliver
+from govbot.generate.ticket import Ticket, deliver, failed, overdue, stopping
 
 log = logging.getLogger(__name__)
 
@@ -151,7 +151,7 @@ class Engine:
         with self._wake:
             self._state = State.CLOSED
             while (ticket := self._queue.pop()) is not None:
-                ticket.finish(_stopping())
+                ticket.finish(stopping())
             self._wake.notify_all()
             thread = self._thread
         if thread is not None:
@@ -160,7 +160,7 @@ class Engine:
     def _admit(self, ticket: Ticket) -> None:
         with self._wake:
             if self._state is State.CLOSED:
-                raise _stopping()
+                raise stopping()
             self._queue.put(ticket.request.owner, ticket, ticket.request.priority)
             self._start_thread()
             self._announce()
@@ -224,7 +224,7 @@ class Engine:
         except Exception:
             log.exception("The model failed while answering", extra={"action": "answer.failed"})
             for answer in list(self._running):
-                self._over(model, answer, _failed())
+                self._over(model, answer, failed())
             model.reset()
             return
         deliver(step.texts)
@@ -241,14 +241,14 @@ class Engine:
             if answer.ticket.cancelled:
                 self._over(model, answer, None)
             elif answer.ticket.late(now):
-                self._over(model, answer, _late())
+                self._over(model, answer, overdue())
         if now - self._late_seen_at >= _LATE_EVERY_S:
             self._late_seen_at = now
             with self._wake:
                 late = [ticket for ticket in self._queue.in_order() if ticket.late(now)]
                 for ticket in late:
                     self._queue.remove(ticket)
-                    ticket.finish(_late())
+                    ticket.finish(overdue())
                 if late:
                     self._announce()
 
@@ -259,7 +259,7 @@ class Engine:
                 if self._make_rest(model, answer):
                     continue
                 if not self._running:  # it never will be admitted: nothing is in its way
-                    self._over(model, answer, _failed())
+                    self._over(model, answer, failed())
                 return
             with self._wake:
                 self._next = None
@@ -301,7 +301,7 @@ class Engine:
                 error = caught
             except Exception:
                 log.exception("A request cannot be read", extra={"action": "answer.failed"})
-                error = _failed()
+                error = failed()
         ticket.finish(error)
         with self._wake:
             self._queue.done(ticket.request.owner)
@@ -326,7 +326,7 @@ class Engine:
 
     def _over(self, model: Model, answer: Running, error: GovBotError | None) -> None:
         if self._state is State.CLOSED and answer.finish is None:
-            error = _stopping()
+            error = stopping()
         model.withdraw(answer)
         model.discard(answer)
         with self._wake:
@@ -349,10 +349,10 @@ class Engine:
         waiting = [self._next] if self._next is not None else []
         for answer in [*self._running, *self._resting, *waiting]:
             if self._model is not None:
-                self._over(self._model, answer, _stopping())
+                self._over(self._model, answer, stopping())
         with self._wake:
             self._state = State.CLOSED
-        self._refuse_all(_stopping())
+        self._refuse_all(stopping())
 
     def _load(self) -> Model | None:
         """The model, loaded now; None when it cannot be, with the reason in `_failure`."""
@@ -393,17 +393,3 @@ class Engine:
 
 def _rests(answer: Running) -> bool:
     return answer.ticket.request.priority is Priority.BACKGROUND
-
-
-def _stopping() -> Unavailable:
-    return Unavailable("The server is stopping: ask again in a moment.", code="E-STOPPING")
-
-
-def _failed() -> Unavailable:
-    return Unavailable("The model failed while writing the answer: try again.")
-
-
-def _late() -> Unavailable:
-    return Unavailable(
-        "The answer took too long. Ask again, perhaps in fewer words.", code="E-MODEL-TIME"
-    )

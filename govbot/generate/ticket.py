@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
 
-from govbot.errors import GovBotError
+from govbot.errors import GovBotError, Unavailable
 from govbot.generate import Request, Source, Usage
 
 
@@ -89,3 +89,20 @@ def deliver(texts: Iterable[tuple[Ticket, str]]) -> None:
 def _put(mail: list[tuple[Ticket, str]]) -> None:
     for ticket, text in mail:
         ticket._outbox.put_nowait(text)
+
+
+def stopping() -> Unavailable:
+    """How a ticket ends when the service does."""
+    return Unavailable("The server is stopping: ask again in a moment.", code="E-STOPPING")
+
+
+def failed() -> Unavailable:
+    """How it ends when the model breaks."""
+    return Unavailable("The model failed while writing the answer: try again.")
+
+
+def overdue() -> Unavailable:
+    """How it ends when its time is over."""
+    return Unavailable(
+        "The answer took too long. Ask again, perhaps in fewer words.", code="E-MODEL-TIME"
+    )
