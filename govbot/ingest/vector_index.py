@@ -22,8 +22,8 @@ from govbot.errors import Unavailable
 logger = logging.getLogger(__name__)
 
 LOOK_S: Final = 300
-# Measured in tests/bench/README.md: with fewer, whole clusters of a large library are islands of the
-# graph that no search enters, however long it is.
+# Measured in tests/bench/README.md: with fewer, whole clusters of a large library are islands of
+# the graph that no search enters, however long it is.
 LINKS: Final = 24
 CONSTRUCTION: Final = 256
 _LOCK: Final = 7167

@@ -158,6 +158,7 @@ async def test_no_connection_is_held_while_a_reranker_reads_what_may_be_shown(
     async with as_system(library.pool) as conn:
         await conn.execute("UPDATE collections SET mask_personal = '{cpf}'")
     reranker = Watching(library.pool, "zelo")
+    await library.pool.wait()  # until it has all the connections that it keeps
     before = library.pool.get_stats()["pool_available"]
     found = await ask(library, reader, "Qual o prazo de recurso?", reranker=reranker)
     assert files(found)[0] == "b.txt"
