@@ -54,6 +54,10 @@ def command(
     if as_json:
         output.print_json(report)
         return
+    _show(report, stored=not dry_run)
+
+
+def _show(report: Report, *, stored: bool) -> None:
     fitted = report.fitted
     output.print_table(
         ("", "threshold", "refused rightly", "refused wrongly"),
@@ -74,7 +78,7 @@ def command(
             ("questions to refuse", fitted.unanswerable),
             ("area under the ROC curve", f"{report.area:.3f}"),
             ("fitted", "weights and threshold" if report.weights_fitted else "threshold"),
-            ("stored", "no" if dry_run else "yes"),
+            ("stored", "yes" if stored else "no"),
         ],
     )
 

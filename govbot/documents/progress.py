@@ -135,7 +135,8 @@ async def set_superseded(conn: Connection, version: Version) -> None:
 
 
 async def cancel_version(conn: Connection, version_id: VersionId) -> bool:
-    """Ends the work on a version for now; False when it is at its end, or not the actor's to end.
+    """Stops the work on a version until it is retried; False when it is at its end, or not the
+    actor's to stop.
 
     Whoever works on it notices within about a second, and cannot make it ready any more.
     """

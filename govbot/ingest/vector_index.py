@@ -22,10 +22,10 @@ from govbot.errors import Unavailable
 logger = logging.getLogger(__name__)
 
 LOOK_S: Final = 300
-# Measured in tests/bench/README.md: with pgvector's own 16 and 64 the recall at a million vectors
-# stays below .97, however long the search is.
+# Measured in tests/bench/README.md: with fewer, whole clusters of a large library are islands of
+# the graph that no search enters, however long it is.
 LINKS: Final = 24
-CONSTRUCTION: Final = 128
+CONSTRUCTION: Final = 256
 _LOCK: Final = 7167
 
 

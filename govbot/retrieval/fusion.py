@@ -81,9 +81,7 @@ SELECT f.chunk_id, d.id AS document_id, d.key AS document_key, c.version_id,
                           AS others
                FROM covers a
                JOIN terms t ON t.lexeme = a.origin
-               CROSS JOIN LATERAL (
-                   SELECT a.lexeme = ANY (tsvector_to_array(c.tsv)) AS held OFFSET 0
-               ) h
+               CROSS JOIN LATERAL (SELECT a.lexeme = ANY (l.stems) AS held OFFSET 0) h
                GROUP BY a.origin
            ) v
        ), 0) AS coverage,
@@ -99,6 +97,7 @@ SELECT f.chunk_id, d.id AS document_id, d.key AS document_key, c.version_id,
        ) AS worth
 FROM best f
 JOIN chunks c ON c.id = f.chunk_id
+CROSS JOIN LATERAL (SELECT tsvector_to_array(c.tsv) AS stems OFFSET 0) l
 JOIN documents d ON d.key = c.document_key
 JOIN document_versions v ON v.id = c.version_id
 LEFT JOIN collections k ON k.key = c.collection_key

@@ -11,6 +11,7 @@ import json
 import os
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -91,7 +92,9 @@ def bench(server: EmbeddedPostgres, folder: Path) -> Bench:
     migrate(dsns.owner)
     if not file.exists():
         print(f"\n{CHUNKS} chunks", flush=True)
-        save(asyncio.run(build(dsns, CHUNKS)), file)
+        # In a thread: the loop of the tests is not to be ended by this one.
+        with ThreadPoolExecutor(1) as thread:
+            save(thread.submit(asyncio.run, build(dsns, CHUNKS)).result(), file)
     return Bench(load(file), dsns)
 
 
