@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from govbot import audit
+from govbot.chat.arrangement import Arrangement
 from govbot.config import Settings
 from govbot.db import schema
 from govbot.db.access import OPERATOR, as_system
@@ -46,6 +47,7 @@ class App:
     sealer: Sealer
     reranker: Reranker | None = None
     entailment: Entailment | None = None
+    arrangement: Arrangement = field(default_factory=Arrangement)
     # Where passwords are asked beside our own, such as LDAP.
     directory: PasswordDirectory | None = None
     # As the owner of the tables, who alone makes indexes. It may hold a password.

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from govbot.chat.arrangement import Arrangement
 from govbot.config import Settings, load_settings
 from govbot.db.access import as_actor, as_system
 from govbot.db.pool import Pool
@@ -57,6 +58,7 @@ class Desk:
     generator: Generator
     entailment: Entailment | None = None
     reranker: Reranker | None = None
+    arrangement: Arrangement = field(default_factory=Arrangement)
 
     def by(self, generator: Generator) -> Desk:
         return replace(self, generator=generator)

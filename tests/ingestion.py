@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 from psycopg import sql
 
+from govbot.chat.arrangement import Arrangement
 from govbot.config import Settings, load_settings
 from govbot.db.access import Actor, Role, as_system
 from govbot.db.dsns import Dsns
@@ -75,6 +76,7 @@ class Parts:
     embedder: HashEmbedder
     reranker: None = None
     entailment: None = None
+    arrangement: Arrangement = field(default_factory=Arrangement)
 
     def with_settings(self, settings: Settings) -> Parts:
         return replace(self, settings=settings)

@@ -26,7 +26,7 @@ from govbot.chat.writing import Said, written
 from govbot.db.access import Actor, as_actor
 from govbot.db.pool import Connection
 from govbot.errors import Invalid
-from govbot.generate import Request, Routed, Source
+from govbot.generate import Priority, Request, Routed, Source
 from govbot.ids import MessageId
 from govbot.privacy import mask
 from govbot.retrieval.passages import Passage
@@ -40,12 +40,14 @@ MAX_QUESTION = 4000  # characters
 
 @dataclass(frozen=True, slots=True)
 class _Written:
-    """What a generator wrote from passages; `order[n - 1]` is the source that [n] stands for."""
+    """What a generator wrote from passages; `order[n - 1]` is the source that [n] stands for.
+    `found` are the same passages, the best first."""
 
     text: str
     order: Sequence[int]
     sources: Sequence[Source]
     passages: Sequence[Passage]
+    found: Sequence[Passage]
     stopped: bool
     routed: Routed | None = None
 
@@ -137,6 +139,8 @@ async def _generated(
     instructions = await _instructions(parts, actor, found.passages)
     request = _request(parts, actor, asked, found.passages, instructions)
     place = await answer_cache.place(parts, actor, asked, request, found.passages)
+    if not place.hit:
+        place.passages = _arranged(parts, asked, request, found.passages)
     passages = place.passages
     request = _request(parts, actor, asked, passages, instructions)
     said = Said(request.sources, language, "\n".join(each.text for each in instructions))
@@ -162,7 +166,9 @@ async def _generated(
     if not parts.generator.excerpts:
         yield Progress("status", "checking")
     by = routed[-1] if routed else None
-    written_text = _Written(text, said.marks.order, request.sources, passages, stopped, by)
+    written_text = _Written(
+        text, said.marks.order, request.sources, passages, found.passages, stopped, by
+    )
     answer = await _finished(parts, actor, asked, written_text, clock)
     stood_in = by is not None and bool(by.passed)
     if not stopped and not stood_in and (answer.refused or answer.citations):
@@ -184,7 +190,7 @@ async def _finished(
         if not parts.generator.excerpts:
             clock.mark("check_ms")
     if prompt.says_not_found(text) or not (text or written.stopped):
-        refused = refusal(parts, written.passages, clock, asked.as_of)
+        refused = refusal(parts, written.found, clock, asked.as_of)
         return replace(refused, engine=_engine(parts, written), routed=written.routed)
     quotes = citations.quotes_of(text, written.order, written.sources)
     async with as_actor(parts.pool, actor) as conn:
@@ -319,6 +325,16 @@ def _request(
         priority=wishes.priority,
         model=wishes.model,
     )
+
+
+def _arranged(
+    parts: Parts, asked: Asked, request: Request, passages: Sequence[Passage]
+) -> Sequence[Passage]:
+    """The passages in the order that spares the engine most. As found where no other prompt begins
+    alike: behind earlier turns, without a model, and in evaluations, which must be repeatable."""
+    if asked.history or parts.generator.excerpts or request.priority is not Priority.CHAT:
+        return passages
+    return [passages[at] for at in parts.arrangement.arrange(request.sources)]
 
 
 def _sources(passages: Sequence[Passage], language: str) -> tuple[Source, ...]:

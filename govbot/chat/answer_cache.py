@@ -34,8 +34,8 @@ log = logging.getLogger(__name__)
 
 # What turns a question into another one that lies near it in meaning.
 _TURNS = re.compile(r"\d+(?:[.,/-]\d+)*|\b(?:nao|nem|sem|nunca|nenhum\w*|exceto|salvo|not|no)\b")
-# The code around passages in a prompt is of one process: chat/prompt.py.
-_CODE = re.compile(r"<\w+-([0-9a-f]{8}) n=")
+# The codes around passages in a prompt are of one process: chat/prompt.py.
+_CODE = re.compile(r'(</?\w+)-[0-9a-f]{8}(?= n="|>)')
 
 
 @dataclass(slots=True)
@@ -120,8 +120,9 @@ class Place:
             self.kept = await cached.same(conn, self.key)
             if self.kept is not None and answer_id is not None:
                 await cached.mark(conn, answer_id, self.key.exact)
-        self.hit = "hit" if self.kept else ""
-        if self.kept is None and self.parts.settings.answers.cache_similarity:
+        if self.kept is not None:
+            self._found(self.kept, "hit")
+        elif self.parts.settings.answers.cache_similarity:
             await self._look_near(self.key)
 
     async def _look_near(self, key: Key) -> None:
@@ -136,9 +137,12 @@ class Place:
                 await cached.mark(conn, answer_id, found[0])
         if found is None:
             return
-        self.kept, self.hit = found[1], "near"
+        self._found(found[1], "near")
+
+    def _found(self, kept: Kept, hit: str) -> None:
+        self.kept, self.hit = kept, hit
         by_chunk = {passage.chunk_id: passage for passage in self.passages}
-        self.passages = [by_chunk[chunk] for chunk in self.kept.passages]
+        self.passages = [by_chunk[chunk] for chunk in kept.passages]
 
     async def _sense(self) -> tuple[Sequence[float] | None, str | None]:
         """The question as a vector, where near questions count."""
@@ -222,11 +226,9 @@ def key_of(
 
 
 def _seen(request: Request, question: str) -> list[str]:
-    """What the model sees but the question, without the code that this process puts around it."""
+    """What the model sees but the question, without the codes that this process puts around it."""
     *before, last = request.messages
-    shown = last.content.removesuffix(question)
-    if code := _CODE.search(shown):
-        shown = shown.replace(f"-{code[1]}", "")
+    shown = _CODE.sub(r"\1", last.content.removesuffix(question))
     return [*(f"{each.role}\n{each.content}" for each in before), shown]
 
 

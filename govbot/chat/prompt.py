@@ -23,9 +23,10 @@ from govbot.generate.stems import fold
 
 MAX_TURNS = 4  # earlier question and answer pairs that the model sees
 MAX_TURN_CHARACTERS = 1500
-_LAYOUT = 2  # raised when the messages are put together in another way
+_LAYOUT = 3  # raised when the messages are put together in another way
 _MARK = re.compile(r"\s*\[\d{1,3}\]")
-# Of this process. The same passages get the same code, so that the engine can share their tokens.
+# Of this process. The same passage gets the same code in every prompt, so that the engine can share
+# the tokens of all that begin with it.
 _KEY = secrets.token_bytes(32)
 
 
@@ -238,33 +239,32 @@ def _guided(guidance: tuple[Guidance, ...], sources: tuple[Source, ...], words: 
     """What those who keep the collections of these passages ask for, below the rules."""
     given = {source.number for source in sources}
     shown = [each for each in guidance if each.sources & given and each.text.strip()]
-    tag = f"{words.guidance}-{_code(sources)}"
-    blocks = [
-        f'<{tag} n="{number}">\n{neutral(each.text).strip()}\n</{tag}>'
-        for number, each in enumerate(shown, 1)
-    ]
+    blocks = []
+    for number, each in enumerate(shown, 1):
+        tag = f"{words.guidance}-{_code(each.text)}"
+        blocks.append(f'<{tag} n="{number}">\n{neutral(each.text).strip()}\n</{tag}>')
     return "\n\n".join((words.guided, *blocks, "")) if blocks else ""
 
 
 def _last_message(
     question: str, as_of: date | None, sources: tuple[Source, ...], words: _Words
 ) -> str:
-    tag = f"{words.tag}-{_code(sources)}"
-    passages = "\n\n".join(_passage(source, tag, words) for source in sources)
+    passages = "\n\n".join(_passage(source, words) for source in sources)
     shown = f"{words.passages}\n\n{passages}\n\n{words.data}" if sources else words.no_passages
     asked = words.question_as_of.format(day=_day(as_of, words)) if as_of else words.question
     return f"{shown}\n\n{asked} {neutral(question).strip()}"
 
 
-def _code(sources: tuple[Source, ...]) -> str:
-    """What nobody can write into a document before: it depends on our key and on the passages."""
+def _code(*texts: str) -> str:
+    """What nobody can write into a document before: it depends on our key and on the text."""
     digest = hashlib.blake2b(key=_KEY, digest_size=4)
-    for source in sources:
-        digest.update(f"{source.number}\0{source.title}\0{source.text}\0".encode())
+    for text in texts:
+        digest.update(f"{text}\0".encode("utf-8", "surrogatepass"))
     return digest.hexdigest()
 
 
-def _passage(source: Source, tag: str, words: _Words) -> str:
+def _passage(source: Source, words: _Words) -> str:
+    tag = f"{words.tag}-{_code(source.title, source.text)}"
     attributes = [f'{words.document}="{_attribute(source.title)}"']
     if source.heading:
         attributes.append(f'{words.section}="{_attribute(source.heading)}"')

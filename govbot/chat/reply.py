@@ -12,6 +12,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 from psycopg_pool import AsyncConnectionPool
 
+from govbot.chat.arrangement import Arrangement
 from govbot.chat.cited import Citation
 from govbot.chat.prompt import Turn
 from govbot.chat.support import Support
@@ -41,6 +42,8 @@ class Parts(Protocol):
     def reranker(self) -> Reranker | None: ...
     @property
     def entailment(self) -> Entailment | None: ...
+    @property
+    def arrangement(self) -> Arrangement: ...
 
 
 @dataclass(frozen=True, slots=True)

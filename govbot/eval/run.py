@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from govbot.chat.answer import Answer, ask
+from govbot.chat.arrangement import Arrangement
 from govbot.chat.cited import Citation
 from govbot.chat.reply import Wishes
 from govbot.chat.support import State, Support
@@ -34,6 +35,7 @@ class Bench:
     generator: Generator
     reranker: Reranker | None = None
     entailment: Entailment | None = None
+    arrangement: Arrangement = field(default_factory=Arrangement)
 
 
 class App(Protocol):

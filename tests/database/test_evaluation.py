@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import pytest
 
+from govbot.chat.arrangement import Arrangement
 from govbot.config import Settings, load_settings
 from govbot.db.access import OPERATOR, Actor, as_actor, as_system
 from govbot.db.pool import Pool
@@ -41,6 +42,7 @@ class Bureau:
     generator: Generator
     reranker: None = None
     entailment: None = None
+    arrangement: Arrangement = field(default_factory=Arrangement)
 
     async def work(self) -> None:
         async def task() -> None:

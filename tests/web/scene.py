@@ -17,6 +17,7 @@ from reportlab.pdfgen.canvas import Canvas
 from govbot.auth import passwords
 from govbot.auth.sign_in import PasswordDirectory
 from govbot.chat import store as chats
+from govbot.chat.arrangement import Arrangement
 from govbot.chat.store import Citation, Message
 from govbot.chat.suggestions import set_suggested
 from govbot.chat.support import Support
@@ -202,6 +203,7 @@ class SmallApp:
     directory: PasswordDirectory | None = field(default=None, kw_only=True)
     reranker: None = field(default=None, kw_only=True)
     entailment: None = field(default=None, kw_only=True)
+    arrangement: Arrangement = field(default_factory=Arrangement, kw_only=True)
 
 
 @dataclass

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from govbot.chat.arrangement import Arrangement
 from govbot.config import load_settings
 from govbot.db.access import as_actor, as_system
 from govbot.db.pool import Pool
@@ -31,7 +32,7 @@ async def work(office: Office) -> None:
     parts = SimpleNamespace(
         pool=office.app.pool, queue=office.app.queue, settings=load_settings(environ={}),
         embedder=office.app.embedder, generator=ExtractiveGenerator(), reranker=None,
-        entailment=None,
+        entailment=None, arrangement=Arrangement(),
     )  # fmt: skip
 
     async def task() -> None:

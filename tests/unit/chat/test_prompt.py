@@ -26,8 +26,9 @@ LEAVE = Source(1, "O prazo é de dez dias.", "Regimento", "Título I › Art. 5�
 FEES = Source(4, "A taxa é de R$ 10,00.", "Edital", "", 1, 0.5)
 
 
-def code_of(message: str) -> str:
-    found = re.search("<[a-z]+-([0-9a-f]{8}) ", message)
+def code_of(message: str, tag: str = "trecho") -> str:
+    """The code of the first delimiter of this kind."""
+    found = re.search(f"<{tag}-([0-9a-f]{{8}}) ", message)
     assert found
     return found[1]
 
@@ -51,7 +52,11 @@ def test_a_passage_carries_its_number_document_section_and_page() -> None:
         f'<trecho-{code} n="1" documento="Regimento" seção="Título I › Art. 5º" página="3">\n'
         f"O prazo é de dez dias.\n</trecho-{code}>"
     ) in last.content
-    assert f'<trecho-{code} n="4" documento="Edital" página="1">' in last.content
+    # Each has a code of its own, whatever else is there.
+    (_, alone) = prompt_for("?", [FEES])
+    other = code_of(alone.content)
+    assert other != code
+    assert f'<trecho-{other} n="4" documento="Edital" página="1">' in last.content
 
 
 def test_nobody_can_know_the_code_of_the_delimiter_before() -> None:
@@ -100,9 +105,9 @@ def test_instructions_of_a_collection_stand_below_the_rules_while_a_passage_of_i
     build = builder("Qual o prazo?", guidance=[own, other])
     rules, last = build((LEAVE,))
     assert rules.content == prompt_for("Qual o prazo?", [LEAVE])[0].content
-    code = code_of(last.content)
+    code = code_of(last.content, "orientação")
     assert f'<orientação-{code} n="1">\nDiga o artigo.' in last.content
-    assert last.content.index("Diga o artigo") < last.content.index(f"<trecho-{code}")
+    assert last.content.index("Diga o artigo") < last.content.index("<trecho-")
     assert "Vossa Senhoria" not in last.content
     assert last.content.count("<") == 4
     assert not re.search(r"\[3\]|<\||System:", last.content)
