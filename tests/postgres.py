@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import os
+import shutil
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -24,15 +28,40 @@ UNSAFE_BUT_FAST = {
     "autovacuum": "off",
 }
 TEMPLATE = "govbot_template"
+MEMORY = Path("/dev/shm")
+ENOUGH = 3 << 30  # bytes; a session takes some hundred MB
+_PREFIX = "govbot-tests-"
 _numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
     """The cluster of this test session."""
-    folder = tmp_path_factory.mktemp("postgres")
-    with EmbeddedPostgres(folder, options=UNSAFE_BUT_FAST) as server:
-        yield server
+    with _in_memory() as memory:
+        folder = memory or tmp_path_factory.mktemp("postgres")
+        with EmbeddedPostgres(folder, options=UNSAFE_BUT_FAST) as server:
+            yield server
+
+
+@contextmanager
+def _in_memory() -> Iterator[Path | None]:
+    """A folder in memory, where a database is made in a tenth of the time; None where there is
+    little. What a session left that was killed is taken away."""
+    if not MEMORY.is_dir() or not os.access(MEMORY, os.W_OK):
+        yield None
+        return
+    for left in MEMORY.glob(f"{_PREFIX}*"):
+        if not Path("/proc", left.name.removeprefix(_PREFIX)).exists():
+            shutil.rmtree(left, ignore_errors=True)
+    if shutil.disk_usage(MEMORY).free < ENOUGH:
+        yield None
+        return
+    folder = MEMORY / f"{_PREFIX}{os.getpid()}"
+    folder.mkdir(mode=0o700)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

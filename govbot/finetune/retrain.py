@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,9 +71,14 @@ def train(
     """
     from sentence_transformers import SentenceTransformerTrainer
     from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
+    from transformers import PrinterCallback
+
+    class Trainer(SentenceTransformerTrainer):
+        def add_model_card_callback(self, default_args_dict: dict[str, Any]) -> None:
+            """None: a card quotes questions and passages, and shows a bar while it gathers them."""
 
     arguments = _arguments(files, examples, recipe, folder, on_cpu=model.device.type == "cpu")
-    trainer = SentenceTransformerTrainer(
+    trainer = Trainer(
         model=model,
         args=arguments,
         train_dataset=_dataset(examples),
@@ -83,8 +86,8 @@ def train(
         callbacks=[_callback(journal, recipe)],
     )
     latest = _latest(folder / CHECKPOINTS)
-    with contextlib.redirect_stdout(io.StringIO()):  # the trainer prints its logs
-        trainer.train(resume_from_checkpoint=str(latest) if latest else None)
+    trainer.remove_callback(PrinterCallback)  # standard output is the command's
+    trainer.train(resume_from_checkpoint=str(latest) if latest else None)
     model.eval()
     return bool(trainer.state.global_step >= trainer.state.max_steps)
 

@@ -127,6 +127,7 @@ GROUPS: Final = {
     "document": _("Documents"),
     "eval": _("Evaluation"),
     "evidence": _("Evidence for answers"),
+    "finetune": _("Adapted models"),
     "gold": _("Gold questions"),
     "grant": _("Grants"),
     "group": _("Groups"),

@@ -16,10 +16,28 @@ from pathlib import Path
 from typing import IO, Any
 
 import httpx
+from psycopg.conninfo import conninfo_to_dict
+
+from govbot.db.dsns import Dsns
 
 ROOT = Path(__file__).resolve().parents[2]
 GOVBOT = [sys.executable, "-m", "govbot.cli.main"]
 START_S = 120
+
+
+def through(dsns: Dsns) -> dict[str, str]:
+    """Settings of an installation that uses the database of the tests."""
+    return {
+        "GOVBOT_DATABASE__URL": _url(dsns.app),
+        "GOVBOT_DATABASE__OWNER_URL": _url(dsns.owner),
+    }
+
+
+def _url(dsn: str) -> str:
+    parts = conninfo_to_dict(dsn)
+    return (
+        f"postgresql://{parts['user']}@/{parts['dbname']}?host={parts['host']}&port={parts['port']}"
+    )
 
 
 @dataclass

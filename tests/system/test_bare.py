@@ -7,11 +7,10 @@ from pathlib import Path
 
 import httpx
 import psycopg
-from psycopg.conninfo import conninfo_to_dict
 
 from govbot.db.dsns import Dsns
 from tests.system.bare import bare_python
-from tests.system.installation import Installation
+from tests.system.installation import Installation, through
 from tests.tiny_gguf import write_tiny_gguf
 
 LAW = """LEI Nº 731, DE 2 DE MAIO DE 2019
@@ -29,10 +28,7 @@ def test_without_pytorch_words_search_alone_and_then_a_gguf_embedder_beside_them
 ) -> None:
     house = Installation(
         tmp_path,
-        {
-            "GOVBOT_DATABASE__URL": _url(dsns.app),
-            "GOVBOT_DATABASE__OWNER_URL": _url(dsns.owner),
-        },
+        through(dsns),
         bare_python(tmp_path / "venv"),
     )
     _assert_absent(house)
@@ -66,13 +62,6 @@ def _assert_absent(house: Installation) -> None:
         [house.python, "-c", code], capture_output=True, text=True, check=True, env=house.environ
     )
     assert told.stdout.strip() == "[]"
-
-
-def _url(dsn: str) -> str:
-    parts = conninfo_to_dict(dsn)
-    return (
-        f"postgresql://{parts['user']}@/{parts['dbname']}?host={parts['host']}&port={parts['port']}"
-    )
 
 
 def _chunks(dsns: Dsns) -> int:

@@ -51,11 +51,14 @@ async def test_administrators_see_load_and_unload_the_models_and_why_they_were_c
     assert "Out of use" in (await client.get(PATH)).text
     assert [each.presence for each in scene.app.generator.models()] == ["out", "remote"]
     assert (await client.post(f"{PATH}/carregar", data={"model": "outro"})).status_code == 404
+    await client.post(f"{PATH}/carregar", data={"model": "rapido"}, headers=HTMX)
     async with as_actor(scene.app.pool, scene.actors["admin"]) as conn:
         cursor = await conn.execute(
-            "SELECT resource FROM audit_log WHERE action = 'model.unloaded'"
+            "SELECT action, resource FROM audit_log WHERE action LIKE 'model.%' ORDER BY seq"
         )
-        assert [row["resource"] for row in await cursor.fetchall()] == ["model:rapido"]
+        assert [(row["action"], row["resource"]) for row in await cursor.fetchall()] == [
+            ("model.unloaded", "model:rapido"), ("model.loaded", "model:rapido")
+        ]  # fmt: skip
 
 
 async def test_people_choose_among_the_models_on_offer_and_no_other(

@@ -197,7 +197,9 @@ FORM = {"question": NEAR, "title": "x", "name": "x", "level": "read", "who": "re
 
 
 # What else has an id of its own.
-KINDS = ("key", "session", "pin", "report", "topic", "set", "gold", "run", "category")
+KINDS = (
+    "key", "session", "pin", "report", "topic", "set", "gold", "run", "category", "transfer",
+)  # fmt: skip
 
 
 async def test_what_may_not_be_read_answers_like_what_does_not_exist(
