@@ -27,23 +27,27 @@ class Share:
     drafts: int = 0
 
 
-def plan(wishes: Sequence[Wish], *, limit: int, prompt_limit: int) -> list[Share]:
+def plan(wishes: Sequence[Wish], *, limit: int, prompt_limit: int, tile: int = 1) -> list[Share]:
     """The share of each wish, in the same order, at most `limit` tokens in all.
 
     Answers being written come first, one token each, so that no stream waits for a prompt; what is
     left of `limit`, but no more than `prompt_limit`, goes to prompts, the first one first: who came
     first begins first, and the median begins sooner than if all advanced together. Drafts take
     what is left then.
+
+    A prompt is cut so that no piece of it is smaller than `tile`, for which `prompt_limit` may be
+    exceeded by less than one tile.
     """
     left = limit - sum(1 for wish in wishes if wish.writing)
     if left < 0:
         raise ValueError("more answers are being written than a step can decode")
     room = min(left, prompt_limit)
+    tile = tile if tile <= room else 1
     shares = []
     for wish in wishes:
-        taken = 1 if wish.writing else min(wish.pending, room)
+        taken = 1 if wish.writing else _cut(wish.pending, room, left, tile)
         if not wish.writing:
-            room -= taken
+            room = max(0, room - taken)
             left -= taken
         shares.append(Share(taken))
     for at, wish in enumerate(wishes):
@@ -51,3 +55,14 @@ def plan(wishes: Sequence[Wish], *, limit: int, prompt_limit: int) -> list[Share
         left -= drafts
         shares[at] = Share(shares[at].pending, drafts)
     return shares
+
+
+def _cut(pending: int, room: int, left: int, tile: int) -> int:
+    """How much of a prompt to take: no less than a tile, and none less than a tile remains."""
+    if pending <= room:
+        return pending
+    if room < tile:
+        return 0
+    if pending < 2 * tile:
+        return pending if pending <= left else room
+    return min(room, pending - tile)

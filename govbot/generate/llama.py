@@ -31,6 +31,7 @@ from govbot.generate.specials import Specials
 from govbot.generate.template import ChatTemplate
 from govbot.generate.ticket import Ticket
 
+_Piece = tuple[Running, int, list[int]]  # of an answer: how many tokens it decodes, and guesses
 _ANSWER_SHARE = 4  # a quarter of the context is kept for the answer, if it may be that long
 
 
@@ -136,19 +137,22 @@ class LlamaModel:
             Wish(_readable(answer), _writes(answer), len(guessed))
             for answer, guessed in zip(answers, guesses, strict=True)
         ]
-        shares = plan(wishes, limit=self._context.batch, prompt_limit=limit)
+        shares = plan(
+            wishes, limit=self._context.batch, prompt_limit=limit, tile=self._context.tile
+        )
         decoding = [
             (answer, share.pending, guessed[: share.drafts])
             for answer, share, guessed in zip(answers, shares, guesses, strict=True)
             if share.pending
         ]
-        firsts = self._context.decode([_part(*each) for each in decoding])
-        self._slots.decoded()
         step, written = Step(), 0
-        for (answer, count, guessed), first in zip(decoding, firsts, strict=True):
-            self._advance(answer, count)
-            if not answer.pending:
-                written += self._draw_all(answer, first, guessed, step)
+        for group in self._passes(decoding):
+            firsts = self._context.decode([_part(*each) for each in group])
+            self._slots.decoded()
+            for (answer, count, guessed), first in zip(group, firsts, strict=True):
+                self._advance(answer, count)
+                if not answer.pending:
+                    written += self._draw_all(answer, first, guessed, step)
         pace.stepped(
             prompt=sum(share.pending for share in shares) - sum(w.writing for w in wishes),
             written=written,
@@ -156,6 +160,17 @@ class LlamaModel:
             seconds=time.perf_counter() - started,
         )
         return step
+
+    def _passes(self, decoding: Sequence[_Piece]) -> Sequence[Sequence[_Piece]]:
+        """What goes through the model together. Where tiles count, only pieces of one length do:
+        llama.cpp would cut the longer ones where the shorter end. It costs no pass more, since it
+        cuts them so."""
+        if self._context.tile == 1:
+            return [decoding]
+        by_length: dict[int, list[_Piece]] = {}
+        for piece in decoding:
+            by_length.setdefault(1 if _writes(piece[0]) else piece[1], []).append(piece)
+        return list(by_length.values())
 
     def reset(self) -> None:
         for answer in list(self._answers):

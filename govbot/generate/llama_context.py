@@ -54,6 +54,9 @@ class Part:
     outputs: int
 
 
+_FLASH_TILE = 64  # tokens: GGML_FA_TILE_Q of llama.cpp
+
+
 class DecodeFailed(Exception):
     """llama.cpp could not decode a batch; `code` is what it returned."""
 
@@ -78,6 +81,10 @@ class LlamaContext:
         self.on_gpu = on_gpu
         self.shape = shape
         self._batch = _Batch(self.batch)
+        # Flash attention on the CPU computes pieces of a prompt of so many tokens in another way
+        # than smaller ones: with none smaller, a prompt comes out the same however it is cut.
+        tiled = shape.flash_attention == "on" and shape.kv_type == "f16" and not on_gpu
+        self.tile = _FLASH_TILE if tiled else 1
         self.forgets = True  # a part of a sequence; False for recurrent models
 
     def decode(self, parts: Sequence[Part]) -> list[int]:

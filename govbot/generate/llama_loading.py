@@ -151,10 +151,9 @@ def _slots_for_memory(model: object, cells: int, shared_cells: int) -> int:
 
 
 def _flash(settings: GenerationSettings, placement: Placement) -> str:
-    """On the CPU plain attention is as fast for prompts and faster for answers (tests/bench), and
-    a token comes out the same beside others as alone; keys of fewer bits need the other."""
+    """On the CPU it is the faster one, for prompts as for answers (tests/bench/README.md)."""
     if settings.flash_attention == "auto" and placement.layers == 0:
-        return "off" if placement.kv_type in ("f16", "f32", "bf16") else "on"
+        return "on"
     return settings.flash_attention
 
 

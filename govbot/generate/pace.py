@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 _WEIGHT = 0.2  # of the newest measurement
-_SMALLEST = 32  # tokens of a prompt per step; fewer waste most of a step on reading the weights
+_SMALLEST = 64  # tokens of a prompt per step; fewer waste most of a step on reading the weights
 # How much longer a step may take for prompts than for the answers that are being written: less, and
 # on a slow machine prompts would be read at half the speed; more, and streams would stand still.
 _PROMPT_SHARE = 10

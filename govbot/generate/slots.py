@@ -26,6 +26,7 @@ class Memory(Protocol[Data]):
     forgets: bool
     unified: bool
     total_cells: int
+    tile: int
 
     @property
     def copies_late(self) -> bool: ...
@@ -82,9 +83,9 @@ class Slots(Generic[Data]):
         self, tokens: Sequence[int], cells: int, *, owner: str = "", opened: int | None = None
     ) -> Slot | None:
         """A slot whose tokens are the longest beginning of these that is remembered, but for the
-        last one, which has to be decoded to go on from. Of what other owners brought in, only the
-        first `opened` tokens count (None: all). None when there is no slot or memory, or when an
-        answer before this one is about to decode much of the same beginning."""
+        last tile (llama_context.py), which has to be decoded to go on from. Of what other owners
+        brought in, only the first `opened` tokens count (None: all). None when there is no slot or
+        memory, or when an answer before this one is about to decode much of the same beginning."""
         if not self.fits(cells):
             return None
         matches = self._matches(tokens, owner, len(tokens) if opened is None else opened)
@@ -135,9 +136,9 @@ class Slots(Generic[Data]):
             self.release(slot)
 
     def _matches(self, tokens: Sequence[int], owner: str, opened: int) -> dict[int, int]:
-        """How many of the tokens, but for the last one, may be taken from each holder."""
+        """How many of the tokens, but for the last tile, may be taken from each holder."""
         found = {}
-        for holder, common in self._tree.matches(tokens[:-1]).items():
+        for holder, common in self._tree.matches(tokens[: -self._memory.tile]).items():
             theirs = self._owners[-holder] if holder < 0 else self._slots[holder].owner
             allowed = common if theirs == owner else min(common, opened)
             if allowed:

@@ -9,6 +9,7 @@ import statistics
 import subprocess
 import time
 from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -185,16 +186,19 @@ class HighLevel:
         )
         self._tokens = tokens
         self._turn = asyncio.Lock()
+        # One thread: llama.cpp keeps a team of workers for each thread that calls it.
+        self._thread = ThreadPoolExecutor(1)
 
     async def stream(self, chat: Chat) -> AsyncIterator[None]:
         async with self._turn:
             written = self._llama.generate(self._tokens.of(chat), temp=0.0)
             for _ in range(chat.length):
-                await asyncio.to_thread(next, written)
+                await asyncio.get_running_loop().run_in_executor(self._thread, next, written)
                 yield None
             written.close()
 
     def close(self) -> None:
+        self._thread.shutdown()
         self._llama.close()
 
 

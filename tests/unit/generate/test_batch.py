@@ -48,3 +48,30 @@ def test_a_step_is_never_larger_than_its_limit_and_never_gives_more_than_wished(
         assert share.pending <= wish.pending
         assert share.drafts <= wish.drafts
         assert share.pending == 1 or not wish.writing
+
+
+@given(_WISHES, st.integers(128, 600), st.integers(64, 600))
+def test_no_piece_of_a_prompt_is_smaller_than_a_tile(
+    wishes: list[Wish], limit: int, prompt_limit: int
+) -> None:
+    tile = 64
+    room = min(prompt_limit, limit - sum(wish.writing for wish in wishes))
+    shares = plan(wishes, limit=limit, prompt_limit=prompt_limit, tile=tile)
+    assert sum(share.pending + share.drafts for share in shares) <= limit
+    pieces = [(w.pending, s.pending) for s, w in zip(shares, wishes, strict=True) if not w.writing]
+    assert sum(taken for _, taken in pieces) < prompt_limit + tile
+    assert any(taken for _, taken in pieces) or not pieces
+    for pending, taken in pieces:
+        left = pending - taken
+        if room >= 2 * tile:
+            assert taken in (0, pending) or (taken >= tile and left >= tile)
+
+
+def test_a_prompt_that_would_leave_less_than_a_tile_is_taken_whole_or_cut_before() -> None:
+    def of(pending: int) -> int:
+        (share,) = plan([Wish(pending, False)], limit=512, prompt_limit=100, tile=64)
+        return share.pending
+
+    assert [of(each) for each in (40, 100, 110, 127, 128, 163, 164, 170, 500)] == [
+        40, 100, 110, 127, 64, 99, 100, 100, 100,
+    ]  # fmt: skip

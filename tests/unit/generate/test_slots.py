@@ -30,7 +30,7 @@ class Lists:
     ) -> None:  # fmt: skip
         self.slots, self.forgets, self.unified = slots, forgets, unified
         self.total_cells = cells if unified else cells * slots
-        self.copies_late = late
+        self.copies_late, self.tile = late, 1
         self.held: list[list[int]] = [[] for _ in range(slots)]
         self.waiting: list[tuple[int, int, list[int]]] = []
         self.restored = 0
