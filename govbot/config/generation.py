@@ -113,7 +113,9 @@ class Writer(Section):
         "model fits a GPU only so.",
     )
     flash_attention: Literal["auto", "on", "off"] = Field(
-        "auto", description="Attention that takes less memory; auto: where the device has it."
+        "auto",
+        description="Attention that is faster and takes less memory; auto: where the device has "
+        "it. off: on the CPU, a seed gives the same words whatever else is being written.",
     )
     prefix_memory_mb: int = Field(
         512,

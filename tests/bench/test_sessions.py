@@ -28,7 +28,11 @@ SESSIONS = int(os.environ.get("GOVBOT_BENCH_SESSIONS", "30"))
 SHOT = os.environ.get("GOVBOT_BENCH_SHOT", "")
 PASSWORD = "uma senha de teste bem longa"
 QUESTION = "Quantos dias de férias tem o servidor e quem decide sobre elas?"
-PER_ANSWER = 600  # tokens
+_LOOK = """() => [
+    document.querySelector('.answer .prose')?.innerText.trim().length || 0,
+    document.querySelector('[data-answer]') !== null,
+]"""
+PER_ANSWER = 1500  # tokens
 
 
 @pytest.mark.timeout(1800)
@@ -113,10 +117,12 @@ async def _asked(page: Page, began: float, after: float) -> tuple[float, float]:
     """Seconds until the first word, and until the end."""
     await asyncio.sleep(after)
     await _ask(page)
-    await page.wait_for_function(
-        "() => document.querySelector('.answer .prose')?.innerText.trim().length > 0",
-        timeout=600_000,
-    )
-    first = time.perf_counter() - began
-    await page.locator("[data-answer]").wait_for(timeout=600_000)
-    return first, time.perf_counter() - began
+    first = 0.0
+    while True:
+        # Asked from here: windows that nobody looks at draw no frames, by which others wait.
+        written, over = await page.evaluate(_LOOK)
+        now = time.perf_counter() - began
+        first = first or (now if written else 0.0)
+        if over:
+            return first, now
+        await asyncio.sleep(0.5)
