@@ -9,7 +9,7 @@ source "$(dirname -- "${BASH_SOURCE[0]}")/steps.sh"
 
 main() {
   local torch python_words
-  torch=$(grep -o '"torch==[^"]*"' pyproject.toml | tr -d '"')
+  torch=$(grep -o '"torch==[^"]*"' pyproject.toml | sort -u | tr -d '"')
   python_words=$([[ -x $PY ]] && "$PY" -V 2>/dev/null || true)
   local packages project
   packages=$(fingerprint "$python_words" "$torch" "${TORCH_INDEX:-}" "${CMAKE_ARGS:-}" \
