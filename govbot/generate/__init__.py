@@ -14,6 +14,8 @@ from typing import Literal, Protocol
 
 from pydantic import SecretStr
 
+from govbot.errors import GovBotError
+
 Role = Literal["system", "user", "assistant"]
 
 
@@ -144,17 +146,22 @@ class State(StrEnum):
 class Status:
     """State for the health page and the doctor; `device` is text such as "CPU, 8 threads".
 
-    `prefix_tokens`: of prompts kept in memory for the next question.
+    `failure` is what is wrong now; `prefix_tokens`: of prompts kept for the next question.
     """
 
     state: State
     device: str = ""
-    error: str = ""
+    failure: GovBotError | None = None
     running: int = 0
     waiting: int = 0
     slots: int = 1
     tokens_per_s: float = 0.0
     prefix_tokens: int = 0
+
+    @property
+    def error(self) -> str:
+        """The failure as an English sentence; empty when there is none."""
+        return str(self.failure) if self.failure is not None else ""
 
 
 class Generator(Protocol):

@@ -138,7 +138,7 @@ class Engine:
             return Status(
                 state=self._state,
                 device=model.device if model else "",
-                error=str(self._failure) if self._failure else "",
+                failure=self._failure,
                 running=len(self._running),
                 waiting=len(self._queue) + len(self._resting) + (self._next is not None),
                 slots=model.slots if model else 1,

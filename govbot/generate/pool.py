@@ -173,7 +173,7 @@ class Pool:
         return Status(
             state,
             device=", ".join(dict.fromkeys(each.device for each in found if each.device)),
-            error=next((each.error for each in found if each.error), ""),
+            failure=next((each.failure for each in found if each.failure), None),
             running=sum(each.running for each in found),
             waiting=sum(each.waiting for each in found),
             slots=sum(each.slots for each in found),

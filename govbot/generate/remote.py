@@ -100,7 +100,7 @@ class RemoteGenerator:
         self._turns = Turns(settings.parallel)
         self._places = settings.parallel
         self._counts = True
-        self._error = ""
+        self._failure: GovBotError | None = None
         key = settings.api_key.get_secret_value()
         connect_s = min(float(settings.connect_timeout_s), self._timeout_s)
         self._client = httpx.AsyncClient(
@@ -150,9 +150,9 @@ class RemoteGenerator:
 
     def status(self) -> Status:
         return Status(
-            State.FAILED if self._error else State.READY,
+            State.FAILED if self._failure else State.READY,
             device=remote_wire.shown(self._url),
-            error=self._error,
+            failure=self._failure,
             running=self._turns.running,
             waiting=self._turns.waiting,
             slots=max(1, self._places),
@@ -179,7 +179,7 @@ class RemoteGenerator:
             elif isinstance(error, Invalid):
                 self._works()
             else:
-                self._error = "" if isinstance(error, Busy) else str(error)
+                self._failure = None if isinstance(error, Busy) else error
                 self._breaker.left()
             raise
         finally:
@@ -187,11 +187,11 @@ class RemoteGenerator:
                 self._breaker.left()
 
     def _works(self) -> None:
-        self._error = ""
+        self._failure = None
         self._breaker.succeeded()
 
     def _fails(self, error: GovBotError) -> None:
-        self._error = str(error)
+        self._failure = error
         self._breaker.failed()
         if self._breaker.state == "open":
             log.error(

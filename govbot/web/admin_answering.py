@@ -112,6 +112,7 @@ async def _models(visit: Visit) -> dict[str, Any]:
         "presence": lambda word: visit.translate(PRESENCES[word]),
         "note": lambda word: visit.translate(NOTES.get(word, "")) if word else "",
         "reason": lambda word: reason(visit, word),
+        "sentence": visit.language.sentence,
     }
 
 

@@ -189,6 +189,7 @@ async def _moving(visit: Visit) -> dict[str, Any]:
 
     return {
         "rows": rows,
+        "excerpts": visit.app.generator.excerpts,
         "transfers": latest,
         "busy": any(each.open for each in latest),
         "kind_name": lambda kind: visit.translate(KINDS[Kind(kind)]),

@@ -12,7 +12,8 @@ from govbot.chat import routing, store
 from govbot.config.generation import Generation
 from govbot.db.access import as_actor
 from govbot.db.pool import Pool
-from govbot.generate import Routed
+from govbot.errors import Unavailable
+from govbot.generate import Routed, State, Status
 from govbot.generate.members import Entry
 from govbot.generate.pool import Pool as Models
 from tests.answering import Dictated
@@ -91,3 +92,22 @@ async def test_below_an_answer_administrators_alone_read_which_model_wrote_it(
         page = (await client.get(f"/conversas/{conversation}")).text
         assert "Vinte." in page
         assert ("difficult question (long question)" in page) == shown
+
+
+class Broken(Dictated):
+    def status(self) -> Status:
+        return Status(
+            State.FAILED,
+            failure=Unavailable("The model server at %(host)s cannot be reached.", host="h:1"),
+        )
+
+
+async def test_what_is_wrong_with_a_model_is_said_in_the_readers_language(
+    scene: Scene, signed_in: SignIn
+) -> None:
+    entries = [Entry("rapido", "openai", Generation(base_url="http://h:1/v1"))]
+    models = scene.app.generator = Models(entries, opening=lambda entry: Broken(name=entry.name))
+    with pytest.raises(Unavailable):
+        await models.load("rapido")
+    page = (await (await signed_in("admin")).get(PATH)).text
+    assert "O servidor do modelo em h:1 não responde." in page

@@ -49,7 +49,7 @@ class Scripted:
         self.state = State.FAILED if self.failure else State.READY
 
     def status(self) -> Status:
-        return Status(self.state, error=str(self.failure or ""))
+        return Status(self.state, failure=self.failure)
 
     async def aclose(self) -> None:
         self.closed = True
