@@ -58,7 +58,8 @@ class Desk:
     generator: Generator
     entailment: Entailment | None = None
     reranker: Reranker | None = None
-    arrangement: Arrangement = field(default_factory=Arrangement)
+    # What is dictated cites passages by their place: they keep the order of the search.
+    arrangement: Arrangement = field(default_factory=lambda: Arrangement(limit=0))
 
     def by(self, generator: Generator) -> Desk:
         return replace(self, generator=generator)

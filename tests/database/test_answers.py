@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
+from itertools import takewhile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
 
 from govbot import audit
 from govbot.chat.answer import MAX_QUESTION, Answer, Progress, answer_stream, ask
+from govbot.chat.arrangement import Arrangement
 from govbot.chat.prompt import Turn, not_found_sentence
+from govbot.chat.reply import Wishes
 from govbot.config import load_settings
 from govbot.db.access import Actor, as_system
 from govbot.errors import Invalid, Unavailable
-from govbot.generate import Generator
+from govbot.generate import Generator, Priority, Source
 from govbot.generate.router import open_generator
 from tests.answering import Desk, Dictated, Library, page_text
 from tests.ingestion import Cast
@@ -336,3 +341,41 @@ def _remote(server: OpenAIServer) -> Generator:
         }
     )
     return open_generator(settings.generation)
+
+
+async def test_prompts_begin_alike_and_every_answer_still_cites_what_it_says(
+    desk: Desk, library: Library, cast: Cast
+) -> None:
+    """A question finds its own passage first; behind another prompt it stands where it stood
+    there. Evaluations and later turns keep the order of the search."""
+    learned = replace(desk, arrangement=Arrangement())
+    asked = (PATERNITY, "Quanto é a diária dentro do Estado?")
+    dictated = Dictated(["Nada [1]."])
+
+    async def shown(question: str, **options: Any) -> list[str]:
+        await ask(learned.by(dictated), cast.reader, question, cache="off", **options)
+        return [source.text for source in dictated.requests[-1].sources]
+
+    alone = [[s.text for s in (await _sources(desk, cast, question))] for question in asked]
+    before = list(takewhile(alone[1].__contains__, alone[0]))
+    assert before
+    assert before != alone[1][: len(before)]
+    assert await shown(asked[0]) == alone[0]
+    second = await shown(asked[1])
+    assert second[: len(before)] == before
+    assert sorted(second) == sorted(alone[1])
+    background = Wishes(priority=Priority.BACKGROUND)
+    assert await shown(asked[1], wishes=background) == alone[1]
+    # The cited passage is that of the mark, and so it is when the answer comes from the cache.
+    place = 1 + next(at for at, text in enumerate(second) if "trezentos" in text)
+    by = learned.by(Dictated([f"A diária dentro do Estado é de trezentos reais [{place}]."]))
+    for _ in range(2):
+        answer = await ask(by, cast.reader, asked[1])
+        assert [each.filename for each in answer.citations] == ["decreto-88.txt"]
+    assert answer.timings["cached"] == 1.0
+
+
+async def _sources(desk: Desk, cast: Cast, question: str) -> tuple[Source, ...]:
+    dictated = Dictated(["Nada [1]."])
+    await ask(desk.by(dictated), cast.reader, question, cache="off")
+    return dictated.requests[-1].sources
