@@ -16,6 +16,7 @@ from govbot.cli.document_rights import DEGREES, degree_of
 if TYPE_CHECKING:
     from govbot.documents.types import Secrecy
     from govbot.finetune.adapt import Adapted
+    from govbot.finetune.adapter import Trained
     from govbot.finetune.examples import Material
     from govbot.finetune.export import Exported, Wanted
     from govbot.finetune.progress import Step
@@ -233,25 +234,30 @@ def train(
             restart=restart,
             on_step=shown,
         )
-    if as_json:
-        output.print_json(done, line=True)
-    elif not done.finished:
-        print("Stopped in time: the same command goes on from here.")
-    else:
-        rows = [("chats trained on", done.chats), ("chats held back", done.held)]
-        rows += [(f"left out: {why}", count) for why, count in done.left_out.items()]
-        output.print_table(
-            ("", "value"),
-            [
-                *rows,
-                ("parameters learned", done.parameters),
-                ("loss of held answers before", done.before),
-                ("loss of held answers after", done.after),
-                ("adapter", done.adapter),
-            ],
-        )
+    _tell_trained(done, as_json)
     if not done.finished:
         raise typer.Exit(1)
+
+
+def _tell_trained(done: Trained, as_json: bool) -> None:
+    if as_json:
+        output.print_json(done, line=True)
+        return
+    if not done.finished:
+        print("Stopped in time: the same command goes on from here.")
+        return
+    rows = [("chats trained on", done.chats), ("chats held back", done.held)]
+    rows += [(f"left out: {why}", count) for why, count in done.left_out.items()]
+    output.print_table(
+        ("", "value"),
+        [
+            *rows,
+            ("parameters learned", done.parameters),
+            ("loss of held answers before", done.before),
+            ("loss of held answers after", done.after),
+            ("adapter", done.adapter),
+        ],
+    )
 
 
 def _give_way() -> None:

@@ -80,7 +80,7 @@ def routes(upload_bytes: int = MAX_FORM_BYTES) -> list[HTTPRouteHandler]:
 
     `upload_bytes` is the largest body of the one route that takes files.
     """
-    return [*_asking(), *_keeping(upload_bytes), *_administration()]
+    return [*_asking(), *_keeping(upload_bytes), *_models(), *_administration()]
 
 
 def _asking() -> list[HTTPRouteHandler]:
@@ -272,6 +272,28 @@ def _curation() -> list[HTTPRouteHandler]:
     ]
 
 
+def _models() -> list[HTTPRouteHandler]:
+    return [
+        get("/admin/modelos/respostas", opt=ADMINS)(admin_answering.listing),
+        post("/admin/modelos/respostas/carregar", opt=ADMINS, status_code=200)(
+            admin_answering.load
+        ),
+        post("/admin/modelos/respostas/descarregar", opt=ADMINS, status_code=200)(
+            admin_answering.unload
+        ),
+        get("/admin/modelos", opt=ADMINS)(admin_models.listing),
+        post("/admin/modelos/consultar", opt=ADMINS, status_code=200)(admin_models.look),
+        post("/admin/modelos/buscar", opt=ADMINS, status_code=200)(admin_models.fetch),
+        post("/admin/modelos/incluir", opt=ADMINS, status_code=200)(admin_models.take_in),
+        post("/admin/modelos/conferir", opt=ADMINS, status_code=200)(admin_models.verify),
+        post("/admin/modelos/{transfer_id:uuid}/cancelar", opt=ADMINS, status_code=200)(
+            admin_models.cancel
+        ),
+        get("/admin/modelos/remover", opt=ADMINS)(admin_models.remove_form),
+        post("/admin/modelos/remover", opt=ADMINS, status_code=200)(admin_models.remove),
+    ]
+
+
 def _administration() -> list[HTTPRouteHandler]:
     return [
         get("/admin/usuarios", opt=ADMINS)(admin_users.listing),
@@ -317,23 +339,6 @@ def _administration() -> list[HTTPRouteHandler]:
         post("/admin/fila/repetir", opt=CURATORS, status_code=200)(admin_jobs.retry_all),
         get("/admin/pastas", opt=ADMINS)(admin_folders.listing),
         post("/admin/pastas/olhar", opt=ADMINS, status_code=200)(admin_folders.look),
-        get("/admin/modelos/respostas", opt=ADMINS)(admin_answering.listing),
-        post("/admin/modelos/respostas/carregar", opt=ADMINS, status_code=200)(
-            admin_answering.load
-        ),
-        post("/admin/modelos/respostas/descarregar", opt=ADMINS, status_code=200)(
-            admin_answering.unload
-        ),
-        get("/admin/modelos", opt=ADMINS)(admin_models.listing),
-        post("/admin/modelos/consultar", opt=ADMINS, status_code=200)(admin_models.look),
-        post("/admin/modelos/buscar", opt=ADMINS, status_code=200)(admin_models.fetch),
-        post("/admin/modelos/incluir", opt=ADMINS, status_code=200)(admin_models.take_in),
-        post("/admin/modelos/conferir", opt=ADMINS, status_code=200)(admin_models.verify),
-        post("/admin/modelos/{transfer_id:uuid}/cancelar", opt=ADMINS, status_code=200)(
-            admin_models.cancel
-        ),
-        get("/admin/modelos/remover", opt=ADMINS)(admin_models.remove_form),
-        post("/admin/modelos/remover", opt=ADMINS, status_code=200)(admin_models.remove),
         get("/admin/auditoria", opt=AUDITORS)(admin_audit.listing),
         post("/admin/auditoria/verificar", opt=AUDITORS, status_code=200)(admin_audit.verify),
         get("/admin/auditoria/verificar/eventos", opt=AUDITORS)(admin_audit.progress),

@@ -99,6 +99,8 @@ async def test_prefixes_window_and_weight_come_from_the_catalog_by_the_file_s_na
 async def test_what_cannot_be_an_embedder_is_one_sentence(
     tmp_path: Path, bert: Callable[..., Path], capfd: pytest.CaptureFixture[str]
 ) -> None:
+    folder = bert()
+    capfd.readouterr()  # What writing the model said, where nothing silenced it before.
     (tmp_path / "texto.gguf").write_text("isto não é um modelo")
     with pytest.raises(Unavailable, match=r"texto\.gguf"):
         opened(tmp_path / "texto.gguf", tmp_path)
@@ -108,7 +110,7 @@ async def test_what_cannot_be_an_embedder_is_one_sentence(
     with pytest.raises(Unavailable, match="There is no GGUF file"):
         opened("nenhum.gguf", tmp_path)
     reranker = tmp_path / "ordenador.gguf"
-    write_bert_gguf(reranker, bert(), pooling=gguf.PoolingType.RANK)
+    write_bert_gguf(reranker, folder, pooling=gguf.PoolingType.RANK)
     with pytest.raises(Unavailable, match="is a reranker"):
         opened(reranker, tmp_path)
     (tmp_path / "models").mkdir()

@@ -97,7 +97,9 @@ async def test_a_cancelled_question_leaves_no_batches_behind(tmp_path: Path) -> 
 async def test_a_real_cross_encoder_of_any_folder_scores_pairs_alone_as_together(
     tmp_path: Path, cross_encoder: Callable[..., Path], capfd: pytest.CaptureFixture[str]
 ) -> None:
-    reranker = open_reranker(settings(str(cross_encoder()), tmp_path))
+    folder = cross_encoder()
+    capfd.readouterr()  # What writing the model said, where nothing silenced it before.
+    reranker = open_reranker(settings(str(folder), tmp_path))
     assert reranker is not None
     texts = ["lei", "prazo de recurso do servidor", "edital de obra " * 40, ""]
     together = await reranker.score("qual o prazo?", texts)
