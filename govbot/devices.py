@@ -168,4 +168,9 @@ def _text(value: bytes | None) -> str:
 def _library(name: str) -> Any:
     import llama_cpp  # noqa: F401 - loads them in the right order
 
-    return ctypes.CDLL(str(library_folder() / f"lib{name}.so"))
+    # The file that libllama asked for: a wheel holds no links, so that libX.so is another file than
+    # libX.so.0 and would be a second library, whose backends libllama knows nothing of.
+    folder = library_folder()
+    asked = [each for each in folder.glob(f"lib{name}.so.*") if each.suffix[1:].isdecimal()]
+    shortest = min(asked, key=lambda each: len(each.name), default=folder / f"lib{name}.so")
+    return ctypes.CDLL(str(shortest))

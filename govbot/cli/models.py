@@ -45,13 +45,22 @@ def list_(
 
 @app.command()
 def show(
-    name: Annotated[str, typer.Argument(help="Name of a model, or the path of a GGUF file.")],
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            help="Name of a model here or in [[generation.models]], or the path of a GGUF file; "
+            "without it: all models that answer, a line each."
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show what a model says of itself and where it would run on this machine."""
-    from govbot.cli.models_show import show_model
+    from govbot.cli import models_show
 
-    show_model(current_settings(), name, as_json)
+    if name is None:
+        models_show.show_writers(current_settings(), as_json)
+    else:
+        models_show.show_model(current_settings(), name, as_json)
 
 
 @app.command()

@@ -10,6 +10,8 @@ from govbot.cli import output
 
 if TYPE_CHECKING:
     from govbot.config import Settings
+    from govbot.generate import GenerationSettings
+    from govbot.generate.members import Entry
     from govbot.generate.placement import Placement
     from govbot.gguf import GgufHeader
     from govbot.models.store import Installed
@@ -20,16 +22,34 @@ _SHOWN = (
 )  # fmt: skip
 
 
+def show_writers(settings: Settings, as_json: bool) -> None:
+    """Prints the models that answer, each placed as if it had the machine to itself.
+
+    Raises BadConfig when one lacks a setting.
+    """
+    found = [_row(entry) for entry in _writers(settings)]
+    if as_json:
+        output.print_json(found)
+    elif not found:
+        print("No model answers: answers are excerpts of the documents (docs/models.md).")
+    else:
+        output.print_table(tuple(found[0]), [tuple(row.values()) for row in found])
+
+
 def show_model(settings: Settings, name: str, as_json: bool) -> None:
-    """Prints a model of the folder, or a GGUF anywhere. Raises NotFound, Unavailable."""
+    """Prints a model of the folder or the list, or any GGUF. Raises NotFound, Unavailable."""
     from govbot.gguf import read_header
     from govbot.models.store import Store
     from govbot.models.usage import uses
 
-    path = Path(name).expanduser()
+    entry = next((each for each in _writers(settings) if each.name == name), None)
+    writer = entry.settings if entry else settings.generation
+    path = Path(str(writer.model_path or name) if entry else name).expanduser()
     model = None if path.is_file() else Store(settings.data_dir / "models").find(name)
     header = read_header(path) if model is None else model.header
-    placement = _placement(settings, header) if header and header.layers else None
+    placement = None
+    if header and header.layers:
+        placement = _placement(writer, header)
     if as_json:
         output.print_json(_as_json(model, header, placement))
         return
@@ -50,12 +70,43 @@ def show_model(settings: Settings, name: str, as_json: bool) -> None:
         _print_placement(placement)
 
 
-def _placement(settings: Settings, header: GgufHeader) -> Placement:
+def _writers(settings: Settings) -> list[Entry]:
+    """The models that answer; none where answers are excerpts."""
+    from govbot.generate.router import entries_of
+
+    return [entry for entry in entries_of(settings.generation) if entry.kind != "extractive"]
+
+
+def _row(entry: Entry) -> dict[str, str]:
+    """Where a model runs, or what keeps it from running."""
+    from govbot.errors import GovBotError
+    from govbot.gguf import read_header
+
+    writer = entry.settings
+    row = dict.fromkeys(
+        ("name", "tier", "place", "layers on GPU", "answers at once", "memory"), "-"
+    )
+    row |= {"name": entry.name, "tier": entry.tier}
+    if entry.kind == "openai":
+        return row | {"place": writer.base_url}
+    row["place"] = str(writer.model_path)
+    try:
+        placement = _placement(writer, read_header(Path(writer.model_path).expanduser()))
+    except GovBotError as error:
+        return row | {"memory": str(error)}
+    return row | {
+        "layers on GPU": f"{placement.layers} of {placement.of}",
+        "answers at once": str(placement.slots),
+        "memory": "enough" if placement.fits else "too little",
+    }
+
+
+def _placement(writer: GenerationSettings, header: GgufHeader) -> Placement:
     from govbot.devices import devices
     from govbot.generate.placement import place
     from govbot.generate.placing import wanted_of
 
-    return place(header, wanted_of(settings.generation, header), devices())
+    return place(header, wanted_of(writer, header), devices())
 
 
 def _print_placement(placement: Placement) -> None:

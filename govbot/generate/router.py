@@ -10,7 +10,7 @@ from govbot.generate import GenerationSettings, Generator
 from govbot.generate.members import Entry, Kind, open_member
 from govbot.generate.pool import Pool
 
-__all__ = ["Kind", "kind_of", "open_generator", "open_pool", "pool_of"]
+__all__ = ["Kind", "entries_of", "kind_of", "open_generator", "open_pool", "pool_of"]
 
 
 def open_pool(settings: Generation) -> Pool:
@@ -19,18 +19,21 @@ def open_pool(settings: Generation) -> Pool:
     Without a list it is the one model that the section describes. Raises `BadConfig` when a model
     lacks a setting.
     """
-    listed = settings.listed()
-    entries = [_listed(each, own) for each, own in zip(listed, settings.models, strict=True)]
-    looks = {each.name: each.health_s for each in listed}
-    if not entries:
-        entries = [_only(settings)]
-        looks = {entries[0].name: settings.health_s}
+    entries = entries_of(settings)
+    looks = {each.name: each.health_s for each in settings.listed()}
+    looks = looks or {entries[0].name: settings.health_s}
     return Pool(
         entries,
         complex_from=settings.complex_from,
         memory_bytes=settings.memory_mb * 2**20,
         health_s=lambda entry: looks[entry.name] if entry.kind == "openai" else 0.0,
     )
+
+
+def entries_of(settings: Generation) -> list[Entry]:
+    """The models of the section. Raises `BadConfig` when one lacks a setting."""
+    listed = zip(settings.listed(), settings.models, strict=True)
+    return [_listed(each, own) for each, own in listed] or [_only(settings)]
 
 
 def pool_of(generator: Generator) -> Pool:

@@ -1,4 +1,8 @@
-"""Gives a wheel a local version (0.3.36+cuda), in its name and its metadata, reproducibly."""
+"""Gives a wheel a local version (0.3.36+cuda), in its name and its metadata, reproducibly.
+
+What llama.cpp installs for compilers (headers, and its libraries a second time) is left out: it
+would lie in folders that all packages share.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,7 @@ import zipfile
 from pathlib import Path
 
 EPOCH = (2025, 1, 1, 0, 0, 0)
+FOR_COMPILERS = ("include/", "lib/", "bin/")
 
 
 def main(wheel: Path, label: str) -> Path:
@@ -23,7 +28,7 @@ def main(wheel: Path, label: str) -> Path:
     with zipfile.ZipFile(wheel) as old, zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as new:
         for entry in sorted(old.infolist(), key=lambda each: each.filename):
             path = entry.filename.replace(before, after, 1)
-            if entry.is_dir() or path == after + "RECORD":
+            if entry.is_dir() or path == after + "RECORD" or path.startswith(FOR_COMPILERS):
                 continue
             data = old.read(entry)
             if path == after + "METADATA":

@@ -104,8 +104,6 @@ async def test_eight_chats_at_once(shape: str, model: Path, tokens: Tokens) -> N
     await measure(alone, long=shape != "1B")
     alone.close()
     _print(shape, rows)
-    if shape != "tiny":
-        assert rows["GovBot"]["cold"].total < rows["Llama class"]["cold"].total
 
 
 def _print(shape: str, rows: dict[str, dict[str, Round]]) -> None:
@@ -258,8 +256,10 @@ async def test_output_with_and_without_a_shared_beginning(shape: str, model: Pat
     assert texts[0] == texts[1]
 
 
-def test_log_probabilities_batched_against_alone(shape: str, model: Path) -> None:
-    loaded = LlamaModel(BenchOptions(model, slots=SLOTS, context_tokens=512))
+@pytest.mark.parametrize("flash", ["auto", "off"])
+def test_log_probabilities_batched_against_alone(shape: str, model: Path, flash: str) -> None:
+    options = BenchOptions(model, slots=SLOTS, context_tokens=512, flash_attention=flash)
+    loaded = LlamaModel(options)
     context = loaded._context
     prompts = [
         loaded.tokenize(loaded._template.render(chat.messages()))
@@ -289,8 +289,9 @@ def test_log_probabilities_batched_against_alone(shape: str, model: Path) -> Non
         worst = max(worst, float(np.abs(alone[likely] - together[each][likely]).max()))
     loaded.close()
     print(f"\n{shape}: log-probabilities of the 100 likeliest tokens, batched against alone: "
-          f"at most {worst:.4f} apart")  # fmt: skip
-    assert worst < 0.05
+          f"at most {worst:.4f} apart (flash attention {flash})")  # fmt: skip
+    # With flash attention the last bits depend on how a prompt was cut (docs/models.md).
+    assert worst < (0.05 if flash == "off" else 0.5)
 
 
 def _log_softmax(logits: Any) -> Any:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ctypes
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -184,3 +186,20 @@ def test_a_portable_build_is_known_by_its_libraries(tmp_path: Path) -> None:
     (tmp_path / "libggml-cpu.so").unlink()
     (tmp_path / "libggml-cpu-haswell.so").touch()
     assert is_portable(tmp_path)
+
+
+def test_the_devices_are_those_of_the_library_that_runs_the_model() -> None:
+    # A second copy of libggml would have backends of its own, which libllama does not know.
+    program = (
+        "from govbot.devices import devices\n"
+        "assert devices()\n"
+        "lines = [line.split()[-1] for line in open('/proc/self/maps') if '/libggml' in line]\n"
+        "print(*sorted({line.rpartition('/')[2].partition('.so')[0] for line in lines}))\n"
+        "print(len(set(lines)))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
+    )
+    names, files = done.stdout.splitlines()
+    assert {"libggml", "libggml-base"} <= set(names.split())
+    assert int(files) == len(names.split())
