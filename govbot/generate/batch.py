@@ -44,9 +44,11 @@ def plan(wishes: Sequence[Wish], *, limit: int, prompt_limit: int, tile: int = 1
     room = min(left, prompt_limit)
     tile = tile if tile <= room else 1
     shares = []
+    begun = False
     for wish in wishes:
-        taken = 1 if wish.writing else _cut(wish.pending, room, left, tile)
+        taken = 1 if wish.writing else _cut(wish.pending, room, left, tile, begun=begun)
         if not wish.writing:
+            begun = begun or taken > 0
             room = max(0, room - taken)
             left -= taken
         shares.append(Share(taken))
@@ -57,12 +59,13 @@ def plan(wishes: Sequence[Wish], *, limit: int, prompt_limit: int, tile: int = 1
     return shares
 
 
-def _cut(pending: int, room: int, left: int, tile: int) -> int:
-    """How much of a prompt to take: no less than a tile, and none less than a tile remains."""
+def _cut(pending: int, room: int, left: int, tile: int, *, begun: bool) -> int:
+    """How much of a prompt to take: no less than a tile, and none less than a tile remains. What
+    can be neither taken whole nor cut so waits, if another prompt has `begun` in this step."""
     if pending <= room:
         return pending
     if room < tile:
         return 0
     if pending < 2 * tile:
-        return pending if pending <= left else room
+        return pending if pending <= left else (0 if begun else room)
     return min(room, pending - tile)

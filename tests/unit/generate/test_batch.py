@@ -75,3 +75,10 @@ def test_a_prompt_that_would_leave_less_than_a_tile_is_taken_whole_or_cut_before
     assert [of(each) for each in (40, 100, 110, 127, 128, 163, 164, 170, 500)] == [
         40, 100, 110, 127, 64, 99, 100, 100, 100,
     ]  # fmt: skip
+
+
+def test_a_prompt_that_neither_fits_nor_can_be_cut_waits_for_the_next_step() -> None:
+    wishes = [Wish(2, False), Wish(127, False)]
+    assert [s.pending for s in plan(wishes, limit=128, prompt_limit=128, tile=64)] == [2, 0]
+    alone = plan(wishes[1:], limit=126, prompt_limit=126, tile=64)
+    assert [share.pending for share in alone] == [126]
