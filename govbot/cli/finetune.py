@@ -225,15 +225,9 @@ def train(
     _give_way()
     with steps_shown("steps", as_json) as shown:
         done = adapter.train(
-            data,
-            base,
-            out,
-            recipe,
-            device=device,
-            base_gguf=base_gguf,
-            restart=restart,
-            on_step=shown,
-        )
+            data, base, out, recipe,
+            device=device, base_gguf=base_gguf, restart=restart, on_step=shown,
+        )  # fmt: skip
     _tell_trained(done, as_json)
     if not done.finished:
         raise typer.Exit(1)

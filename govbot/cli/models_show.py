@@ -44,12 +44,10 @@ def show_model(settings: Settings, name: str, as_json: bool) -> None:
 
     entry = next((each for each in _writers(settings) if each.name == name), None)
     writer = entry.settings if entry else settings.generation
-    path = Path(str(writer.model_path or name) if entry else name).expanduser()
+    path = Path((entry and entry.settings.model_path) or name).expanduser()
     model = None if path.is_file() else Store(settings.data_dir / "models").find(name)
     header = read_header(path) if model is None else model.header
-    placement = None
-    if header and header.layers:
-        placement = _placement(writer, header)
+    placement = _placement(writer, header) if header and header.layers else None
     if as_json:
         output.print_json(_as_json(model, header, placement))
         return
