@@ -82,6 +82,7 @@ async def open_app(
     from govbot.chat.live import Answers
     from govbot.documents.files import FileStore
     from govbot.generate.router import open_pool
+    from govbot.installation import changes
     from govbot.jobs.queue import open_queue
     from govbot.models.embedder import open_embedder
     from govbot.models.entailment import open_entailment
@@ -92,6 +93,7 @@ async def open_app(
         sealer = open_sealer(settings.security.key.get_secret_value(), settings.data_dir)
         pool, dsns = await _open_database(stack, settings, migrate, on_progress)
         settings = await sealed.fill(settings, pool, sealer)
+        settings = await changes.fill(settings, pool)
         files = FileStore(settings.data_dir / "files")
         files.prepare()
         embedder = await asyncio.to_thread(open_embedder, settings)

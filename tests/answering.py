@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from govbot.chat.arrangement import Arrangement
 from govbot.config import Settings, load_settings
 from govbot.db.access import as_actor, as_system
+from govbot.db.dsns import Dsns
 from govbot.db.pool import Pool
 from govbot.documents import store as documents
 from govbot.generate import Generator, Request, State, Status
@@ -20,7 +22,8 @@ from govbot.ids import VersionId
 from govbot.ingest.receive import Received
 from govbot.models.entailment import Entailment
 from govbot.models.reranker import Reranker
-from tests.ingestion import Cast, HashEmbedder, Parts, take
+from tests.ingestion import Cast, HashEmbedder, Parts, add_cast, open_parts, take
+from tests.prepared import Prepared, recipe
 
 LEAVE = """LEI Nº 731, DE 2 DE MAIO DE 2019
 
@@ -115,16 +118,40 @@ async def desk(parts: Parts) -> Desk:
     return Desk(parts.settings, parts.pool, parts.embedder, ExtractiveGenerator())
 
 
+@dataclass(frozen=True)
+class Filled:
+    """The people, and the library that they read."""
+
+    cast: Cast
+    library: Library
+
+
+@recipe("ingested_library")
+async def fill(dsns: Dsns, data: Path) -> Filled:
+    async with open_parts(dsns, data) as parts:
+        cast = await add_cast(parts.pool)
+        found = Library(
+            await take(parts, cast.curator, cast.a, "lei-731.txt", LEAVE),
+            await take(parts, cast.curator, cast.a, "decreto-88.txt", ALLOWANCE),
+            await take(parts, cast.curator, cast.a, "portaria-12.txt", CLEANING),
+            await take(
+                parts, None, cast.b, "outra.txt", "Art. 1º O jardim fecha às dezoito horas."
+            ),
+        )
+        await parts.work()
+    return Filled(cast, found)
+
+
 @pytest.fixture
-async def library(parts: Parts, cast: Cast) -> Library:
-    found = Library(
-        await take(parts, cast.curator, cast.a, "lei-731.txt", LEAVE),
-        await take(parts, cast.curator, cast.a, "decreto-88.txt", ALLOWANCE),
-        await take(parts, cast.curator, cast.a, "portaria-12.txt", CLEANING),
-        await take(parts, None, cast.b, "outra.txt", "Art. 1º O jardim fecha às dezoito horas."),
-    )
-    await parts.work()
+def ingested_library(prepared: Prepared) -> Filled:
+    found = prepared.scene
+    assert isinstance(found, Filled)
     return found
+
+
+@pytest.fixture
+def library(parts: Parts, ingested_library: Filled) -> Library:
+    return ingested_library.library
 
 
 async def page_text(pool: Pool, version_id: VersionId, number: int) -> str:

@@ -16,6 +16,7 @@ sys.path.insert(0, str(ROOT))
 
 pytest_plugins = [
     "tests.postgres",
+    "tests.prepared",
     "tests.troupe",
     "tests.ingestion",
     "tests.answering",

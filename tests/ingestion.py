@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import math
+import shutil
 from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from govbot.chat.arrangement import Arrangement
 from govbot.config import Settings, load_settings
 from govbot.db.access import Actor, Role, as_system
 from govbot.db.dsns import Dsns
-from govbot.db.pool import Connection, Pool
+from govbot.db.pool import Connection, Pool, open_pool
 from govbot.documents import collections, grants, store
 from govbot.documents.files import FileStore
 from govbot.documents.types import Document, Level, Principal, Target
@@ -24,6 +26,7 @@ from govbot.ingest.receive import Received, receive
 from govbot.jobs.queue import Queue, open_queue
 from govbot.jobs.worker import Worker
 from govbot.tasks import tasks
+from tests.prepared import Prepared
 
 
 class HashEmbedder:
@@ -108,17 +111,44 @@ async def queue(dsns: Dsns) -> AsyncIterator[Queue]:
 
 
 @pytest.fixture
-async def parts(pool: Pool, queue: Queue, tmp_path: Path) -> Parts:
+async def parts(pool: Pool, queue: Queue, tmp_path: Path, prepared: Prepared | None) -> Parts:
     """The parts of an application over the test's database and a folder of its own."""
-    settings = load_settings(environ={"GOVBOT_DATA_DIR": str(tmp_path / "data")})
+    data = tmp_path / "data"
+    if prepared is not None:
+        shutil.copytree(prepared.data, data)
+    return _parts(pool, queue, data)
+
+
+@asynccontextmanager
+async def open_parts(dsns: Dsns, data: Path) -> AsyncIterator[Parts]:
+    """The parts over any database and folder, for recipes of scenes."""
+    pool = await open_pool(dsns.app, size=5, name="test-scene")
+    try:
+        async with open_queue(dsns.app) as opened:
+            yield _parts(pool, opened, data)
+    finally:
+        await pool.close()
+
+
+def _parts(pool: Pool, queue: Queue, data: Path) -> Parts:
+    settings = load_settings(environ={"GOVBOT_DATA_DIR": str(data)})
     files = FileStore(settings.data_dir / "files")
     files.prepare()
     return Parts(settings, pool, files, queue, HashEmbedder())
 
 
 @pytest.fixture
-async def cast(pool: Pool) -> Cast:
+async def cast(pool: Pool, prepared: Prepared | None) -> Cast:
     """Five people and two collections; the stranger reads only B."""
+    if prepared is not None:
+        found = prepared.scene.cast
+        assert isinstance(found, Cast)
+        return found
+    return await add_cast(pool)
+
+
+async def add_cast(pool: Pool) -> Cast:
+    """The people and collections of `cast`, for recipes of scenes."""
     async with as_system(pool) as conn:
         people = {
             name: await add_person(conn, name, role)
@@ -206,6 +236,7 @@ INCONSISTENT = {
         SELECT coalesce(s.lexeme, x.lexeme) FROM term_stats s
         FULL JOIN (SELECT t.lexeme, c.collection_key, d.secrecy, count(*) AS n
                    FROM chunks c JOIN documents d ON d.key = c.document_key, unnest(c.tsv) t
+                   WHERE c.collection_key <> 0
                    GROUP BY 1, 2, 3) x
                ON x.lexeme = s.lexeme AND x.collection_key = s.collection_key
               AND x.secrecy = s.secrecy
@@ -221,7 +252,8 @@ INCONSISTENT = {
     "collection counted": """
         SELECT s.collection_key FROM collection_stats s
         FULL JOIN (SELECT c.collection_key, d.secrecy, count(*) AS n, sum(c.length) AS length
-                   FROM chunks c JOIN documents d ON d.key = c.document_key GROUP BY 1, 2) x
+                   FROM chunks c JOIN documents d ON d.key = c.document_key
+                   WHERE c.collection_key <> 0 GROUP BY 1, 2) x
                ON x.collection_key = s.collection_key AND x.secrecy = s.secrecy
         WHERE coalesce(s.chunks, 0) <> coalesce(x.n, 0)
            OR coalesce(s.length, 0) <> coalesce(x.length, 0)
@@ -253,6 +285,25 @@ INCONSISTENT = {
         SELECT v.id FROM document_versions v JOIN documents d ON d.id = v.document_id
         WHERE v.state = 'ready' AND d.trashed_at IS NULL
           AND v.chunks <> (SELECT count(*) FROM chunks c WHERE c.version_id = v.id)
+    """,
+    "what lists go by": """
+        SELECT d.id
+        FROM (SELECT d.*, (SELECT v.state FROM document_versions v WHERE v.document_id = d.id
+                           ORDER BY v.number DESC LIMIT 1) AS newest_state,
+                     (SELECT v.review FROM document_versions v WHERE v.document_id = d.id
+                      ORDER BY v.number DESC LIMIT 1) AS newest_review,
+                     (SELECT v.state FROM document_versions v
+                      WHERE v.document_id = d.id AND v.review = 'approved'
+                      ORDER BY v.number DESC LIMIT 1) AS open_state
+              FROM documents d WHERE d.collection_key <> 0) d
+        FULL JOIN document_listings l ON l.key = d.key
+        WHERE (d.id, d.collection_key, d.secrecy, d.status, d.trashed_at, d.created_by, d.kind,
+               d.year, d.tags, d.valid_to, d.revoked_on, d.newest_state, d.newest_review,
+               d.open_state)
+              IS DISTINCT FROM
+              (l.id, l.collection_key, l.secrecy, l.status, l.trashed_at, l.created_by, l.kind,
+               l.year, l.tags, l.valid_to, l.revoked_on, l.newest_state, l.newest_review,
+               l.open_state)
     """,
 }
 

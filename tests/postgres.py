@@ -8,6 +8,7 @@ import shutil
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
@@ -18,6 +19,9 @@ from govbot.db.dsns import Dsns
 from govbot.db.embedded import EmbeddedPostgres
 from govbot.db.pool import Pool, open_pool
 from govbot.db.schema import migrate
+
+if TYPE_CHECKING:
+    from tests.prepared import Prepared
 
 # Nothing here has to survive a power cut.
 UNSAFE_BUT_FAST = {
@@ -80,9 +84,11 @@ def empty_dsns(postgres: EmbeddedPostgres) -> Iterator[Dsns]:
 
 
 @pytest.fixture
-def dsns(postgres: EmbeddedPostgres, template_database: str) -> Iterator[Dsns]:
-    """A migrated database of its own."""
-    yield from _database(postgres, template_database)
+def dsns(
+    postgres: EmbeddedPostgres, template_database: str, prepared: Prepared | None
+) -> Iterator[Dsns]:
+    """A migrated database of its own, empty or with the scene that the test begins with."""
+    yield from _database(postgres, prepared.database if prepared else template_database)
 
 
 @pytest.fixture(scope="module")
@@ -109,6 +115,14 @@ async def owner_pool(dsns: Dsns) -> AsyncIterator[Pool]:
 
 def _database(postgres: EmbeddedPostgres, template: str) -> Iterator[Dsns]:
     name = f"test_{next(_numbers)}"
+    clone_database(postgres, name, template)
+    yield postgres.dsns(name)
+    with _superuser(postgres) as conn:
+        conn.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def clone_database(postgres: EmbeddedPostgres, name: str, template: str) -> None:
+    """Makes the database `name` as a copy of another one that nobody is connected to."""
     with _superuser(postgres) as conn:
         # Copying files takes half the time of writing everything to the log.
         conn.execute(
@@ -117,9 +131,6 @@ def _database(postgres: EmbeddedPostgres, template: str) -> Iterator[Dsns]:
             )
         )
         create_database(conn, name)  # with the rights of ours
-    yield postgres.dsns(name)
-    with _superuser(postgres) as conn:
-        conn.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 def _superuser(postgres: EmbeddedPostgres) -> psycopg.Connection:

@@ -147,6 +147,30 @@ async def keys_of(conn: Connection, user_id: UserId | None = None) -> list[ApiKe
     return await _select(conn, user_id=user_id)
 
 
+async def in_force(
+    conn: Connection, *, text: str = "", limit: int = 50, skip: int = 0
+) -> list[ApiKey]:
+    """The keys of everybody that open something, within the actor's reach, the latest used first.
+
+    `text` is looked for in the owner's user name and the key's name.
+    """
+    cursor = await conn.execute(
+        """
+        SELECT k.id
+        FROM api_keys k JOIN users u ON u.id = k.user_id
+        WHERE k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > now())
+          AND (%(text)s = '' OR strpos(govbot_fold(u.username || ' ' || u.name || ' ' || k.name),
+                                       govbot_fold(%(text)s)) > 0)
+        ORDER BY k.last_used_at DESC NULLS LAST, k.id
+        LIMIT %(limit)s OFFSET %(skip)s
+        """,
+        {"text": text, "limit": limit, "skip": skip},
+    )
+    order = [row["id"] for row in await cursor.fetchall()]
+    found = {key.id: key for key in await _select(conn, ids=order)}
+    return [found[key_id] for key_id in order]
+
+
 async def get(conn: Connection, key_id: UUID) -> ApiKey:
     """One key. Raises NotFound when there is none or the actor may not see it."""
     found = await _select(conn, key_id=key_id)
@@ -234,6 +258,7 @@ async def _select(
     user_id: UserId | None = None,
     key_id: UUID | None = None,
     handle: str | None = None,
+    ids: Sequence[UUID] | None = None,
 ) -> list[ApiKey]:
     cursor = await conn.execute(
         """
@@ -246,10 +271,16 @@ async def _select(
         WHERE (%(user)s::uuid IS NULL OR k.user_id = %(user)s::uuid)
           AND (%(id)s::uuid IS NULL OR k.id = %(id)s::uuid)
           AND (%(handle)s::text IS NULL OR k.handle = %(handle)s::text)
+          AND (%(ids)s::uuid[] IS NULL OR k.id = ANY(%(ids)s::uuid[]))
         ORDER BY k.id DESC
         LIMIT 1000
         """,
-        {"user": user_id, "id": key_id, "handle": handle},
+        {
+            "user": user_id,
+            "id": key_id,
+            "handle": handle,
+            "ids": None if ids is None else list(ids),
+        },
     )
     return [
         ApiKey(

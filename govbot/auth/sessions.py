@@ -77,7 +77,7 @@ class SignedIn:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """The session behind a cookie."""
+    """The session behind a cookie; `language` and `theme` are empty where none was chosen."""
 
     id: UUID
     actor: Actor
@@ -88,6 +88,8 @@ class Session:
     factor: Factor
     since: datetime
     step: Step | None
+    language: str = ""
+    theme: str = ""
 
     @property
     def complete(self) -> bool:
@@ -185,7 +187,7 @@ async def session_of(
     cursor = await conn.execute(
         """
         SELECT s.id AS session_id, s.csrf, s.method, s.factor, s.created_at,
-               u.id, u.username, u.name, u.role, u.must_change_password,
+               u.id, u.username, u.name, u.role, u.must_change_password, u.language, u.theme,
                EXISTS (SELECT FROM totp t WHERE t.user_id = u.id
                        AND t.confirmed_at IS NOT NULL) AS enrolled,
                s.last_seen_at < now() - interval '1 minute' AS stale
@@ -221,6 +223,8 @@ async def session_of(
         factor=factor,
         since=row["created_at"],
         step=_next_step(role, method, factor, row["enrolled"], must_change, settings),
+        language=row["language"],
+        theme=row["theme"],
     )
 
 

@@ -52,10 +52,12 @@ async def create_user(
     role: Role,
     must_change_password: bool = False,
     by: Actor | None = None,
+    encoded: str = "",
 ) -> UserId:
     """Create an account; the caller has checked the password's strength.
 
-    Raises Invalid for a bad user name, Conflict when it is taken.
+    `encoded`: the password's hash, where it was made before. Raises Invalid for a bad user name,
+    Conflict when it is taken.
     """
     username = username.strip().casefold()
     if not USERNAME.fullmatch(username):
@@ -64,7 +66,7 @@ async def create_user(
             code="E-USERNAME",
         )
     user_id = UserId(new_id())
-    encoded = await asyncio.to_thread(passwords.hash_password, password)
+    encoded = encoded or await asyncio.to_thread(passwords.hash_password, password)
     cursor = await conn.execute(
         """
         INSERT INTO users (id, username, name, role, password_hash, must_change_password)
@@ -134,6 +136,18 @@ async def set_disabled(
         await conn.execute("DELETE FROM sessions WHERE user_id = %(id)s", {"id": user_id})
     action = "user.disabled" if disabled else "user.enabled"
     await audit.record(conn, actor=by, action=action, resource=f"user:{user_id}")
+
+
+async def set_preferences(
+    conn: Connection, user_id: UserId, *, language: str = "", theme: str = ""
+) -> None:
+    """Keep the chosen language or colours with the account; what is empty stays as it is."""
+    await _touch(
+        conn,
+        "UPDATE users SET language = coalesce(nullif(%(language)s::text, ''), language),"
+        " theme = coalesce(nullif(%(theme)s::text, ''), theme) WHERE id = %(id)s RETURNING id",
+        {"id": user_id, "language": language, "theme": theme},
+    )
 
 
 async def set_role(

@@ -233,7 +233,7 @@ async def _evidence(parts: Parts, actor: Actor, asked: Asked) -> Retrieval:
         reranker=parts.reranker,
         variants=await _wordings(parts, actor, asked),
         as_of=asked.as_of,
-        collection_key=asked.wishes.collection_key,
+        scope=asked.wishes.scope,
         preferred=preferred(asked.question, asked.history),
         surrounded=not parts.generator.excerpts,
     )

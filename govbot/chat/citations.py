@@ -16,9 +16,10 @@ from govbot.generate.stems import content_stems, fold
 
 SUPPORTED = 0.5  # part of the words of a sentence from which its source counts as supporting it
 _NUMBERS = r"\^?\d{1,3}(?:\s*(?:[,;–-]|e|and)\s*\d{1,3}){0,15}"
-_MARK = re.compile(rf"(?<!\\)(?:\[\s*({_NUMBERS})\s*\]|【\s*(\d{{1,3}})[^】\n]{{0,24}}】)")
+_OTHER = r"【[^\S\n]{0,4}(\d{1,3})[^【】\[\]\n]{0,24}】"
+_MARK = re.compile(rf"(?<!\\)(?:\[\s*({_NUMBERS})\s*\]|{_OTHER})")
 # What may still become a mark, or the space before one, when the next delta comes.
-_UNFINISHED = re.compile(r"\s*(?:\\|(?<!\\)[\[【][\d\s,;^–eand†:L-]{0,40})?$")
+_UNFINISHED = re.compile(r"\s*(?:\\|(?<!\\)(?:\[[\d\s,;^–eand-]{0,40}|【[^【】\[\]\n]{0,31}))?$")
 _SHOWN_MARKS = re.compile(r"(?<!\\)(?:\s*\[\d{1,3}\])+")
 _ELLIPSIS = re.compile(r"\(…\)|\(\.\.\.\)|\[…\]|\\\[\.\.\.\\\]")
 _SIGNS = re.compile(r"(?:[§\"“«(]\s?)+$")

@@ -19,7 +19,7 @@ from psycopg.rows import DictRow
 
 from govbot import metrics
 from govbot.analytics.categories import Classifier
-from govbot.chat import outcome, recall, store
+from govbot.chat import branches, choice, outcome, recall, store
 from govbot.chat.answer import Answer, Parts, Progress, answer_stream, check_question
 from govbot.chat.followup import standalone
 from govbot.chat.prompt import Turn
@@ -27,9 +27,11 @@ from govbot.chat.reply import Wishes
 from govbot.chat.routing import check_choice
 from govbot.chat.store import Message
 from govbot.db.access import Actor, as_actor, as_system
+from govbot.documents import attached
 from govbot.errors import Busy, GovBotError, NotFound
 from govbot.ids import ConversationId, MessageId, UserId
 from govbot.models.mood import Mood
+from govbot.retrieval.scope import EVERYTHING, Scope
 
 log = logging.getLogger(__name__)
 
@@ -80,6 +82,8 @@ class _Asked:
     as_of: date | None
     again: bool
     model: str = ""
+    scope: Scope = EVERYTHING
+    private: bool = False  # the conversation is temporary, or has files of its own
 
 
 class Answers:
@@ -101,13 +105,15 @@ class Answers:
         question: str,
         *,
         regenerate: MessageId | None = None,
+        edit: MessageId | None = None,
         as_of: date | None = None,
         model: str = "",
     ) -> Started:
         """Store the question (or find the one of the answer to `regenerate`) and begin.
 
-        `as_of` is the day that a new question is about; one asked again keeps its own. `model` is
-        the one that the person chose, if any; Invalid when they may not.
+        With `edit` it stands beside that question, in a branch of its own (branches.py). `as_of` is
+        the day that a new question is about; one asked again keeps its own. `model` is the one
+        that the person chose, if any; Invalid when they may not.
 
         Raises NotFound for a conversation of someone else, Busy when too many are under way.
         """
@@ -118,7 +124,7 @@ class Answers:
         try:
             check_choice(self._parts.generator, actor, model)
             asked = _Asked(question, (), as_of, again=regenerate is not None, model=model)
-            return await self._start(actor, conversation_id, asked, regenerate)
+            return await self._start(actor, conversation_id, asked, regenerate, edit)
         finally:
             self._starting[actor.id] -= 1
             if not self._starting[actor.id]:
@@ -130,9 +136,15 @@ class Answers:
         conversation_id: ConversationId,
         asked: _Asked,
         regenerate: MessageId | None,
+        edit: MessageId | None,
     ) -> Started:
         async with as_actor(self._parts.pool, actor, write=True) as conn:
-            if regenerate is None:
+            if edit is not None:
+                asked = replace(asked, question=check_question(asked.question))
+                question_id = await branches.edit(
+                    conn, actor, conversation_id, edit, asked.question, as_of=asked.as_of
+                )
+            elif regenerate is None:
                 asked = replace(asked, question=check_question(asked.question))
                 question_id = await store.add_question(
                     conn, actor, conversation_id, asked.question, as_of=asked.as_of
@@ -140,9 +152,16 @@ class Answers:
             else:
                 old = await store.question_of(conn, conversation_id, regenerate)
                 question_id = old.id
+                await branches.show(conn, conversation_id, question_id)
                 asked = replace(asked, question=old.content, as_of=old.as_of)
             answer_id = await store.add_answer(conn, actor, conversation_id, question_id)
-            asked = replace(asked, history=await _history(conn, conversation_id, question_id))
+            temporary = (await store.get_conversation(conn, conversation_id)).ends_at is not None
+            asked = replace(
+                asked,
+                history=await _history(conn, conversation_id, question_id),
+                scope=await choice.scope_of(conn, conversation_id),
+                private=temporary or bool(await attached.attached(conn, conversation_id)),
+            )
         live = self._live[answer_id] = _Live(actor)
         task = asyncio.create_task(self._run(live, answer_id, asked))
         self._tasks.add(task)
@@ -226,8 +245,8 @@ class Answers:
             answer_id=answer_id,
             stop=live.stop,
             as_of=asked.as_of,
-            cache="renew" if asked.again else "use",
-            wishes=Wishes(model=asked.model),
+            cache="off" if asked.private else "renew" if asked.again else "use",
+            wishes=Wishes(model=asked.model, scope=asked.scope),
         )
         async with aclosing(steps):
             async for step in steps:
@@ -262,7 +281,9 @@ class Answers:
                 routed=answer.routed,
             )
             if closed:
-                await outcome.record(conn, self._parts, question, answer, kind)
+                await outcome.record(
+                    conn, self._parts, question, answer, kind, private=asked.private
+                )
         if not closed:
             await self._abandon(answer_id)
 

@@ -33,14 +33,21 @@ async def kind_of(parts: Parts, classifier: Classifier, actor: Actor, question: 
 
 
 async def record(
-    conn: Connection, parts: Parts, question: str, answer: Answer, kind: Kind | None = None
+    conn: Connection,
+    parts: Parts,
+    question: str,
+    answer: Answer,
+    kind: Kind | None = None,
+    *,
+    private: bool = False,
 ) -> None:
-    """In the transaction that closes the answer, as the person; `question` stands alone."""
+    """In the transaction that closes the answer, as the person; `question` stands alone. What was
+    asked of `private` files, or in a temporary conversation, is nobody's gap."""
     kind, today = kind or Kind(), date.today()
     refused = answer.refused and not answer.stopped
     said = answer.nearest if refused else answer.citations
     documents = [citation.document_key for citation in said]
-    if refused and parts.settings.feedback.gaps:
+    if refused and parts.settings.feedback.gaps and not private:
         await gaps.record(conn, question, documents, day=today)
     outcome: facts.Outcome = (
         "stopped" if answer.stopped else "refused" if answer.refused else "answered"

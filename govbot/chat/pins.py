@@ -24,6 +24,7 @@ from govbot.errors import Conflict, NotFound
 from govbot.ids import ConversationId, MessageId, new_id
 from govbot.retrieval.masking import masked
 from govbot.retrieval.passages import Passage
+from govbot.retrieval.scope import Scope, enter
 
 Connection = AsyncConnection[DictRow]
 
@@ -54,6 +55,8 @@ _PASSAGES: Final = """
     JOIN document_versions v ON v.id = c.version_id
     LEFT JOIN collections k ON k.key = c.collection_key
     WHERE p.conversation_id = %(conversation)s
+      AND (p.question_id IS NULL
+           OR EXISTS (SELECT FROM messages q WHERE q.id = p.question_id AND q.shown))
     ORDER BY p.created_at, p.id
 """
 
@@ -83,16 +86,24 @@ async def pin(
     cursor = await conn.execute(
         """
         INSERT INTO pinned_passages (id, conversation_id, user_id, version_id, page_from, page_to,
-                                     start_offset, end_offset)
+                                     start_offset, end_offset, question_id)
         SELECT %(id)s, %(conversation)s, %(user)s, %(version)s, %(page_from)s, %(page_to)s,
-               %(start)s, %(end)s
-        ON CONFLICT DO NOTHING
+               %(start)s, %(end)s, (SELECT m.reply_to FROM messages m WHERE m.id = %(answer)s)
+        WHERE NOT EXISTS (
+            SELECT FROM pinned_passages p
+            WHERE p.conversation_id = %(conversation)s AND p.version_id = %(version)s
+              AND p.page_from = %(page_from)s AND p.page_to = %(page_to)s
+              AND p.start_offset = %(start)s AND p.end_offset = %(end)s
+              AND (p.question_id IS NULL
+                   OR EXISTS (SELECT FROM messages q WHERE q.id = p.question_id AND q.shown))
+        )
         RETURNING id
         """,
         {
             "id": new_id(),
             "conversation": conversation_id,
             "user": actor.id,
+            "answer": answer_id,
             "version": citation.version_id,
             "page_from": citation.page_from,
             "page_to": citation.page_to,
@@ -103,7 +114,12 @@ async def pin(
     if await cursor.fetchone() is None:
         return conversation_id
     cursor = await conn.execute(
-        "SELECT count(*) AS n FROM pinned_passages WHERE conversation_id = %(id)s",
+        """
+        SELECT count(*) AS n FROM pinned_passages p
+        WHERE p.conversation_id = %(id)s
+          AND (p.question_id IS NULL
+               OR EXISTS (SELECT FROM messages q WHERE q.id = p.question_id AND q.shown))
+        """,
         {"id": conversation_id},
     )
     row = await cursor.fetchone()
@@ -135,13 +151,15 @@ async def unpin(
 
 
 async def pins(conn: Connection, conversation_id: ConversationId) -> list[Pin]:
-    """The pins of a conversation as they stand today, the oldest first."""
+    """The pins of the branch shown as they stand today, the oldest first."""
     cursor = await conn.execute(
         """
-        SELECT id, page_from
-        FROM pinned_passages
-        WHERE conversation_id = %(conversation)s
-        ORDER BY created_at, id
+        SELECT p.id, p.page_from
+        FROM pinned_passages p
+        WHERE p.conversation_id = %(conversation)s
+          AND (p.question_id IS NULL
+               OR EXISTS (SELECT FROM messages q WHERE q.id = p.question_id AND q.shown))
+        ORDER BY p.created_at, p.id
         """,
         {"conversation": conversation_id},
     )
@@ -188,8 +206,9 @@ async def conversation_of(conn: Connection, answer_id: MessageId) -> Conversatio
 async def _passages(
     conn: Connection, conversation_id: ConversationId, day: date
 ) -> dict[UUID, Passage]:
-    """What the pins of a conversation give, masked as everywhere."""
+    """What the pins of the branch shown give, masked as everywhere."""
     await conn.execute("SELECT set_config('govbot.as_of', %(day)s, true)", {"day": day.isoformat()})
+    await enter(conn, Scope(conversation=conversation_id))
     cursor = await conn.execute(_PASSAGES, {"conversation": conversation_id})
     rows = await cursor.fetchall()
     shown = await masked(conn, [_passage(row) for row in rows])

@@ -57,6 +57,7 @@ _WORDS: Final[LiteralString] = """
         FROM messages m
         JOIN stems s ON m.tsv @@ s.query
         WHERE m.user_id = %(user)s
+          AND EXISTS (SELECT FROM messages q WHERE q.id = coalesce(m.reply_to, m.id) AND q.shown)
     ),
     turns AS (
         SELECT h.conversation_id, h.question_id
@@ -69,14 +70,15 @@ _WORDS: Final[LiteralString] = """
         FROM conversations c
         WHERE c.user_id = %(user)s AND position(govbot_fold(%(query)s) IN govbot_fold(c.title)) > 0
     )
-    SELECT DISTINCT ON (c.updated_at, c.id) c.id, c.title, c.updated_at, f.question_id
+    SELECT DISTINCT ON (c.updated_at, c.id) c.id, c.title, c.updated_at, c.archived_at,
+           f.question_id
     FROM (
         SELECT t.conversation_id, t.question_id FROM turns t
         UNION ALL
         SELECT t.conversation_id, t.question_id FROM titled t
     ) f
     JOIN conversations c ON c.id = f.conversation_id
-    WHERE c.title <> ''
+    WHERE c.title <> '' AND c.ends_at IS NULL
     ORDER BY c.updated_at DESC, c.id, f.question_id DESC NULLS LAST
     LIMIT %(limit)s
 """
@@ -90,17 +92,17 @@ _MEANING: Final[LiteralString] = """
                 FROM stems s WHERE m.tsv @@ s.query) AS share
         FROM messages m
         LEFT JOIN message_vectors v ON v.message_id = m.id AND v.fingerprint = %(fingerprint)s
-        WHERE m.user_id = %(user)s AND m.role = 'user'
+        WHERE m.user_id = %(user)s AND m.role = 'user' AND m.shown
     ),
     usual AS (
         SELECT count(o.cosine) AS n, avg(o.cosine) + %(deviations)s * stddev_pop(o.cosine) AS cosine
         FROM measured o
     )
-    SELECT c.id, c.title, c.updated_at, o.message_id AS question_id
+    SELECT c.id, c.title, c.updated_at, c.archived_at, o.message_id AS question_id
     FROM measured o
     CROSS JOIN usual u
     JOIN conversations c ON c.id = o.conversation_id
-    WHERE c.title <> ''
+    WHERE c.title <> '' AND c.ends_at IS NULL
       AND ((o.cosine >= %(least)s AND (u.n < %(many)s OR o.cosine >= u.cosine))
            OR o.share >= %(half)s)
     ORDER BY coalesce(o.cosine, 0) + %(stems_weight)s * coalesce(o.share, 0) DESC, c.id
@@ -124,6 +126,8 @@ class Recalled:
     question_id: MessageId | None
     snippet: Sequence[Piece]
     similar: bool = False
+    archived_at: datetime | None = None
+    pinned_at: None = None
 
 
 async def search(parts: Parts, actor: Actor, query: str, *, limit: int) -> list[Recalled]:
@@ -168,6 +172,7 @@ async def remember(parts: Parts, actor: Actor) -> int:
                 """
                 SELECT m.id, m.content
                 FROM messages m
+                JOIN conversations c ON c.id = m.conversation_id AND c.ends_at IS NULL
                 WHERE m.user_id = %(user)s AND m.role = 'user'
                   AND NOT EXISTS (SELECT FROM message_vectors v
                                   WHERE v.message_id = m.id AND v.fingerprint = %(fingerprint)s)
@@ -270,6 +275,7 @@ def _recalled(
         row["question_id"],
         snippet(query, said),
         similar,
+        row["archived_at"],
     )
 
 

@@ -22,6 +22,7 @@ from govbot.ids import MessageId
 from govbot.models.embedder import Embedder
 from govbot.models.entailment import Entailment
 from govbot.models.reranker import Reranker
+from govbot.retrieval.scope import EVERYTHING, Scope
 
 Pool = AsyncConnectionPool[AsyncConnection[DictRow]]
 CacheUse = Literal["use", "renew", "off"]
@@ -50,15 +51,15 @@ class Parts(Protocol):
 class Wishes:
     """How an answer is to be written, where a program asks for it; None: as the settings say.
 
-    `max_tokens` never exceeds the setting. With `collection_key` only that collection is searched,
-    within what the asker reads. `on_usage` hears what the model took; nothing where none wrote.
+    `max_tokens` never exceeds the setting. `scope` narrows what is searched of what the asker
+    reads. `on_usage` hears what the model took; nothing where none wrote.
     `model` is the name of the one that was chosen (chat/routing.py says by whom it may be).
     """
 
     sampling: Sampling | None = None
     max_tokens: int | None = None
     stop: tuple[str, ...] = ()
-    collection_key: int | None = None
+    scope: Scope = EVERYTHING
     on_usage: Callable[[Usage], None] | None = None
     model: str = ""
     priority: Priority = Priority.CHAT

@@ -15,9 +15,17 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
-from govbot import audit
-from govbot.chat import cited, routing
+from govbot.chat import branches, cited, routing
 from govbot.chat.cited import Citation, CitationKind
+from govbot.chat.conversations import (
+    TEMPORARY_LASTS,
+    Conversation,
+    create_conversation,
+    delete,
+    get_conversation,
+    list_conversations,
+    rename,
+)
 from govbot.chat.support import Support, from_json, to_json
 from govbot.db.access import Actor
 from govbot.errors import NotFound
@@ -25,21 +33,15 @@ from govbot.generate import Routed
 from govbot.ids import ConversationId, MessageId, new_id
 from govbot.privacy import Kind, mask
 
-__all__ = ["Citation", "CitationKind", "Conversation", "Message", "Turn"]
+__all__ = [
+    "Citation", "CitationKind", "Conversation", "Message", "Turn", "create_conversation", "delete",
+    "get_conversation", "list_conversations", "rename",
+]  # fmt: skip
 
 Connection = AsyncConnection[DictRow]
 
 TITLE_LENGTH = 80
-_NOT_FIELDS = ("reply_to", "masked", "routing")  # of a message
-
-
-@dataclass(frozen=True, slots=True)
-class Conversation:
-    """A line of the sidebar."""
-
-    id: ConversationId
-    title: str
-    updated_at: datetime
+_NOT_FIELDS = ("reply_to", "masked", "routing", "after_id", "shown")  # of a message
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,76 +72,12 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """A question with its answers, the newest last."""
+    """A question with its answers, the newest last. `versions` are the questions that stand for
+    one another in its place, in the order in which they were asked, itself among them."""
 
     question: Message
     answers: list[Message]
-
-
-async def create_conversation(conn: Connection, actor: Actor) -> ConversationId:
-    """An empty conversation of the actor."""
-    conversation_id = ConversationId(new_id())
-    await conn.execute(
-        "INSERT INTO conversations (id, user_id) VALUES (%(id)s, %(user)s)",
-        {"id": conversation_id, "user": actor.id},
-    )
-    return conversation_id
-
-
-async def list_conversations(
-    conn: Connection, *, limit: int = 50, before: datetime | None = None
-) -> list[Conversation]:
-    """The newest first."""
-    cursor = await conn.execute(
-        """
-        SELECT id, title, updated_at
-        FROM conversations
-        WHERE (%(before)s::timestamptz IS NULL OR updated_at < %(before)s::timestamptz)
-          AND title <> ''
-        ORDER BY updated_at DESC
-        LIMIT %(limit)s
-        """,
-        {"before": before, "limit": limit},
-    )
-    return [Conversation(**row) for row in await cursor.fetchall()]
-
-
-async def get_conversation(conn: Connection, conversation_id: ConversationId) -> Conversation:
-    """NotFound when it is missing or someone else's."""
-    cursor = await conn.execute(
-        "SELECT id, title, updated_at FROM conversations WHERE id = %(id)s",
-        {"id": conversation_id},
-    )
-    row = await cursor.fetchone()
-    if row is None:
-        raise NotFound
-    return Conversation(**row)
-
-
-async def rename(
-    conn: Connection, actor: Actor, conversation_id: ConversationId, title: str
-) -> None:
-    """Give a conversation another title; an empty one changes nothing."""
-    title = " ".join(title.split())[:200]
-    if not title:
-        return
-    cursor = await conn.execute(
-        "UPDATE conversations SET title = %(title)s WHERE id = %(id)s RETURNING id",
-        {"id": conversation_id, "title": title},
-    )
-    if await cursor.fetchone() is None:
-        raise NotFound
-    await _record(conn, actor, "conversation.renamed", conversation_id)
-
-
-async def delete(conn: Connection, actor: Actor, conversation_id: ConversationId) -> None:
-    """Delete a conversation with all that is in it."""
-    cursor = await conn.execute(
-        "DELETE FROM conversations WHERE id = %(id)s RETURNING id", {"id": conversation_id}
-    )
-    if await cursor.fetchone() is None:
-        raise NotFound
-    await _record(conn, actor, "conversation.deleted", conversation_id)
+    versions: Sequence[MessageId] = ()
 
 
 async def add_question(
@@ -150,31 +88,23 @@ async def add_question(
     *,
     as_of: date | None = None,
 ) -> MessageId:
-    """Store a question; the first one names the conversation. `as_of`: the day it is about."""
+    """Store a question at the end of the branch shown; the first one names the conversation.
+    `as_of`: the day it is about.
+
+    An archived conversation comes back, a temporary one lasts again.
+    """
     await get_conversation(conn, conversation_id)
-    message_id = MessageId(new_id())
-    await conn.execute(
-        """
-        INSERT INTO messages (id, conversation_id, user_id, role, content, as_of)
-        VALUES (%(id)s, %(conversation)s, %(user)s, 'user', %(content)s, %(as_of)s)
-        """,
-        {
-            "id": message_id,
-            "conversation": conversation_id,
-            "user": actor.id,
-            "content": question,
-            "as_of": as_of,
-        },
-    )
     await conn.execute(
         """
         UPDATE conversations
-        SET updated_at = now(), title = CASE WHEN title = '' THEN %(title)s ELSE title END
+        SET updated_at = now(), title = CASE WHEN title = '' THEN %(title)s ELSE title END,
+            archived_at = NULL,
+            ends_at = CASE WHEN ends_at IS NOT NULL THEN now() + %(lasts)s END
         WHERE id = %(id)s
         """,
-        {"id": conversation_id, "title": _title(question)},
+        {"id": conversation_id, "title": _title(question), "lasts": TEMPORARY_LASTS},
     )
-    return message_id
+    return await branches.append(conn, actor, conversation_id, question, as_of=as_of)
 
 
 async def add_answer(
@@ -184,8 +114,9 @@ async def add_answer(
     message_id = MessageId(new_id())
     await conn.execute(
         """
-        INSERT INTO messages (id, conversation_id, user_id, role, reply_to, state)
-        VALUES (%(id)s, %(conversation)s, %(user)s, 'assistant', %(question)s, 'running')
+        INSERT INTO messages (id, conversation_id, user_id, role, reply_to, state, created_at)
+        VALUES (%(id)s, %(conversation)s, %(user)s, 'assistant', %(question)s, 'running',
+                clock_timestamp())
         """,
         {
             "id": message_id,
@@ -260,19 +191,24 @@ async def finish_answer(
     return True
 
 
-async def turns(conn: Connection, conversation_id: ConversationId) -> list[Turn]:
-    """The whole conversation in order; NotFound when it is not the actor's."""
+async def turns(
+    conn: Connection, conversation_id: ConversationId, *, every: bool = False
+) -> list[Turn]:
+    """The branch shown in order, or `every` one; NotFound when it is not the actor's."""
     await get_conversation(conn, conversation_id)
     cursor = await conn.execute(
         """
         SELECT id, role, reply_to, content, state, refused, engine, excerpts, error_code,
-               created_at, sources, as_of, support, routing,
+               created_at, sources, as_of, support, routing, after_id, shown,
                govbot_masked_kinds(sources) AS masked
         FROM messages
         WHERE conversation_id = %(id)s
+          AND (role = 'user' OR %(every)s
+               OR reply_to IN (SELECT q.id FROM messages q
+                               WHERE q.conversation_id = %(id)s AND q.shown))
         ORDER BY created_at, id
         """,
-        {"id": conversation_id},
+        {"id": conversation_id, "every": every},
     )
     rows = await cursor.fetchall()
     references = await cited.of_messages(
@@ -282,10 +218,18 @@ async def turns(conn: Connection, conversation_id: ConversationId) -> list[Turn]
     for row in rows:
         if row["role"] == "assistant":
             answers.setdefault(row["reply_to"], []).append(_message(row, references))
+    questions = [row for row in rows if row["role"] == "user"]
+    versions: dict[MessageId | None, list[MessageId]] = {}
+    for row in questions:
+        versions.setdefault(row["after_id"], []).append(row["id"])
     return [
-        Turn(_message(row, references), answers.get(row["id"]) or [_hidden(row)])
-        for row in rows
-        if row["role"] == "user"
+        Turn(
+            _message(row, references),
+            answers.get(row["id"]) or [_hidden(row)],
+            versions[row["after_id"]],
+        )
+        for row in questions
+        if row["shown"] or every
     ]
 
 
@@ -379,13 +323,6 @@ def _hidden(question: Mapping[str, Any]) -> Message:
         created_at=question["created_at"],
         hidden=True,
     )
-
-
-async def _record(
-    conn: Connection, actor: Actor, action: str, conversation_id: ConversationId
-) -> None:
-    """What was done, without a word of the conversation."""
-    await audit.record(conn, actor=actor, action=action, resource=f"conversation:{conversation_id}")
 
 
 def _title(question: str) -> str:

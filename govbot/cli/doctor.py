@@ -13,8 +13,8 @@ import typer
 
 from govbot.cli import current_settings, output, run_async
 from govbot.cli.doctor_answering import models
-from govbot.cli.doctor_models import llama_build, stored
 from govbot.errors import GovBotError
+from govbot.installation.model_files import llama_build, stored
 
 if TYPE_CHECKING:
     from govbot.audit.checkpoints import Standing
@@ -135,7 +135,8 @@ async def _documents(pool: Pool) -> str:
 
     async with as_system(pool) as conn:
         cursor = await conn.execute(
-            "SELECT state, count(*) AS n FROM document_versions GROUP BY state ORDER BY state"
+            "SELECT state, count(*) AS n FROM document_versions WHERE collection_key <> 0"
+            " GROUP BY state ORDER BY state"
         )
         rows = await cursor.fetchall()
     return ", ".join(f"{row['n']} {row['state']}" for row in rows) or "none yet"
@@ -245,13 +246,13 @@ async def _evaluation(pool: Pool, settings: Settings) -> str:
 
 
 async def _vectors(pool: Pool, settings: Settings) -> str:
-    from govbot.cli.doctor_vectors import vectors
+    from govbot.installation.vectors import vectors
 
     return await vectors(pool, settings)
 
 
 def _keys(settings: Settings) -> Check:
-    from govbot.cli.doctor_keys import key_files, open_to_others, sealing_problem
+    from govbot.installation.key_files import key_files, open_to_others, sealing_problem
 
     if problem := sealing_problem(settings):
         return Check("keys", False, problem)

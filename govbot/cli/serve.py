@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 
 STREAMS_END_S = 10  # open event streams may end within this at shutdown
 HOUSEKEEPING_S = 3600
+TEMPORARY_LOOK_S = 60  # for temporary conversations whose time is over
 DIRECTORY_LOOK_S = 60
 SWEEP_S = 24 * 3600  # walks through the whole store
 
@@ -118,6 +119,7 @@ async def _run(app: App, listening: socket.socket, on_ready: Callable[[], None])
     from govbot import tasks
     from govbot.audit.keeper import Keeper
     from govbot.ingest.watch import watch
+    from govbot.installation import changes
     from govbot.models.courier import Courier
 
     ready = asyncio.Event()
@@ -126,11 +128,13 @@ async def _run(app: App, listening: socket.socket, on_ready: Callable[[], None])
         worker = group.create_task(tasks.worker(app).run(), name="worker")
         server = _server(app, ready, worker_alive=lambda: not worker.done())
         background = [worker, group.create_task(_housekeeping(app), name="housekeeping")]
+        background.append(group.create_task(_end_temporary(app), name="temporary"))
         if app.settings.ldap.servers and app.settings.ldap.sync_minutes:
             background.append(group.create_task(_compare_accounts(app), name="directory"))
         if app.settings.watch.folders:
             background.append(group.create_task(watch(app), name="watcher"))
         background.append(group.create_task(keeper.run(), name="audit"))
+        background.append(group.create_task(changes.follow(app), name="settings"))
         courier = Courier(app.pool, app.settings)
         background.append(group.create_task(courier.run(), name="models"))
         background.append(group.create_task(_index_vectors(app), name="vector index"))
@@ -234,7 +238,7 @@ async def _housekeeping(app: App) -> None:
     from govbot.documents import disposal
     from govbot.errors import GovBotError
     from govbot.feedback import gathering
-    from govbot.ingest import acronyms, upkeep
+    from govbot.ingest import acronyms, parts, upkeep
     from govbot.ingest.ocr_return import requeue_unread
     from govbot.ingest.personal import look_through
     from govbot.persons.retention import purge_conversations
@@ -253,6 +257,7 @@ async def _housekeeping(app: App) -> None:
             await disposal.purge_trash(app.pool, app.files, days=days)
             await purge_conversations(app.pool, days=app.settings.privacy.conversation_days)
             await look_through(app.pool)
+            await parts.sweep(app)
             await acronyms.look_through(app.pool)
             async with as_system(app.pool) as conn:
                 await cached.trim(conn)
@@ -263,6 +268,21 @@ async def _housekeeping(app: App) -> None:
         except GovBotError as error:
             log.warning("Housekeeping waits: %s", error, extra={"action": "housekeeping.failed"})
         await asyncio.sleep(HOUSEKEEPING_S)
+
+
+async def _end_temporary(app: App) -> None:
+    """Deletes temporary conversations soon after their time is over."""
+    from govbot.chat.conversations import end_temporary
+    from govbot.errors import GovBotError
+
+    while True:
+        try:
+            await end_temporary(app.pool)
+        except GovBotError as error:
+            log.warning(
+                "Temporary conversations wait: %s", error, extra={"action": "temporary.failed"}
+            )
+        await asyncio.sleep(TEMPORARY_LOOK_S)
 
 
 async def _index_vectors(app: App) -> None:

@@ -117,6 +117,9 @@ class Answers(Section):
     cache_hours: int = Field(
         24, ge=0, le=8760, description="How long an answer is kept for that. 0: not at all."
     )
+    further: bool = Field(
+        True, description="Suggest questions to go on with under the last answer."
+    )
     cache_similarity: float = Field(
         0,
         ge=0,
@@ -124,6 +127,16 @@ class Answers(Section):
         description="Nearness in meaning from which another question about the same passages gets "
         "the same answer, such as 0.97. 0: only the same question.",
     )
+
+
+class Attachments(Section):
+    """Files that a person attaches to one conversation; nobody else sees them."""
+
+    files: int = Field(
+        5, ge=0, le=50, description="Files in one conversation; 0: nothing can be attached."
+    )
+    max_mb: int = Field(20, ge=1, le=1000, description="Largest file, in MB.")
+    pages: int = Field(200, ge=1, le=5000, description="Most pages of one file.")
 
 
 class Feedback(Section):

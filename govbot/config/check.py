@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from govbot.config.appearance import colour_demands
 from govbot.config.table import Settings
 from govbot.errors import BadConfig
 
@@ -41,6 +42,7 @@ def check_together(settings: Settings) -> None:
             "needs [database] url, the connection of the application role",
         ),
         *_federation_demands(settings),
+        *colour_demands(settings.appearance),
     )
     for broken, key, sentence in demands:
         if broken:

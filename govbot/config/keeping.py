@@ -22,6 +22,14 @@ class Documents(Section):
         description="Days after which documents in the trash are deleted for good, those under "
         "legal hold excepted. 0: never.",
     )
+    page_cache_mb: int = Field(
+        512,
+        ge=0,
+        le=1_000_000,
+        description="Room for pictures of pages that were drawn for the viewer, in "
+        "the folder pages of data_dir, in MB; those that were looked at longest ago go first. 0: "
+        "every look draws the page anew.",
+    )
 
 
 class Ingest(Section):

@@ -69,6 +69,20 @@ def load_settings(path: Path | None = None, environ: Mapping[str, str] | None = 
     return settings
 
 
+def value_of(key: str, given: object, origin: str) -> Any:
+    """What `given`, a text or a plain value, means for the setting `key`.
+
+    Raises BadConfig with the sentence that the same slip in a file gets.
+    """
+    section, _, name = key.rpartition(".")
+    layer = _Layer()
+    if isinstance(given, str) and section:
+        given = _typed(section, name, given.strip(), origin)
+    layer.put(key, given, origin)
+    found: Any = _validate(layer)
+    return getattr(getattr(found, section) if section else found, name)
+
+
 def fields() -> Iterator[tuple[str, str, FieldInfo]]:
     """Every setting as (section or "", key, field), in the order of the table."""
     for name, info in Settings.model_fields.items():

@@ -19,11 +19,13 @@ from pydantic.fields import FieldInfo
 from govbot.config.answering import (
     Analytics,
     Answers,
+    Attachments,
     Evaluation,
     Feedback,
     Reranker,
     Retrieval,
 )
+from govbot.config.appearance import Appearance
 from govbot.config.embedding import Embedder
 from govbot.config.generation import Generation, ModelSettings
 from govbot.config.keeping import Audit, AuditReceiver, Documents, Ingest, Ocr, Watch, WatchedFolder
@@ -37,6 +39,8 @@ __all__ = [
     "Analytics",
     "Answers",
     "Api",
+    "Appearance",
+    "Attachments",
     "Audit",
     "AuditReceiver",
     "Auth",
@@ -85,6 +89,7 @@ class Settings(Section):
     organisation: str = Field(
         "GovBot", min_length=1, max_length=80, description="Name shown at the top of the pages."
     )
+    appearance: Appearance = Appearance()
     web: Web = Web()
     database: Database = Database()
     auth: Auth = Auth()
@@ -98,6 +103,7 @@ class Settings(Section):
     generation: Generation = Generation()
     models: Models = Models()
     answers: Answers = Answers()
+    attachments: Attachments = Attachments()
     documents: Documents = Documents()
     ingest: Ingest = Ingest()
     ocr: Ocr = Ocr()
@@ -113,6 +119,12 @@ class Settings(Section):
 
     _file: Path | None = PrivateAttr(default=None)
     _origins: dict[str, str] = PrivateAttr(default_factory=dict)
+    _base: Settings | None = PrivateAttr(default=None)
+
+    @property
+    def base(self) -> Settings:
+        """The settings without what was changed while the service runs."""
+        return self._base or self
 
     @property
     def file(self) -> Path | None:

@@ -40,6 +40,7 @@ Progress = Callable[[str], None]
 _FAST_STOP_S: Final = 60.0
 _IMMEDIATE_STOP_S: Final = 15.0
 _REMAINS_S: Final = 10.0
+_POLL_S: Final = 0.02
 _RESTART_WAITS_S: Final = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0)
 
 
@@ -282,16 +283,20 @@ class EmbeddedPostgres:
                 stderr=output,
                 pass_fds=[lock_fd],
             )
-            try:
-                status = child.wait(max(1.0, deadline - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                os.killpg(child.pid, signal.SIGKILL)
-                status = child.wait()
+            status = self._outcome(child, deadline)
         if status != 0:
             shutil.rmtree(draft, ignore_errors=True)
             raise self._did_not_start()
         draft.rename(self._cluster.data)
         _sync(self._cluster.folder)
+
+    def _outcome(self, child: subprocess.Popen[bytes], deadline: float) -> int:
+        """Its exit status; it is killed when it takes too long or nobody waits for it any more."""
+        while (status := child.poll()) is None:
+            if self._stop.wait(_POLL_S) or time.monotonic() > deadline:
+                os.killpg(child.pid, signal.SIGKILL)
+                return child.wait()
+        return status
 
     def _launch(self, account: Account) -> None:
         self._tell("Starting the database")
@@ -323,7 +328,7 @@ class EmbeddedPostgres:
             if time.monotonic() - told > 5:
                 told = time.monotonic()
                 self._tell("The database is still starting (it may be recovering from a crash)")
-            time.sleep(0.02)
+            time.sleep(_POLL_S)
         return found
 
     def _did_not_start(self) -> Unavailable:

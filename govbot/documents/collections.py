@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, LiteralString
 
 from psycopg.errors import CheckViolation, UniqueViolation
 
@@ -17,14 +17,18 @@ from govbot.ids import CollectionId, UserId, new_id
 
 MAX_INSTRUCTIONS = 2000  # characters
 
-_COLLECTION = """
+_COLUMNS: LiteralString = """
     SELECT c.id, c.key, c.name, c.description, c.needs_review, c.instructions, c.created_at,
-           l.level,
+           l.level"""
+_COUNT: LiteralString = """
            (SELECT count(*) FROM documents d
-            WHERE d.collection_key = c.key AND d.trashed_at IS NULL) AS documents
+            WHERE d.collection_key = c.key AND d.trashed_at IS NULL) AS documents"""
+_FROM: LiteralString = """
     FROM collections c
     LEFT JOIN govbot_collection_levels() l ON l.key = c.key
 """
+_COLLECTION: LiteralString = f"{_COLUMNS}, {_COUNT}{_FROM}"
+_SHELF: LiteralString = f"{_COLUMNS}, 0 AS documents{_FROM}"
 
 
 async def create_collection(
@@ -65,6 +69,21 @@ async def list_collections(conn: Connection) -> list[Collection]:
     """What the actor may see, by name, each with their level (None for the system)."""
     cursor = await conn.execute(_COLLECTION + " ORDER BY lower(c.name)")
     return [_collection(row) for row in await cursor.fetchall()]
+
+
+async def list_shelves(conn: Connection) -> list[Collection]:
+    """The same with `documents` 0: counting them takes as long as there are many."""
+    cursor = await conn.execute(_SHELF + " ORDER BY lower(c.name)")
+    return [_collection(row) for row in await cursor.fetchall()]
+
+
+async def get_shelf(conn: Connection, collection_id: CollectionId) -> Collection:
+    """One of them. Raises NotFound when it does not exist or the actor may not see it."""
+    cursor = await conn.execute(_SHELF + " WHERE c.id = %(id)s", {"id": collection_id})
+    row = await cursor.fetchone()
+    if row is None:
+        raise NotFound
+    return _collection(row)
 
 
 async def get_collection(conn: Connection, collection_id: CollectionId) -> Collection:

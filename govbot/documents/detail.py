@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
 from govbot.db.pool import Connection
+from govbot.documents import listing
 from govbot.documents.rows import DOCUMENT, document_of
 from govbot.documents.types import Document
-from govbot.ids import CollectionId, DocumentId, VersionId
+from govbot.ids import DocumentId, VersionId
 
 MAX_FOUND = 20
 
@@ -66,48 +66,16 @@ async def names(conn: Connection, people: Iterable[UUID | None]) -> dict[UUID, s
     return {row["id"]: row["name"] or row["username"] for row in await cursor.fetchall()}
 
 
-async def tags(conn: Connection, collection_id: CollectionId | None = None) -> list[str]:
-    """The words that documents within reach are marked with, by alphabet, trash excluded."""
-    cursor = await conn.execute(
-        """
-        SELECT DISTINCT t.tag
-        FROM documents d
-        LEFT JOIN collections c ON c.key = d.collection_key
-        CROSS JOIN unnest(d.tags) AS t (tag)
-        WHERE d.trashed_at IS NULL
-          AND (%(collection_id)s::uuid IS NULL OR c.id = %(collection_id)s::uuid)
-        ORDER BY t.tag
-        LIMIT 200
-        """,
-        {"collection_id": collection_id},
-    )
-    return [str(row["tag"]) for row in await cursor.fetchall()]
-
-
 async def find(conn: Connection, text: str, *, without: DocumentId) -> list[Document]:
     """Documents within reach whose name, kind or number holds all words of `text`, newest first.
 
     At most MAX_FOUND; empty without words.
     """
-    words = [re.sub(r"([\\%_])", r"\\\1", word) for word in text.split()[:10]]
-    if not words:
+    if not text.split():
         return []
-    cursor = await conn.execute(
-        DOCUMENT
-        + """
-        WHERE d.trashed_at IS NULL AND d.id <> %(without)s
-          AND govbot_fold(concat_ws(' ', d.filename, d.title, d.kind, d.number, d.year))
-              LIKE ALL (string_to_array(govbot_fold(%(patterns)s), ' '))
-        ORDER BY d.id DESC
-        LIMIT %(limit)s
-        """,
-        {
-            "patterns": " ".join(f"%{word}%" for word in words),
-            "without": without,
-            "limit": MAX_FOUND,
-        },
-    )
-    return [document_of(row) for row in await cursor.fetchall()]
+    wanted = listing.Filter(text=text)
+    found = await listing.list_page(conn, wanted, limit=MAX_FOUND + 1)
+    return [document for document in found if document.id != without][:MAX_FOUND]
 
 
 async def by_keys(conn: Connection, keys: Sequence[int]) -> dict[int, Document]:

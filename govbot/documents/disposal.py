@@ -1,4 +1,4 @@
-"""What is deleted for good, and the originals on disk that nothing names any more.
+"""What is deleted for good, and the originals and pictures on disk that nothing names any more.
 
 Rows go first, in one transaction; the original only after it, in another. A process that dies in
 between leaves a file that no version names, which `sweep_originals` finds.
@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 
 from govbot import audit
 from govbot.db.access import Actor, as_system
@@ -88,6 +89,7 @@ async def sweep_originals(pool: Pool, files: FileStore, *, now: datetime | None 
         async with as_system(pool) as conn:
             orphans = await _unnamed(conn, batch)
         swept += await remove_originals(pool, files, orphans)
+    await _sweep_drawn(pool, files)
     if swept:
         logger.info(
             "Originals without a document removed",
@@ -108,7 +110,28 @@ async def remove_originals(pool: Pool, files: FileStore, contents: Iterable[str]
             if await _unnamed(conn, [sha256]):
                 await asyncio.to_thread(files.remove, sha256)
                 removed += 1
+            else:  # another document has the same content; its own pictures are drawn again
+                await asyncio.to_thread(files.drawn.forget, sha256)
     return removed
+
+
+async def _sweep_drawn(pool: Pool, files: FileStore) -> None:
+    """Removes pictures of versions that are gone, and what was left half written."""
+    await asyncio.to_thread(files.drawn.sweep)
+    kept = files.drawn.versions()
+    while batch := await asyncio.to_thread(lambda: list(islice(kept, BATCH))):
+        async with as_system(pool) as conn:
+            cursor = await conn.execute(
+                """
+                SELECT k.id FROM unnest(%(ids)s::uuid[]) AS k (id)
+                WHERE NOT EXISTS (SELECT FROM document_versions v WHERE v.id = k.id)
+                """,
+                {"ids": [version_id for _sha256, version_id in batch]},
+            )
+            gone = {row["id"] for row in await cursor.fetchall()}
+        for sha256, version_id in batch:
+            if version_id in gone:
+                await asyncio.to_thread(files.drawn.forget_version, sha256, version_id)
 
 
 async def missing_originals(pool: Pool, files: FileStore, *, limit: int = 20) -> list[Document]:
@@ -208,7 +231,7 @@ async def _contents(conn: Connection, after: str) -> list[tuple[str, DocumentId]
         """
         SELECT v.sha256, min(v.document_id::text)::uuid AS document_id
         FROM document_versions v
-        WHERE v.sha256 > %(after)s
+        WHERE v.sha256 > %(after)s AND v.collection_key <> 0
         GROUP BY v.sha256
         ORDER BY v.sha256
         LIMIT %(limit)s

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
+from govbot.documents.drawn import DrawnPages
 from govbot.errors import BadDocument, NotFound, TooLarge, Unavailable
 
 logger = logging.getLogger(__name__)
@@ -34,10 +35,14 @@ class StoredFile:
 
 
 class FileStore:
-    """The originals under one folder. Safe for several processes at once."""
+    """The originals under one folder. Safe for several processes at once.
+
+    `drawn` are pictures of their pages, in the folder `pages` beside it.
+    """
 
     def __init__(self, root: Path):
         self.root = root
+        self.drawn = DrawnPages(root.with_name("pages"), self.path_of)
         self._incoming = root / "incoming"
 
     def prepare(self) -> None:
@@ -77,9 +82,10 @@ class FileStore:
         return self.root / sha256[:2] / sha256[2:4] / sha256
 
     def remove(self, sha256: str) -> None:
-        """Deletes a content that no version names any more."""
+        """Deletes a content that no version names any more, and the pictures of its pages."""
         with contextlib.suppress(FileNotFoundError):
             self.path_of(sha256).unlink()
+        self.drawn.forget(sha256)
 
     def listed(self) -> Iterator[tuple[str, datetime]]:
         """Every content with the moment it was last stored, in no order."""

@@ -165,6 +165,33 @@ async def samples(
     return shown
 
 
+async def places(
+    conn: Connection, version_id: VersionId, pages: Sequence[int], kinds: Collection[Kind]
+) -> dict[int, list[Finding]]:
+    """Where data of these kinds stands on these pages, by page."""
+    if not kinds:
+        return {}
+    cursor = await conn.execute(
+        """
+        SELECT f.page, f.kind, f.start_offset, f.end_offset
+        FROM personal_data f
+        WHERE f.version_id = %(id)s AND f.page = ANY(%(pages)s::int[])
+          AND f.kind = ANY(%(kinds)s::text[])
+        ORDER BY f.page, f.start_offset
+        """,
+        {
+            "id": version_id,
+            "pages": list(pages),
+            "kinds": sorted(kind.value for kind in kinds),
+        },
+    )
+    found: dict[int, list[Finding]] = {}
+    for row in await cursor.fetchall():
+        finding = Finding(Kind(row["kind"]), row["start_offset"], row["end_offset"])
+        found.setdefault(row["page"], []).append(finding)
+    return found
+
+
 async def masked_kinds(
     conn: Connection, document_keys: Sequence[int]
 ) -> dict[int, frozenset[Kind]]:

@@ -13,15 +13,15 @@ from govbot.errors import Denied
 from govbot.ids import DocumentId, UserId
 
 # For statements that read documents as `d`: those that the actor has the level on, 2 or 3. The
-# policies have left out what the actor does not see.
-WRITABLE: LiteralString = """((SELECT govbot_is_system())
+# policies have left out what the actor does not see. Nobody has it on files of conversations.
+WRITABLE: LiteralString = """(d.collection_key <> 0 AND ((SELECT govbot_is_system())
     OR (d.collection_key IN (SELECT govbot_writable_collections())
         AND d.key NOT IN (SELECT govbot_documents_below(2)))
-    OR d.key IN (SELECT govbot_documents_from(2)))"""
-MANAGED: LiteralString = """((SELECT govbot_is_system())
+    OR d.key IN (SELECT govbot_documents_from(2))))"""
+MANAGED: LiteralString = """(d.collection_key <> 0 AND ((SELECT govbot_is_system())
     OR (d.collection_key IN (SELECT govbot_managed_collections())
         AND d.key NOT IN (SELECT govbot_documents_below(3)))
-    OR d.key IN (SELECT govbot_documents_from(3)))"""
+    OR d.key IN (SELECT govbot_documents_from(3))))"""
 
 
 @asynccontextmanager

@@ -12,7 +12,7 @@ from psycopg.errors import IntegrityConstraintViolation, UniqueViolation
 from govbot import audit
 from govbot.db.access import Actor
 from govbot.db.pool import Connection
-from govbot.documents import lives, progress
+from govbot.documents import listing, lives, progress
 from govbot.documents.content import page_count, page_text, replace_chunks
 from govbot.documents.locks import lock_collection
 from govbot.documents.rights import account_of, system_rights
@@ -22,7 +22,6 @@ from govbot.errors import Conflict, Denied, Invalid, NotFound
 from govbot.ids import CollectionId, DocumentId, UserId, VersionId
 
 __all__ = [
-    "count_by_state",
     "count_trashed",
     "get_document",
     "get_version",
@@ -55,64 +54,14 @@ async def list_documents(
     """The newest documents first, at most `limit` (up to 500).
 
     `after` is the last id of the page before; `states` narrows to the newest version's state, empty
-    for all; `text` is looked for in file name and title;
+    for all; every word of `text` stands in file name, title, or the norm's kind, number or year;
     `trashed` lists the trash instead; `life` and `tag` narrow to documents in that part of their
     life and marked with that word.
     """
     if not 1 <= limit <= MAX_PAGE:
         raise Invalid("A page holds from 1 to %(most)d documents.", most=MAX_PAGE)
-    cursor = await conn.execute(
-        DOCUMENT
-        + """
-        WHERE (%(collection_id)s::uuid IS NULL OR c.id = %(collection_id)s::uuid)
-          AND (%(after)s::uuid IS NULL OR d.id < %(after)s::uuid)
-          AND (%(states)s::text[] = '{}' OR v.state = ANY(%(states)s::text[]))
-          AND (%(text)s = '' OR strpos(govbot_fold(d.filename || ' ' || d.title),
-                                       govbot_fold(%(text)s)) > 0)
-          AND (d.trashed_at IS NOT NULL) = %(trashed)s
-          AND (%(tag)s = '' OR %(tag)s = ANY(d.tags))
-          AND """
-        + lives.CONDITION
-        + """
-        ORDER BY d.id DESC
-        LIMIT %(limit)s
-        """,
-        {
-            "collection_id": collection_id,
-            "after": after,
-            "states": [state.value for state in states],
-            "text": text.strip(),
-            "trashed": trashed,
-            "life": life.value if life else "",
-            "tag": tag,
-            "limit": limit,
-        },
-    )
-    return [document_of(row) for row in await cursor.fetchall()]
-
-
-async def count_by_state(
-    conn: Connection, collection_id: CollectionId | None = None
-) -> dict[State, int]:
-    """How many documents stand in each state, by their newest version, trash excluded."""
-    cursor = await conn.execute(
-        """
-        SELECT v.state, count(*) AS n
-        FROM documents d
-        LEFT JOIN collections c ON c.key = d.collection_key
-        JOIN LATERAL (
-            SELECT n.state FROM document_versions n
-            WHERE n.document_id = d.id
-            ORDER BY n.number DESC
-            LIMIT 1
-        ) v ON true
-        WHERE d.trashed_at IS NULL
-          AND (%(collection_id)s::uuid IS NULL OR c.id = %(collection_id)s::uuid)
-        GROUP BY v.state
-        """,
-        {"collection_id": collection_id},
-    )
-    return {State(row["state"]): int(row["n"]) for row in await cursor.fetchall()}
+    wanted = listing.Filter(collection_id, states, life, text, tag, trashed=trashed)
+    return await listing.list_page(conn, wanted, after=after, limit=limit)
 
 
 async def count_trashed(conn: Connection, collection_id: CollectionId | None = None) -> int:

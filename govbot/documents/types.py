@@ -10,7 +10,7 @@ from uuid import UUID
 
 from govbot.ids import CollectionId, DocumentId, GroupId, UserId, VersionId
 
-Source = Literal["upload", "cli", "folder", "demo", "api"]
+Source = Literal["upload", "cli", "folder", "demo", "api", "attachment"]
 Effect = Literal["allow", "deny"]
 
 

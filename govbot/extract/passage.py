@@ -24,37 +24,32 @@ def find(quote: str, letters: Sequence[str]) -> list[tuple[int, int]]:
     of at least MIN_WORDS words that it shares with the page (a table read in another order, a
     passage that goes on over the page).
     """
-    plain = [(folded, index) for index, letter in enumerate(letters) for folded in _fold(letter)]
-    wanted = "".join(_fold(quote))
-    if not wanted:
-        return []
-    at = "".join(folded for folded, _index in plain).find(wanted)
-    if at >= 0:
-        end = plain[at + len(wanted) - 1][1] + 1
-        while end < len(letters) and letters[end] in CLOSING and quote.rstrip()[-1] in CLOSING:
-            end += 1
-        return [(plain[at][1], end)]
+    whole = exact(quote, letters)
+    if whole is not None:
+        return [whole]
     return _shared_runs(quote, letters)
 
 
-def lines(boxes: Iterable[Rect]) -> list[Rect]:
-    """Joins the boxes (x, y, width, height) of letters in reading order into one per line."""
+def exact(quote: str, letters: Sequence[str]) -> tuple[int, int] | None:
+    """Where the whole quote first stands, letter by letter; None when it does not."""
+    plain = [(folded, index) for index, letter in enumerate(letters) for folded in _fold(letter)]
+    wanted = "".join(_fold(quote))
+    at = "".join(folded for folded, _index in plain).find(wanted) if wanted else -1
+    if at < 0:
+        return None
+    end = plain[at + len(wanted) - 1][1] + 1
+    while end < len(letters) and letters[end] in CLOSING and quote.rstrip()[-1] in CLOSING:
+        end += 1
+    return plain[at][1], end
+
+
+def strips(boxes: Iterable[Rect]) -> list[Rect]:
+    """Joins the boxes (x, y, width, height) of words in reading order into one per line, but not
+    into a band far taller than a word: on a slanted scan each word stands lower than the last."""
     found: list[Rect] = []
     for box in boxes:
         if box[2] <= 0 or box[3] <= 0:
             continue
-        if found and _on_same_line(found[-1], box):
-            found[-1] = _around(found[-1], box)
-        else:
-            found.append(box)
-    return found
-
-
-def strips(boxes: Iterable[Rect]) -> list[Rect]:
-    """Joins the boxes of recognised words as `lines` does, but not into a band far taller than a
-    word: on a slanted scan each word of a line stands lower than the one before."""
-    found: list[Rect] = []
-    for box in boxes:
         if found and _on_same_line(found[-1], box):
             joined = _around(found[-1], box)
             if joined[3] <= 1.7 * box[3]:

@@ -1,135 +1,89 @@
-"""The child process that renders one page: a request as JSON on standard input, then the picture.
+"""The child process that draws pages or looks for a passage: a request as JSON on standard input.
 
-Answer on standard output: one line of JSON, then the bytes of the picture.
+Answer on standard output, for each page: four bytes with the length of a head, the head as JSON,
+and as many bytes of picture as it says.
 """
 
 from __future__ import annotations
 
-import ctypes
 import io
 import json
 import resource
+import struct
 import sys
-from collections.abc import Sequence
 from typing import Any
 
-from govbot.extract.passage import Rect, find, lines, strips
-from govbot.extract.words import Word, letters_of
+from govbot.extract.place import roughly
+from govbot.extract.words import Word
 
-MAX_PIXELS = 6_000_000
+MAX_PIXELS = 9_000_000
 SMALL_PNG = 400_000
 
 
 def main() -> None:
-    """Reads the request, limits itself, renders, answers."""
+    """Reads the request, limits itself, answers."""
     request = json.load(sys.stdin)
     _limit(request["memory_mb"], request["seconds"])
-    words = tuple(Word(*word) for word in request["words"])
-    wanted = request["number"], request["width"], request["quote"]
-    head, image = render(request["path"], *wanted, words)
-    sys.stdout.buffer.write(json.dumps(head).encode() + b"\n" + image)
-    sys.stdout.flush()
+    if "quote" in request:
+        words = tuple(Word(*word) for word in request["words"])
+        _send({"rects": roughly(words, request["quote"])})
+        return
+    _draw(request)
 
 
-def render(
-    path: str, number: int, width: int, quote: str, words: Sequence[Word] = ()
-) -> tuple[dict[str, Any], bytes]:
-    """What to answer: a head for JSON and the bytes of the picture.
-
-    `words` are those recognised in the picture of the page, if its text comes from there.
-    """
+def _draw(request: dict[str, Any]) -> None:
     import pypdfium2 as pdfium
 
     try:
-        document = pdfium.PdfDocument(path)
+        document = pdfium.PdfDocument(request["path"])
     except pdfium.PdfiumError:
-        return {"error": "unreadable"}, b""
-    if not 1 <= number <= len(document):
-        return {"error": "no-page"}, b""
-    try:
-        page = document[number - 1]
-    except pdfium.PdfiumError:
-        return {"error": "unreadable"}, b""
+        _send({"error": "unreadable"})
+        return
+    for number in request["numbers"]:
+        if not 1 <= number <= len(document):
+            _send({"number": number, "error": "no-page"})
+            continue
+        try:
+            page = document[number - 1]
+            head, image = _sheet(page, request["width"], text=request["text"])
+        except pdfium.PdfiumError:
+            _send({"number": number, "error": "unreadable"})
+            continue
+        _send({"number": number, "pages": len(document), **head}, image)
+        page.close()
+
+
+def _sheet(page: Any, width: int, *, text: bool) -> tuple[dict[str, Any], bytes]:
+    """The head of the answer and the picture of a page."""
     points_wide, points_high = page.get_size()
     if points_wide <= 0 or points_high <= 0:
         return {"error": "unreadable"}, b""
     scale = min(width / points_wide, (MAX_PIXELS / (points_wide * points_high)) ** 0.5)
     picture = page.render(scale=scale).to_pil().convert("RGB")
-    media_type, image = _packed(picture)
-    head = {
-        "media_type": media_type,
-        "width": picture.width,
-        "height": picture.height,
-        "pages": len(document),
-        "rects": _rects_of(page, quote, words) if quote else [],
-    }
-    return head, image
+    image = _packed(picture)
+    head: dict[str, Any] = {"width": picture.width, "height": picture.height}
+    if text:
+        from govbot.extract.page_words import words_of
+
+        head["words"] = words_of(page)
+    return {**head, "bytes": len(image)}, image
 
 
-def _packed(picture: Any) -> tuple[str, bytes]:
+def _packed(picture: Any) -> bytes:
     """PNG for drawn text; JPEG where that would be large, as for scanned pages."""
     buffer = io.BytesIO()
     picture.save(buffer, "PNG", compress_level=6)
     if buffer.tell() <= SMALL_PNG:
-        return "image/png", buffer.getvalue()
+        return buffer.getvalue()
     buffer = io.BytesIO()
     picture.save(buffer, "JPEG", quality=82)
-    return "image/jpeg", buffer.getvalue()
+    return buffer.getvalue()
 
 
-def _rects_of(page: Any, quote: str, words: Sequence[Word]) -> list[Rect]:
-    return _word_rects(words, quote) if words else _rects(page, quote)
-
-
-def _word_rects(words: Sequence[Word], quote: str) -> list[Rect]:
-    """Rectangles over the recognised words of the passage."""
-    letters, owners = letters_of(words)
-    return [
-        strip
-        for start, end in find(quote, letters)
-        for strip in strips(
-            (words[index].x, words[index].y, words[index].width, words[index].height)
-            for index in dict.fromkeys(owners[start:end])
-            if index >= 0
-        )
-    ]
-
-
-def _rects(page: Any, quote: str) -> list[Rect]:
-    """One rectangle per line of the passage, in fractions of the page as shown, rotation too."""
-    from pypdfium2 import raw
-
-    text = page.get_textpage()
-    letters = [_letter(raw.FPDFText_GetUnicode(text, i)) for i in range(text.count_chars())]
-    return [
-        line
-        for start, end in find(quote, letters)
-        for line in lines(
-            _on_screen(raw, page, text.get_charbox(index, loose=True))
-            for index in range(start, end)
-            if not letters[index].isspace()
-        )
-    ]
-
-
-def _letter(code: int) -> str:
-    return chr(code) if 0 < code < 0x110000 else " "
-
-
-def _on_screen(raw: Any, page: Any, box: tuple[float, float, float, float]) -> Rect:
-    """x, y, width, height in fractions, from a box (left, bottom, right, top) in PDF points."""
-    size, (left, bottom, right, top) = 1_000_000, box
-    x, y = ctypes.c_int(), ctypes.c_int()
-    corners = []
-    for across, up in ((left, top), (right, bottom)):
-        raw.FPDF_PageToDevice(page, 0, 0, size, size, 0, across, up, x, y)
-        corners.append((_clamp(x.value / size), _clamp(y.value / size)))
-    (x1, y1), (x2, y2) = corners
-    return min(x1, x2), min(y1, y2), abs(x2 - x1), abs(y2 - y1)
-
-
-def _clamp(value: float) -> float:
-    return min(1.0, max(0.0, value))
+def _send(head: dict[str, Any], image: bytes = b"") -> None:
+    data = json.dumps(head).encode()
+    sys.stdout.buffer.write(struct.pack(">I", len(data)) + data + image)
+    sys.stdout.buffer.flush()
 
 
 def _limit(memory_mb: int, seconds: int) -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 _WEIGHT = 0.2  # of the newest measurement
-_SMALLEST = 64  # tokens of a prompt per step; fewer waste most of a step on reading the weights
+# Tokens of a prompt per step. Of a step with fewer a good part goes to reading the weights, and to
+# reading them once more for the answers that are being written.
+_SMALLEST = 128
+_TELLING = 64  # tokens of a prompt from which a step tells what one costs
 # How much longer a step may take for prompts than for the answers that are being written: less, and
 # on a slow machine prompts would be read at half the speed; more, and streams would stand still.
 _PROMPT_SHARE = 10
@@ -31,9 +34,9 @@ class Pace:
     def stepped(self, *, prompt: int, written: int, seconds: float, drafts: int = 0) -> None:
         """One step decoded `prompt` tokens of prompts and `drafts` guesses, and gave `written`
         tokens of answers."""
-        if prompt >= _SMALLEST and written and not self._step_s and self._token_s:
+        if prompt >= _TELLING and written and not self._step_s and self._token_s:
             self._step_s = max(seconds - prompt * self._token_s, 0.0)
-        elif prompt >= _SMALLEST:
+        elif prompt >= _TELLING:
             cost = max(seconds - (self._step_s if written else 0.0), seconds / 4)
             self._token_s = _mean(self._token_s, cost / prompt)
         elif prompt == 0 and written and not drafts:

@@ -42,6 +42,17 @@ class Memory(Protocol[Data]):
     def clear(self) -> None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class _Source(Generic[Data]):
+    """What a prompt goes on from. A copy's data is in hand from the start: whatever makes room
+    afterwards may push that copy out of host memory."""
+
+    holder: int | None = None
+    count: int = 0  # tokens that the prompt can use
+    length: int = 0  # tokens that the holder has
+    data: Data | None = None
+
+
 @dataclass(slots=True, eq=False)
 class Slot:
     """A sequence. `tokens` are those whose keys and values it holds."""
@@ -89,14 +100,15 @@ class Slots(Generic[Data]):
         if not self.fits(cells):
             return None
         matches = self._matches(tokens, owner, len(tokens) if opened is None else opened)
-        source, count = self._longest(matches)
+        holder, count = self._longest(matches)
         if self._soon(matches, count):
             return None
-        slot = self._target(source, count)
+        slot = self._target(holder, count)
         if slot is None:
             return None
-        self._make_room(cells, keep=(slot.index, source))
-        fork = self._load(slot, source, count, list(tokens))
+        source = self._source(holder, count)
+        self._make_room(cells, keep=(slot.index, holder))
+        fork = self._load(slot, source, list(tokens))
         self._make_room(cells, keep=(slot.index, None))
         slot.busy, slot.reserved, slot.goal, slot.owner = True, cells, len(tokens), owner
         slot.stop_at = 0 if self._memory.forgets else self._fork(matches, len(slot.tokens))
@@ -186,38 +198,41 @@ class Slots(Generic[Data]):
         chosen = min(others, key=lambda each: (bool(each.tokens), each.used), default=own)
         return chosen
 
-    def _load(self, slot: Slot, source: int | None, count: int, tokens: list[int]) -> bool:
-        """Gives the slot the first `count` of the tokens. True when it thereby holds a beginning
-        that two prompts share and that is worth a copy of its own."""
-        held = len(slot.tokens)
-        # Taken out first: making room for what the slot holds may push this copy out.
-        data = self._copies.use(-source) if source is not None and source < 0 else None
-        length = 0 if source is None else self._length(source)
-        if source != slot.index or held - count > count:
+    def _source(self, holder: int | None, count: int) -> _Source[Data]:
+        if holder is None:
+            return _Source()
+        data = self._copies.use(-holder) if holder < 0 else None
+        return _Source(holder, count, self._length(holder), data)
+
+    def _load(self, slot: Slot, source: _Source[Data], tokens: list[int]) -> bool:
+        """Gives the slot the tokens that the source has of these. True when it thereby holds a
+        beginning that two prompts share and that is worth a copy of its own."""
+        held, count, own = len(slot.tokens), source.count, source.holder == slot.index
+        if not own or held - count > count:
             self._spill(slot)
-        if source == slot.index and count:
+        if own and count:
             done = held == count or self._memory.forget(slot.index, count)
         else:
             self._memory.forget(slot.index)
-            done = count > 0 and self._fetch(slot.index, source, data, count, length)
+            done = count > 0 and self._fetch(slot.index, source)
         if not done:
             self._memory.forget(slot.index)
             count = 0
         slot.tokens = tokens[:count]
-        forked = source is not None and source >= 0 and source != slot.index and count < length
+        another = source.holder is not None and source.holder >= 0 and not own
+        forked = another and count < source.length
         return forked and count >= _WORTH and not self._memory.unified and not self._late
 
-    def _fetch(
-        self, target: int, source: int | None, data: Data | None, count: int, length: int
-    ) -> bool:
-        if data is not None:
-            restored = self._memory.restore(target, data)
-            return restored and (length == count or self._memory.forget(target, count))
-        if source is None:
+    def _fetch(self, target: int, source: _Source[Data]) -> bool:
+        if source.data is not None:
+            restored = self._memory.restore(target, source.data)
+            whole = source.length == source.count
+            return restored and (whole or self._memory.forget(target, source.count))
+        if source.holder is None:
             return False
         if self._memory.copies_late:
-            self._late |= {source, target}
-        return self._memory.copy(source, target, count)
+            self._late |= {source.holder, target}
+        return self._memory.copy(source.holder, target, source.count)
 
     def _length(self, holder: int) -> int:
         return len(self._tree.tokens(holder) if holder < 0 else self._slots[holder].tokens)

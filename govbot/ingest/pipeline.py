@@ -18,7 +18,7 @@ from govbot import metrics
 from govbot.config import Settings
 from govbot.db.access import DATABASE_FULL, as_system
 from govbot.db.pool import Connection, Pool
-from govbot.documents import progress, store
+from govbot.documents import attached, progress, store
 from govbot.documents.content import Vectors, replace_chunks, store_reading
 from govbot.documents.description import set_recognised
 from govbot.documents.embedding_models import ensure_model
@@ -233,6 +233,8 @@ async def _extract(app: App, version: Version, report: Reporter) -> Extracted:
         )
     engine = await engine_of(app.settings)
     limits = limits_of(app.settings, engine)
+    if version.collection_key == attached.COLLECTION:
+        limits = replace(limits, max_pages=min(limits.max_pages, app.settings.attachments.pages))
     known = {}
     if version.mime in PICTURED:
         known = await known_pages(app.pool, version, limits.ocr_engine)

@@ -30,6 +30,7 @@ logger = logging.getLogger(__name__)
 PROCESS = "process_version"
 # Above 0 somebody waits for it: a worker of its own takes such jobs up at once.
 PRIORITIES: Final[Mapping[Source, int]] = {
+    "attachment": 25,
     "upload": 20,
     "api": 20,
     "demo": 15,
@@ -125,11 +126,15 @@ async def receive(
     return received
 
 
-async def keep(app: App, content: Path | AsyncIterator[bytes], name: str) -> tuple[StoredFile, str]:
-    """The original in the store, and its kind. Raises BadDocument or TooLarge; nothing is kept
-    then.
+async def keep(
+    app: App, content: Path | AsyncIterator[bytes], name: str, *, max_mb: int | None = None
+) -> tuple[StoredFile, str]:
+    """The original in the store, and its kind; at most `max_mb` large, else what the settings say.
+
+    Raises BadDocument or TooLarge; nothing is kept then.
     """
-    stored = await app.files.put(content, max_bytes=app.settings.ingest.max_file_mb * 1_000_000)
+    most = app.settings.ingest.max_file_mb if max_mb is None else max_mb
+    stored = await app.files.put(content, max_bytes=most * 1_000_000)
     try:
         return stored, await asyncio.to_thread(sniff, stored.path, name)
     except BadDocument:
@@ -183,7 +188,7 @@ def lock_of(version_id: VersionId) -> str:
 async def _writable(
     conn: Connection, actor: Actor | None, collection_id: CollectionId
 ) -> Collection:
-    collection = await collections.get_collection(conn, collection_id)
+    collection = await collections.get_shelf(conn, collection_id)
     if account_of(actor) is not None and collection.level not in (Level.WRITE, Level.MANAGE):
         raise Denied("You may read this collection, but not add documents to it.")
     return collection

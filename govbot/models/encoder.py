@@ -1,6 +1,6 @@
-"""sentence-transformers behind one class: device, threads, offline loading, fallbacks.
+"""A model of PyTorch behind one class: device, threads, offline loading, fallbacks.
 
-Only this module imports torch, and only when a model is loaded.
+Only when a model is loaded are torch and, where it needs more, sentence-transformers imported.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from govbot.errors import Unavailable
+from govbot.models.bert import Bert, open_bert
 from govbot.models.files import ModelFiles
 
 log = logging.getLogger(__name__)
@@ -42,7 +43,7 @@ class Encoder(Protocol):
 
 def open_encoder(files: ModelFiles, device: str, query_threads: int) -> Encoder:
     """Loads the model; raises Unavailable when it does not fit its folder or the device."""
-    prepare_libraries()
+    prepare_environment()
     encoder = TorchEncoder(files, device, query_threads)
     log.info(
         "The embedding model is loaded.",
@@ -52,7 +53,7 @@ def open_encoder(files: ModelFiles, device: str, query_threads: int) -> Encoder:
 
 
 class TorchEncoder:
-    """A sentence-transformers model on one device."""
+    """An embedding model on one device."""
 
     def __init__(self, files: ModelFiles, device: str, query_threads: int):
         self._files = files
@@ -126,6 +127,8 @@ class TorchEncoder:
 
 
 def _vectors(model: Any, texts: Sequence[str], prefix: str) -> list[list[float]]:
+    if isinstance(model, Bert):
+        return model.encode(texts, prefix)
     matrix = model.encode(
         list(texts),
         prompt=prefix,
@@ -140,6 +143,8 @@ def _vectors(model: Any, texts: Sequence[str], prefix: str) -> list[list[float]]
 
 def _view(model: Any) -> Any:
     """The same weights with a tokenizer of their own: one tokenizer does not serve two threads."""
+    if isinstance(model, Bert):
+        return model.view()
     view = copy.copy(model)
     view._modules = dict(model._modules)
     name, first = next(iter(model._modules.items()))
@@ -150,6 +155,11 @@ def _view(model: Any) -> Any:
 
 
 def _load(files: ModelFiles, device: str) -> Any:
+    bert = open_bert(files.folder, files.max_tokens, device)
+    if bert is not None:
+        return bert
+    prepare_libraries()
+    from safetensors import SafetensorError
     from sentence_transformers import SentenceTransformer
 
     try:
@@ -158,7 +168,7 @@ def _load(files: ModelFiles, device: str) -> Any:
             model = SentenceTransformer(
                 str(files.folder), device=device, local_files_only=True, trust_remote_code=False
             )
-    except (OSError, ValueError, KeyError, ImportError) as error:
+    except (OSError, ValueError, KeyError, ImportError, SafetensorError) as error:
         raise Unavailable(
             'The embedding model "%(name)s" in %(folder)s cannot be loaded: %(reason)s',
             name=files.name,
@@ -193,14 +203,19 @@ def cores() -> int:
     return max(1, len(os.sched_getaffinity(0)))
 
 
-def prepare_libraries() -> None:
-    """Before they are imported: offline, and no progress bars and advice in the service's log.
-
-    Real failures raise all the same.
-    """
+def prepare_environment() -> None:
+    """Before torch is imported, which reads it only then."""
     os.environ.update(OFFLINE)
     for name, value in THREADS.items():
         os.environ.setdefault(name, value)
+
+
+def prepare_libraries() -> None:
+    """Before models are loaded: offline, and no progress bars and advice in the service's log.
+
+    Real failures raise all the same.
+    """
+    prepare_environment()
     for name in ("transformers", "sentence_transformers", "huggingface_hub"):
         logging.getLogger(name).setLevel(logging.ERROR)
     import transformers

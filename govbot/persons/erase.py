@@ -15,6 +15,8 @@ from govbot import audit
 from govbot.auth import users
 from govbot.db.access import Actor, Role, as_system
 from govbot.db.pool import Connection, Pool
+from govbot.documents.disposal import remove_originals
+from govbot.documents.files import FileStore
 from govbot.errors import Conflict
 from govbot.ids import UserId
 from govbot.persons.export import count_conversations, rights_of
@@ -28,10 +30,15 @@ DELETED: Final[Mapping[str, LiteralString]] = {
     "api_keys": "DELETE FROM api_keys WHERE user_id = %(id)s",
     "memberships": "DELETE FROM memberships WHERE user_id = %(id)s",
     "grants": "DELETE FROM grants WHERE user_id = %(id)s",
+    "share_readers": "DELETE FROM share_readers WHERE user_id = %(id)s",
+    "incoming_files": "DELETE FROM incoming_files WHERE user_id = %(id)s",
     "cached_answers": "DELETE FROM cached_answers WHERE user_id = %(id)s",
     "answer_reports": """
         UPDATE answer_reports SET decided_by = NULL WHERE decided_by = %(id)s
     """,
+    "announcement_dismissals": "DELETE FROM announcement_dismissals WHERE user_id = %(id)s",
+    "announcements": "UPDATE announcements SET created_by = NULL WHERE created_by = %(id)s",
+    "setting_changes": "UPDATE setting_changes SET changed_by = NULL WHERE changed_by = %(id)s",
     "model_transfers": "UPDATE model_transfers SET asked_by = NULL WHERE asked_by = %(id)s",
     "gap_topics": "UPDATE gap_topics SET decided_by = NULL WHERE decided_by = %(id)s",
 }
@@ -39,14 +46,16 @@ DELETED: Final[Mapping[str, LiteralString]] = {
 # their conversation.
 OWN: Final = (
     "conversations", "messages", "answer_ratings", "message_vectors", "pinned_passages",
+    "conversation_scope", "conversation_shares",
 )  # fmt: skip
 KEPT: Final[Mapping[str, LiteralString]] = {
     "documents": """
-        SELECT count(*) AS n FROM documents WHERE created_by = %(id)s OR trashed_by = %(id)s
+        SELECT count(*) AS n FROM documents
+        WHERE conversation_id IS NULL AND (created_by = %(id)s OR trashed_by = %(id)s)
     """,
     "document_versions": """
         SELECT count(*) AS n FROM document_versions
-        WHERE created_by = %(id)s OR reviewed_by = %(id)s
+        WHERE collection_key <> 0 AND (created_by = %(id)s OR reviewed_by = %(id)s)
     """,
     "gold_sets": "SELECT count(*) AS n FROM gold_sets WHERE created_by = %(id)s",
     "gold_questions": "SELECT count(*) AS n FROM gold_questions WHERE created_by = %(id)s",
@@ -110,19 +119,24 @@ async def erase(
     rehearse: bool = False,
     language: str = "pt-BR",
     now: datetime | None = None,
+    files: FileStore | None = None,
 ) -> Report:
-    """Erases the person behind an account; `rehearse` does it and takes it back.
+    """Erases the person behind an account; `rehearse` does it and takes it back. With `files`, the
+    originals that they attached to conversations leave the disk at once, else with the daily sweep.
 
     Raises NotFound, Conflict E-ERASED for an account erased before, Conflict E-LAST-ADMIN for the
     only administrator who can sign in.
     """
     try:
         async with as_system(pool) as conn:
+            originals = await _originals(conn, user_id)
             report = await _erase(conn, user_id, by, rehearse, language, now or datetime.now(UTC))
             if rehearse:
                 raise _Rehearsal(report)
     except _Rehearsal as end:
         return end.report
+    if files is not None:
+        await remove_originals(pool, files, originals)
     return report
 
 
@@ -155,6 +169,19 @@ async def _erase(
             details={"removed": removed, "kept": kept},
         )
     return Report(user_id, user.username, now, rehearse, removed, kept)
+
+
+async def _originals(conn: Connection, user_id: UserId) -> list[str]:
+    """The contents that the person attached to conversations."""
+    cursor = await conn.execute(
+        """
+        SELECT DISTINCT v.sha256
+        FROM documents d JOIN document_versions v ON v.document_id = d.id
+        WHERE d.conversation_id IS NOT NULL AND d.created_by = %(id)s
+        """,
+        {"id": user_id},
+    )
+    return [str(row["sha256"]) for row in await cursor.fetchall()]
 
 
 async def _lock(conn: Connection, user_id: UserId) -> None:
@@ -197,7 +224,7 @@ async def _make_anonymous(conn: Connection, user_id: UserId, name: str) -> None:
         """
         UPDATE users
         SET username = %(username)s, name = %(name)s, email = '', password_hash = NULL,
-            must_change_password = false, role = 'user', clearance = 0, language = '',
+            must_change_password = false, role = 'user', clearance = 0, language = '', theme = '',
             source = 'local', external_id = NULL, synced_at = NULL, withdrawn_at = NULL,
             disabled_at = coalesce(disabled_at, now()), erased_at = now()
         WHERE id = %(id)s

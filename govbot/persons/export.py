@@ -27,7 +27,7 @@ from govbot.persons.words import words
 PARTS: Final[Mapping[str, LiteralString]] = {
     "account": """
         SELECT u.id, u.username, u.name, u.email, u.role, u.source, u.external_id, u.clearance,
-               u.language, u.created_at, u.synced_at, u.disabled_at
+               u.language, u.theme, u.created_at, u.synced_at, u.disabled_at
         FROM users u WHERE u.id = %(id)s
     """,
     "groups": """
@@ -191,7 +191,7 @@ async def _conversations(conn: Connection, user_id: UserId) -> list[Mapping[str,
         )
         found: list[Mapping[str, Any]] = []
         for row in await cursor.fetchall():
-            turns = await store.turns(conn, ConversationId(row["id"]))
+            turns = await store.turns(conn, ConversationId(row["id"]), every=True)
             rated = await ratings.of_messages(
                 conn, [answer.id for turn in turns for answer in turn.answers]
             )

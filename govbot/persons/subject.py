@@ -112,6 +112,7 @@ _BY_VALUE: LiteralString = """
     JOIN document_versions v ON v.id = f.version_id
     JOIN documents d ON d.id = v.document_id
     LEFT JOIN collections c ON c.key = d.collection_key
+    WHERE d.conversation_id IS NULL
     ORDER BY 2, d.id, v.number DESC, f.page NULLS FIRST
     LIMIT %(limit)s
 """
@@ -135,6 +136,7 @@ _BY_NAME: LiteralString = r"""
     JOIN document_versions v ON v.id = f.version_id
     JOIN documents d ON d.id = v.document_id
     LEFT JOIN collections c ON c.key = d.collection_key
+    WHERE d.conversation_id IS NULL
     ORDER BY 2, d.id, v.number DESC, f.page NULLS FIRST
     LIMIT %(limit)s
 """

@@ -20,6 +20,7 @@ from govbot.retrieval import fusion, meaning, scope, words
 from govbot.retrieval.fusion import About
 from govbot.retrieval.query import Query
 from govbot.retrieval.references import norms
+from govbot.retrieval.scope import EVERYTHING, Scope
 
 TIMEOUT_MS = 15_000
 
@@ -45,19 +46,19 @@ async def search(
     exact_scan_limit: int,
     limit: int,
     as_of: date,
-    only: int | None = None,
+    within: Scope = EVERYTHING,
     preferred: Sequence[int] = (),
 ) -> list[Mapping[str, Any]]:
     """The best `limit` chunks in force on the day `as_of` as rows; by words alone without vectors.
 
-    `only` is the key of the one collection to look in; words weigh as in a search of all.
+    It looks in what the actor reads `within` a scope; words weigh as in a search of all.
     Documents with `preferred` keys, and those that the question names, come before others.
 
     `conn` is inside `as_actor`. Raises Unavailable after 15 seconds.
     """
     parameters = {
         **words.parameters(query.text, query.variants),
-        **scope.parameters(only),
+        **scope.parameters(within),
         **meaning.parameters(query.dense, exact_scan_limit),
         **fusion.parameters(
             query.dense.weight if query.dense else 0.0, limit, About(norms(query.text), preferred)

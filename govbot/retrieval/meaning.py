@@ -40,9 +40,10 @@ way AS MATERIALIZED (
         WHEN n.chunks <= %(by_root)s * sqrt(x.vectors) THEN 'all'
         ELSE 'index' END AS name
     FROM (
-        SELECT coalesce(CASE WHEN %(only)s::integer IS NULL THEN (SELECT s.chunks FROM scope s)
+        SELECT coalesce(CASE WHEN %(only)s::integer[] IS NULL THEN (SELECT s.chunks FROM scope s)
                              ELSE (SELECT sum(t.chunks) FROM collection_stats t
-                                   WHERE t.collection_key = %(only)s::integer) END, 0) AS chunks
+                                   WHERE t.collection_key = ANY (%(only)s::integer[]))
+                             END, 0) AS chunks
     ) n
     LEFT JOIN (
         SELECT greatest(c.reltuples, 0)::float8 AS vectors
@@ -71,16 +72,31 @@ by_meaning AS MATERIALIZED (
             ) o
             UNION ALL
             SELECT g.id, o.embedding
-            FROM granted g
+            FROM placed g
             CROSS JOIN LATERAL (
                 SELECT i.embedding
                 FROM chunk_vectors i
                 WHERE i.model_id = (SELECT m.id FROM model m) AND i.chunk_id = g.id
                 OFFSET 0
             ) o
-            WHERE %(only)s::integer IS NULL
         ) v
         WHERE (SELECT w.name FROM way w) = 'all'
+        ORDER BY 2 DESC, 1
+        LIMIT %(candidates)s
+    )
+    UNION ALL
+    -- Within a choice the index looks in whole collections only.
+    (
+        SELECT g.id, (SELECT max(q.weight * (1 - (o.embedding <=> q.vector)))
+                      FROM asked_vectors q)
+        FROM placed g
+        CROSS JOIN LATERAL (
+            SELECT i.embedding
+            FROM chunk_vectors i
+            WHERE i.model_id = (SELECT m.id FROM model m) AND i.chunk_id = g.id
+            OFFSET 0
+        ) o
+        WHERE (SELECT w.name FROM way w) = 'index' AND %(only)s::integer[] IS NOT NULL
         ORDER BY 2 DESC, 1
         LIMIT %(candidates)s
     )
@@ -90,7 +106,7 @@ by_meaning AS MATERIALIZED (
         FROM asked_vectors q
         CROSS JOIN model m
         CROSS JOIN LATERAL govbot_nearest(
-            m.id, m.dimension, q.vector, %(only)s::integer, %(nearest)s
+            m.id, m.dimension, q.vector, %(only)s::integer[], %(nearest)s
         ) n
         WHERE (SELECT w.name FROM way w) = 'index'
         GROUP BY n.chunk_id

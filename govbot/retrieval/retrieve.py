@@ -24,6 +24,7 @@ from govbot.retrieval.masking import masked
 from govbot.retrieval.passages import Passage, diverse, passage_of
 from govbot.retrieval.query import Mode, Query, prepare
 from govbot.retrieval.rerank import reranked
+from govbot.retrieval.scope import EVERYTHING, Scope, enter
 from govbot.retrieval.signals import Worth
 from govbot.retrieval.variants import Variant
 
@@ -62,7 +63,7 @@ class _Wanted:
     settings: Settings
     limit: int
     as_of: date
-    only: int | None
+    scope: Scope
     preferred: Sequence[int]
     surrounded: bool
     models: tuple[str, str]
@@ -88,16 +89,17 @@ async def find(
     limit: int | None = None,
     mode: Mode = "hybrid",
     as_of: date | None = None,
-    collection_key: int | None = None,
+    scope: Scope = EVERYTHING,
     preferred: Sequence[int] = (),
     surrounded: bool = False,
 ) -> Retrieval:
     """`retrieve` for those who hold no connection: none is taken while models compute."""
     query = await prepare(question, embedder=embedder, mode=mode, variants=variants)
     models = models_of(embedder, reranker)
-    wanted = _wanted(query, settings, limit, as_of, collection_key, preferred, surrounded, models)
+    wanted = _wanted(query, settings, limit, as_of, scope, preferred, surrounded, models)
     started = time.perf_counter()
     async with as_actor(pool, actor) as conn:
+        await enter(conn, scope)
         found = await _candidates(conn, wanted)
         if reranker is None:
             return await _finished(conn, wanted, found, _timings(query, started))
@@ -106,6 +108,7 @@ async def find(
     timings = _timings(query, started)
     found = await _reranked(wanted, found, reranker, timings)
     async with as_actor(pool, actor) as conn:
+        await enter(conn, scope)
         return await _finished(conn, wanted, found, timings, shown=True)
 
 
@@ -120,17 +123,17 @@ async def retrieve(
     limit: int | None = None,
     mode: Mode = "hybrid",
     as_of: date | None = None,
-    collection_key: int | None = None,
+    scope: Scope = EVERYTHING,
     preferred: Sequence[int] = (),
     surrounded: bool = False,
 ) -> Retrieval:
     """Finds passages among what the actor of `conn` (inside `as_actor`) may read.
 
     Personal data that a collection hides is masked in them. Only documents in force on the day
-    `as_of` (today by the server's clock) are searched, and with `collection_key` only those of one
-    collection that the actor reads. A Query is used as it is; a text is made one first. Documents
-    with `preferred` keys come before others. `surrounded` adds what stands beside the best
-    passages, and what they refer to, behind the `limit` passages wanted.
+    `as_of` (today by the server's clock) are searched, and of these what `scope` leaves. A Query is
+    used as it is; a text is made one first. Documents with `preferred` keys come before others.
+    `surrounded` adds what stands beside the best passages, and what they refer to, behind the
+    `limit` passages wanted.
 
     Raises Unavailable where mode "dense" has no embedder.
     """
@@ -138,8 +141,9 @@ async def retrieve(
     if isinstance(query, str):
         query = await prepare(query, embedder=embedder, mode=mode, variants=variants)
     models = models_of(embedder, reranker)
-    wanted = _wanted(query, settings, limit, as_of, collection_key, preferred, surrounded, models)
+    wanted = _wanted(query, settings, limit, as_of, scope, preferred, surrounded, models)
     started = time.perf_counter()
+    await enter(conn, scope)
     found = await _candidates(conn, wanted)
     timings = _timings(query, started)
     if reranker is not None:
@@ -152,14 +156,14 @@ def _wanted(
     settings: Settings,
     limit: int | None,
     as_of: date | None,
-    only: int | None,
+    scope: Scope,
     preferred: Sequence[int],
     surrounded: bool,
     models: tuple[str, str],
 ) -> _Wanted:
     limit = limit or settings.retrieval.passages
     return _Wanted(
-        query, settings, limit, as_of or date.today(), only, tuple(preferred), surrounded, models
+        query, settings, limit, as_of or date.today(), scope, tuple(preferred), surrounded, models
     )
 
 
@@ -178,7 +182,7 @@ async def _candidates(conn: AsyncConnection[Any], wanted: _Wanted) -> _Found:
         exact_scan_limit=settings.exact_scan_limit,
         limit=max(wanted.limit * CHOICE, DEPTH),
         as_of=wanted.as_of,
-        only=wanted.only,
+        within=wanted.scope,
         preferred=wanted.preferred,
     )
     found = [passage_of(row) for row in rows]

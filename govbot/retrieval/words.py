@@ -168,7 +168,7 @@ gathered AS MATERIALIZED (
         ) o
         UNION ALL
         SELECT t.idf * t.weight, o.chunk_id, o.tf, o.length
-        FROM govbot_documents_from(1) d (key)
+        FROM singles d
         CROSS JOIN terms t
         CROSS JOIN LATERAL (
             SELECT i.chunk_id, i.tf, i.length
@@ -176,7 +176,6 @@ gathered AS MATERIALIZED (
             WHERE i.document_key = d.key AND i.lexeme = t.lexeme
             OFFSET 0
         ) o
-        WHERE %(only)s::integer IS NULL
     ) p
     GROUP BY p.chunk_id
     ORDER BY 2 DESC, 1

@@ -61,16 +61,21 @@ async def change_password(visit: CurrentVisit) -> Response[Any]:
 
 
 async def preferences(visit: CurrentVisit) -> Response[Any]:
-    """Keeps the chosen language or colours in a cookie of this browser."""
+    """Keeps the chosen language or colours with the account, and in a cookie of this browser."""
     form = await visit.form()
     response = visit.done(local_path(form.get("back")))
     settings = visit.app.settings
+    chosen: dict[str, str] = {}
     for field, name, allowed in (
         ("language", cookies.LANGUAGE, tuple(LANGUAGES)),
         ("theme", cookies.THEME, THEMES),
     ):
-        if (value := form.get(field)) in allowed:
-            response.set_cookie(cookies.cookie(settings, name, str(value), max_age=cookies.YEAR_S))
+        if (value := form.get(field, "")) in allowed:
+            chosen[field] = value
+            response.set_cookie(cookies.cookie(settings, name, value, max_age=cookies.YEAR_S))
+    if chosen and visit.session is not None and visit.session.complete:
+        async with as_system(visit.app.pool) as conn:
+            await users.set_preferences(conn, visit.actor.id, **chosen)
     return response
 
 

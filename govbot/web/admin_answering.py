@@ -12,6 +12,7 @@ from govbot.auth import roles
 from govbot.chat import routing
 from govbot.db.access import as_actor
 from govbot.errors import NotFound
+from govbot.web.admin_model_test import PROMPT
 from govbot.web.i18n import _
 from govbot.web.visit import CurrentVisit, Visit
 
@@ -113,6 +114,9 @@ async def _models(visit: Visit) -> dict[str, Any]:
         "note": lambda word: visit.translate(NOTES.get(word, "")) if word else "",
         "reason": lambda word: reason(visit, word),
         "sentence": visit.language.sentence,
+        "testable": [model for model in visit.app.generator.models() if model.kind != "extractive"],
+        "chosen": "",
+        "prompt": visit.translate(PROMPT),
     }
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Annotated
 from uuid import UUID
 
-from litestar.params import FromPath, JSONBody
+from litestar import Response
+from litestar.params import FromPath, JSONBody, QueryParameter
 
 from govbot.chat import store
 from govbot.chat.store import Message, Turn
@@ -36,6 +38,7 @@ from govbot.web.api_types import (
     TitleRequest,
     TurnItem,
 )
+from govbot.web.dossier import Format, exported
 
 
 async def me(call: CurrentCall) -> Me:
@@ -78,6 +81,18 @@ async def get_conversation(
         conversation.updated_at,
         [_turn(turn) for turn in turns],
     )
+
+
+async def export_conversation(
+    call: CurrentCall,
+    conversation_id: FromPath[UUID],
+    format: Annotated[Format, QueryParameter(description="The kind of file.")] = "pdf",  # noqa: A002
+) -> Response[bytes]:
+    """The conversation as a file with its sources and the SHA-256 of their originals, as far as the
+    person may read them at this moment."""
+    found = ConversationId(conversation_id)
+    file = await exported(call.app, call.actor, found, format, call.language)
+    return file.response()
 
 
 async def rename_conversation(

@@ -42,6 +42,7 @@ from govbot.web.api_types import (
     Upload,
     VersionItem,
 )
+from govbot.web.viewer_open import record_opened
 
 BLOCK = 1 << 20
 
@@ -171,7 +172,7 @@ async def page_text(
         version = await _chosen(conn, DocumentId(document_id), number)
         text = await store.page_text(conn, version.id, page)
         total = await store.page_count(conn, version.id)
-        await viewer.record_opened(conn, call.actor, version, {"page": page})
+        await record_opened(conn, call.actor, version, {"page": page})
     return PageText(document_id, version.number, page, max(total, version.pages), text)
 
 

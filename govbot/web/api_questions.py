@@ -28,6 +28,7 @@ from govbot.documents import collections
 from govbot.errors import Busy, GovBotError
 from govbot.ids import CollectionId, UserId
 from govbot.retrieval.passages import Passage
+from govbot.retrieval.scope import within
 from govbot.web import rates
 from govbot.web.api_call import Call, CurrentCall, while_connected
 from govbot.web.api_types import (
@@ -96,7 +97,7 @@ async def ask(
     may be read do not hold it. Long answers: `/ask/stream`."""
     with slots.one(call.actor.id):
         await rates.count_question(call.app, call.actor)
-        wishes = Wishes(collection_key=await _key_of(call, data.collection_id))
+        wishes = Wishes(scope=within(await _key_of(call, data.collection_id)))
         work = answering.ask(call.app, call.actor, data.question, as_of=data.as_of, wishes=wishes)
         found = await while_connected(call, work)
     return _answer(found)
@@ -110,7 +111,7 @@ async def ask_stream(
     `/ask` gives it) or `error` (a problem)."""
     answering.check_question(data.question)
     await rates.count_question(call.app, call.actor)
-    wishes = Wishes(collection_key=await _key_of(call, data.collection_id))
+    wishes = Wishes(scope=within(await _key_of(call, data.collection_id)))
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return ServerSentEvent(_messages(call, slots, data, wishes), headers=headers)
 

@@ -208,6 +208,13 @@ def _person() -> list[HTTPRouteHandler]:
         Route(None, "me", "person", roles=tuple(Role)).get("/me")(api_conversations.me),
         reads("listConversations").get("/conversations")(api_conversations.list_conversations),
         reads("getConversation").get(CONVERSATION)(api_conversations.get_conversation),
+        Route(
+            Scope.CONVERSATIONS_READ,
+            "exportConversation",
+            "person",
+            (404, 409),
+            {"operation_class": _FileAnswer},
+        ).get(CONVERSATION + "/export")(api_conversations.export_conversation),
         writes("renameConversation").patch(CONVERSATION)(api_conversations.rename_conversation),
         writes("deleteConversation").delete(CONVERSATION)(api_conversations.delete_conversation),
         writes("rateAnswer", status_code=204).post(

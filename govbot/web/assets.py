@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import mimetypes
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,6 +22,7 @@ _TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".css": "text/css; charset=utf-8",
     ".svg": "image/svg+xml",
+    ".webp": "image/webp",
     ".webmanifest": "application/manifest+json",
 }
 
@@ -35,18 +37,19 @@ class Asset:
 
 
 class Assets:
-    """Every file below `folder`.
+    """Every file below `folder`, and `more`: what the settings add, by name.
 
     One digest over all files stands in each address: modules and style sheets refer to each
     other by relative paths and still may be cached for a year.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, more: Mapping[str, bytes] | None = None) -> None:
         self.files = {
-            path.relative_to(folder).as_posix(): _read(path)
+            path.relative_to(folder).as_posix(): _packed(path.name, path.read_bytes())
             for path in sorted(folder.rglob("*"))
             if path.is_file() and not path.name.startswith(".")
         }
+        self.files |= {name: _packed(name, body) for name, body in (more or {}).items()}
         digest = hashlib.sha256()
         for name, asset in self.files.items():
             digest.update(f"{name}\0{len(asset.body)}\0".encode() + asset.body)
@@ -78,10 +81,9 @@ async def static_file(
     return Response(body, media_type=asset.media_type, headers=headers)
 
 
-def _read(path: Path) -> Asset:
-    body = path.read_bytes()
-    guessed = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-    media_type = _TYPES.get(path.suffix, guessed)
+def _packed(name: str, body: bytes) -> Asset:
+    guessed = mimetypes.guess_type(name)[0] or "application/octet-stream"
+    media_type = _TYPES.get(Path(name).suffix, guessed)
     packed = None
     if media_type.startswith(_COMPRESSIBLE) and len(body) > 600:
         packed = gzip.compress(body, 9, mtime=0)

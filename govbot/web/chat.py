@@ -9,12 +9,13 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from litestar import Response
-from litestar.params import FromPath, FromQuery, HeaderParameter, QueryParameter
+from litestar.params import FromPath, FromQuery, HeaderParameter
 from litestar.response import ServerSentEvent
 from litestar.response.sse import ServerSentEventMessage
 from markupsafe import Markup
 
-from govbot.chat import pins, recall, routing, store
+from govbot.chat import choice, conversations, pins, routing, store
+from govbot.chat.further import Further, further
 from govbot.chat.store import Citation, Message, Turn
 from govbot.chat.suggestions import suggested
 from govbot.db.access import Role, as_actor
@@ -23,7 +24,9 @@ from govbot.errors import GovBotError, Invalid
 from govbot.feedback import ratings
 from govbot.feedback.ratings import Rating
 from govbot.ids import ConversationId, MessageId
-from govbot.web import admin_answering, doubts, errors, markdown, rates, rating
+from govbot.web import admin_answering, composer, doubts, errors, markdown, rates, rating, standing
+from govbot.web.composer import Composer
+from govbot.web.conversation_list import sidebar
 from govbot.web.dates import day_of
 from govbot.web.i18n import _
 from govbot.web.stream import paced
@@ -32,66 +35,74 @@ from govbot.web.visit import CurrentVisit, Visit
 log = logging.getLogger(__name__)
 
 MAX_QUESTION = 4000
-PAGE = 40
 
 
-async def home(visit: CurrentVisit) -> Response[Any]:
-    """An empty conversation with suggested questions; for auditors, the audit log."""
+async def home(
+    visit: CurrentVisit,
+    temporaria: FromQuery[bool] = False,
+    colecao: FromQuery[list[UUID] | None] = None,
+    documento: FromQuery[list[UUID] | None] = None,
+) -> Response[Any]:
+    """An empty conversation with suggested questions; for auditors, the audit log. `colecao` and
+    `documento` choose what it is answered from."""
     if visit.may(Role.AUDITOR):
         return visit.redirect("/admin/auditoria")
     async with as_actor(visit.app.pool, visit.actor) as conn:
-        questions = await suggested(conn)
-    return await _page(visit, None, [], questions)
+        around = await composer.of_new(visit, conn, colecao or (), documento or ())
+        questions = await suggested(conn, around.picked)
+    return await _page(visit, None, [], around, questions, temporary=temporaria)
 
 
 async def show(visit: CurrentVisit, conversation_id: FromPath[UUID]) -> Response[str]:
     """A conversation with its answers."""
     found = ConversationId(conversation_id)
-    async with as_actor(visit.app.pool, visit.actor) as conn:
+    async with as_actor(visit.app.pool, visit.actor, write=True) as conn:
+        await conversations.stay(conn, found)
         conversation = await store.get_conversation(conn, found)
         turns = await store.turns(conn, found)
         rated = await _ratings(conn, turns)
         pinned = await pins.pins(conn, found)
-    return await _page(visit, conversation, turns, pinned=pinned, rated=rated)
-
-
-async def listing(
-    visit: CurrentVisit,
-    q: Annotated[str, QueryParameter(max_length=200)] = "",
-    before: FromQuery[datetime | None] = None,
-) -> Response[str]:
-    """One's own conversations, grouped by day; `before` pages on. With `q`, those found."""
-    context = await _sidebar(visit, q, before)
-    if visit.wants_fragment:
-        template = "chat/_conversations_more.html" if before else "chat/_conversations.html"
-        return visit.page(template, **context)
-    return visit.page("chat/page.html", **_main(visit, None, []), **context)
+        around = await composer.of_conversation(visit, conn, found)
+        leads = await further_of(visit, conn, found, turns)
+    return await _page(visit, conversation, turns, around, pinned=pinned, rated=rated, leads=leads)
 
 
 async def start(visit: CurrentVisit) -> Response[Any]:
     """A first question: opens a conversation and asks."""
     question = await visit.field("question", max_length=MAX_QUESTION)
-    as_of = await _as_of(visit)
+    as_of = await as_of_day(visit)
     await rates.count_question(visit.app, visit.actor)
     async with as_actor(visit.app.pool, visit.actor, write=True) as conn:
-        conversation_id = await store.create_conversation(conn, visit.actor)
+        temporary = bool((await visit.form()).get("temporary"))
+        picked = await composer.picked_in_form(visit, conn)
+        conversation_id = await store.create_conversation(conn, visit.actor, temporary=temporary)
+        if picked:
+            await choice.choose(conn, visit.actor, conversation_id, picked)
     await visit.app.answers.start(
         visit.actor, conversation_id, question, as_of=as_of, model=await _model(visit)
     )
+    return await started(visit, conversation_id)
+
+
+async def started(
+    visit: Visit, conversation_id: ConversationId, *, draft: str = ""
+) -> Response[Any]:
+    """A conversation that was opened just now; `draft` goes on in the field."""
     path = f"/conversas/{conversation_id}"
     if not visit.wants_fragment:
         return visit.redirect(path)
     async with as_actor(visit.app.pool, visit.actor) as conn:
         conversation = await store.get_conversation(conn, conversation_id)
         turns = await store.turns(conn, conversation_id)
-    context = _main(visit, conversation, turns) | await _sidebar(visit)
+        around = await composer.of_conversation(visit, conn, conversation_id, draft=draft)
+    context = _main(visit, conversation, turns, around) | await sidebar(visit)
     return visit.page("chat/_started.html", headers={"HX-Push-Url": path}, **context)
 
 
 async def ask(visit: CurrentVisit, conversation_id: FromPath[UUID]) -> Response[Any]:
     """A further question of a conversation."""
     question = await visit.field("question", max_length=MAX_QUESTION)
-    as_of = await _as_of(visit)
+    as_of = await as_of_day(visit)
     found = ConversationId(conversation_id)
     await rates.count_question(visit.app, visit.actor)
     started = await visit.app.answers.start(
@@ -102,7 +113,7 @@ async def ask(visit: CurrentVisit, conversation_id: FromPath[UUID]) -> Response[
     async with as_actor(visit.app.pool, visit.actor) as conn:
         turns = await store.turns(conn, found)
     turn = next(turn for turn in turns if turn.question.id == started.question_id)
-    return visit.page("chat/_turn.html", turn=turn, conversation_id=found, **_helpers(visit))
+    return visit.page("chat/_turn.html", turn=turn, conversation_id=found, **helpers(visit))
 
 
 async def regenerate(
@@ -120,7 +131,7 @@ async def regenerate(
         turns = await store.turns(conn, found)
         again = next(each for each in turns if each.question.id == turn.question.id)
         rated = await _ratings(conn, [again])
-    context = _helpers(visit) | {"ratings": rated}
+    context = helpers(visit) | {"ratings": rated}
     return visit.page("chat/_turn.html", turn=again, conversation_id=found, **context)
 
 
@@ -145,36 +156,7 @@ async def stop(
     return visit.done(f"/conversas/{conversation_id}")
 
 
-async def title_form(visit: CurrentVisit, conversation_id: FromPath[UUID]) -> Response[str]:
-    """The form that renames a conversation."""
-    return await _conversation_form(visit, conversation_id, "chat/_rename.html", "chat/rename.html")
-
-
-async def rename(visit: CurrentVisit, conversation_id: FromPath[UUID]) -> Response[Any]:
-    """Gives a conversation another title."""
-    title = await visit.field("title", max_length=200)
-    found = ConversationId(conversation_id)
-    async with as_actor(visit.app.pool, visit.actor, write=True) as conn:
-        await store.rename(conn, visit.actor, found, title)
-        conversation = await store.get_conversation(conn, found)
-    if visit.wants_fragment:
-        return visit.page("chat/_renamed.html", item=conversation)
-    return visit.redirect(f"/conversas/{conversation_id}")
-
-
-async def delete_form(visit: CurrentVisit, conversation_id: FromPath[UUID]) -> Response[str]:
-    """Asks before a conversation is deleted."""
-    return await _conversation_form(visit, conversation_id, "chat/_delete.html", "chat/delete.html")
-
-
-async def delete(visit: CurrentVisit, conversation_id: FromPath[UUID]) -> Response[Any]:
-    """Deletes a conversation with all that is in it."""
-    async with as_actor(visit.app.pool, visit.actor, write=True) as conn:
-        await store.delete(conn, visit.actor, ConversationId(conversation_id))
-    return visit.redirect("/")
-
-
-async def _as_of(visit: Visit) -> date | None:
+async def as_of_day(visit: Visit) -> date | None:
     """The day that a question is about; None when the field is empty. Raises Invalid E-DATE."""
     return day_of(await visit.field("as_of", max_length=20, required=False))
 
@@ -183,21 +165,32 @@ async def _page(
     visit: Visit,
     conversation: store.Conversation | None,
     turns: list[Turn],
+    around: Composer,
     suggestions: Sequence[str] = (),
     pinned: Sequence[pins.Pin] = (),
     rated: Mapping[MessageId, Rating] | None = None,
+    temporary: bool = False,
+    leads: Sequence[str] = (),
 ) -> Response[str]:
-    context = _main(visit, conversation, turns)
+    context = _main(visit, conversation, turns, around, temporary=temporary)
     context |= {"suggestions": suggestions, "pins": pinned, "ratings": rated or {}}
+    context["further"] = leads
     if visit.wants_fragment:
         return visit.page("chat/_conversation.html", **context)
-    return visit.page("chat/page.html", **context, **await _sidebar(visit))
+    return visit.page("chat/page.html", **context, **await sidebar(visit))
 
 
 def _main(
-    visit: Visit, conversation: store.Conversation | None, turns: list[Turn]
+    visit: Visit,
+    conversation: store.Conversation | None,
+    turns: list[Turn],
+    around: Composer,
+    *,
+    temporary: bool = False,
 ) -> dict[str, Any]:
     return {
+        "composer": around,
+        "temporary": temporary or (conversation is not None and conversation.ends_at is not None),
         "conversation": conversation,
         "conversation_id": conversation.id if conversation else None,
         "turns": turns,
@@ -205,47 +198,32 @@ def _main(
         "most_pins": pins.MOST,
         "running": any(turn.answers[-1].state == "running" for turn in turns),
         "suggestions": (),
-        **_helpers(visit),
+        **helpers(visit),
     }
+
+
+async def further_of(
+    visit: Visit, conn: Connection, conversation_id: ConversationId, turns: Sequence[Turn]
+) -> list[str]:
+    """Questions that the last answer leads on to, in words."""
+    if not visit.app.settings.answers.further:
+        return []
+    organisation = visit.app.settings.organisation
+    leads = await further(conn, conversation_id, turns, organisation=organisation)
+    return [_further(visit, each) for each in leads]
+
+
+def _further(visit: Visit, lead: Further) -> str:
+    if lead.question:
+        return lead.question
+    return visit.translate(
+        "What does “%(title)s” say about: %(subject)s?", title=lead.title, subject=lead.subject
+    )
 
 
 async def _ratings(conn: Connection, turns: Sequence[Turn]) -> Mapping[MessageId, Rating]:
     answers = [answer.id for turn in turns for answer in turn.answers]
     return await ratings.of_messages(conn, answers)
-
-
-async def _sidebar(visit: Visit, query: str = "", before: datetime | None = None) -> dict[str, Any]:
-    if query.strip():
-        return await _found(visit, query)
-    async with as_actor(visit.app.pool, visit.actor) as conn:
-        found = await store.list_conversations(conn, limit=PAGE + 1, before=before)
-    shown = found[:PAGE]
-    return {
-        "groups": visit.language.by_day((item.updated_at, item) for item in shown),
-        "query": query,
-        "more": shown[-1].updated_at if len(found) > PAGE else None,
-    }
-
-
-async def _found(visit: Visit, query: str) -> dict[str, Any]:
-    """What of one's own conversations holds the words, by day, then what is about the same."""
-    found = await recall.search(visit.app, visit.actor, query, limit=PAGE)
-    visit.app.answers.remember(visit.actor)
-    groups = visit.language.by_day((each.updated_at, each) for each in found if not each.similar)
-    similar = [each for each in found if each.similar]
-    if similar:
-        groups.append((visit.translate("About something similar"), similar))
-    return {"groups": groups, "query": query, "more": None}
-
-
-async def _conversation_form(
-    visit: Visit, conversation_id: UUID, fragment: str, page: str
-) -> Response[str]:
-    async with as_actor(visit.app.pool, visit.actor) as conn:
-        conversation = await store.get_conversation(conn, ConversationId(conversation_id))
-    if visit.wants_fragment:
-        return visit.page(fragment, item=conversation)
-    return visit.page(page, item=conversation, **await _sidebar(visit))
 
 
 async def _fragments(
@@ -263,15 +241,22 @@ async def _fragments(
                 yield _message(event.seq, "status", _status(visit, event.text))
             else:
                 answer = event.message or _hidden(answer_id)
-                yield _message(event.seq, "done", _answer_html(visit, conversation_id, answer))
+                html = await _answer_html(visit, conversation_id, answer)
+                yield _message(event.seq, "done", html)
     except GovBotError as error:
         # The response has begun; the browser connects again and goes on where it was.
         log.warning("A stream broke: %s", error.error_code, extra={"action": "stream.failed"})
 
 
-def _answer_html(visit: Visit, conversation_id: ConversationId, answer: Message) -> str:
+async def _answer_html(visit: Visit, conversation_id: ConversationId, answer: Message) -> str:
+    """A finished answer; with what it leads on to where it is the last one of the branch shown."""
+    async with as_actor(visit.app.pool, visit.actor) as conn:
+        turns = await store.turns(conn, conversation_id)
+        last = bool(turns) and turns[-1].answers[-1].id == answer.id
+        leads = await further_of(visit, conn, conversation_id, turns) if last else []
+    context = helpers(visit) | {"further": leads, "last": last}
     return visit.html(
-        "chat/_answer.html", answer=answer, conversation_id=conversation_id, **_helpers(visit)
+        "chat/_answer.html", answer=answer, conversation_id=conversation_id, **context
     )
 
 
@@ -339,7 +324,7 @@ def _routed(visit: Visit, answer: Message) -> str:
     return f"{routed.model}: {why}" + (f" ({signs})" if signs else "")
 
 
-def _helpers(visit: Visit) -> dict[str, Any]:
+def helpers(visit: Visit) -> dict[str, Any]:
     """What the templates of an answer call."""
 
     def label(citation: Citation) -> str:
@@ -360,29 +345,19 @@ def _helpers(visit: Visit) -> dict[str, Any]:
         "citation_label": label,
         "citation_path": citation_path,
         "doubts_of": lambda answer: doubts.doubts_of(answer, visit.translate),
+        "further": (),
+        "last": False,
         "error_sentence": lambda code: visit.language.gettext(errors.describe(code)),
         "max_question": MAX_QUESTION,
         "offered": routing.offered(visit.app.generator),
         "ratings": {},
         "reasons": rating.REASONS,
         "routed": lambda answer: _routed(visit, answer),
-        "standing": lambda citation: _standing(visit, citation),
+        "standing": lambda citation: standing.words(visit, citation),
     }
 
 
-def _standing(visit: Visit, citation: Citation) -> str:
-    """That the document of a source does not count any more today; "" while it does."""
-    today = date.today()
-    if citation.revoked_on is not None and citation.revoked_on <= today:
-        day = visit.language.short_date(citation.revoked_on)
-        return visit.translate("revoked since %(day)s", day=day)
-    if citation.valid_to is not None and citation.valid_to < today:
-        day = visit.language.short_date(citation.valid_to)
-        return visit.translate("in force until %(day)s", day=day)
-    return ""
-
-
 def citation_path(message_id: MessageId, citation: Citation, kind: str = "cited") -> str:
-    """The address of the page that a citation points to."""
+    """The address of the passage that a citation points to, on its page."""
     mark = f"m={message_id}&c={citation.number}" + ("&k=nearest" if kind == "nearest" else "")
-    return f"/documentos/{citation.version_id}/pagina/{citation.page_from}?{mark}"
+    return f"/documentos/{citation.version_id}/pagina/{citation.page_from}?{mark}#passagem"

@@ -9,6 +9,7 @@ from litestar import Response
 from litestar.params import FromPath, QueryParameter
 
 from govbot.auth import roles
+from govbot.chat import suggestions
 from govbot.db.access import as_actor
 from govbot.documents import collections, disposal, grants, personal, store
 from govbot.documents.holders import MOST, holders
@@ -24,6 +25,7 @@ from govbot.web.visit import CurrentVisit, Visit
 PATH = "/colecoes"
 MAX_NAME = 200
 MAX_DESCRIPTION = 2000
+MAX_QUESTIONS = 10_000  # characters of the whole field
 
 
 async def listing(visit: CurrentVisit) -> Response[str]:
@@ -97,6 +99,19 @@ async def set_instructions(visit: CurrentVisit, collection_id: FromPath[UUID]) -
     except Invalid as error:
         return await _page(visit, found, problem=error, at="instructions", instructions=text)
     return visit.redirect(f"{PATH}/{collection_id}?feito=orientacoes#orientacoes")
+
+
+async def set_questions(visit: CurrentVisit, collection_id: FromPath[UUID]) -> Response[Any]:
+    """Gives a collection other suggested questions, one a line."""
+    found = CollectionId(collection_id)
+    text = (await visit.form()).get("questions", "")[:MAX_QUESTIONS]
+    try:
+        async with as_actor(visit.app.pool, visit.actor, write=True) as conn:
+            collection = await collections.get_collection(conn, found)
+            await suggestions.change(conn, visit.actor, collection, text.splitlines())
+    except Invalid as error:
+        return await _page(visit, found, problem=error, at="questions", questions=text)
+    return visit.redirect(f"{PATH}/{collection_id}?feito=perguntas#perguntas")
 
 
 async def delete_form(visit: CurrentVisit, collection_id: FromPath[UUID]) -> Response[str]:
@@ -197,7 +212,7 @@ async def _page(
     collection_id: CollectionId,
     *,
     problem: GovBotError | None = None,
-    at: Literal["", "name", "who", "instructions"] = "",
+    at: Literal["", "name", "who", "instructions", "questions"] = "",
     **typed: str,
 ) -> Response[str]:
     """The page as it is now, with what was typed when that was refused."""
@@ -208,6 +223,7 @@ async def _page(
         given = await grants.list_grants(conn, target) if manages else []
         offered = await principals.everyone(conn) if manages else []
         masks = await personal.masks_of(conn, collection_id) if manages else frozenset()
+        suggested = await suggestions.of_collection(conn, collection.key) if manages else []
     template = "collections/collection.html"
     if visit.wants_fragment and at in ("", "who"):
         template = "collections/_access.html"
@@ -230,9 +246,12 @@ async def _page(
             "name": collection.name,
             "description": collection.description,
             "instructions": collection.instructions,
+            "questions": "\n".join(suggested),
             **typed,
         },
         max_instructions=collections.MAX_INSTRUCTIONS,
+        most_questions=suggestions.MOST,
+        longest_question=suggestions.LONGEST,
         mine=visit.actor.id,
     )
 

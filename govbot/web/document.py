@@ -24,7 +24,7 @@ from govbot.ids import DocumentId
 from govbot.web import access_words, document_words, personal, reasons, uploads
 from govbot.web.document_words import METADATA, SOURCES, UNDER_WAY
 from govbot.web.i18n import _
-from govbot.web.viewer import record_opened
+from govbot.web.viewer_open import record_opened
 from govbot.web.visit import CurrentVisit, Visit
 
 PASSAGES = 20

@@ -59,6 +59,7 @@ SOURCES: Final[dict[Source, str]] = {
     "cli": _("imported on the server"),
     "folder": _("from a watched folder"),
     "demo": _("from the demonstration"),
+    "attachment": _("attached to a conversation"),
     "api": _("sent by a program"),
 }
 # What files say about themselves, by the name that their format gives it.
@@ -189,6 +190,12 @@ def helpers(visit: Visit) -> dict[str, Any]:
         "under_way_states": UNDER_WAY,
         "again_states": AGAIN,
     }
+
+
+def bounded(visit: Visit, number: int, most: int) -> str:
+    """A count as far as it goes: "37", "1,000+"."""
+    figure = visit.language.number(min(number, most))
+    return f"{figure}+" if number > most else str(figure)
 
 
 def writes(level: Level | None) -> bool:

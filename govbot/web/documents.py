@@ -3,97 +3,60 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Annotated, Any
 from urllib.parse import urlencode
 from uuid import UUID
 
 from litestar import Response
-from litestar.params import FromPath, FromQuery, QueryParameter
+from litestar.params import FromPath, QueryParameter
 
 from govbot.db.access import as_actor
-from govbot.documents import collections, detail, store
-from govbot.documents.lives import Life, count_lives
+from govbot.documents import collections, listing, store
+from govbot.documents.listing import MOST_COUNTED, Counts
+from govbot.documents.lives import Life
 from govbot.documents.rights import document_levels
-from govbot.documents.types import Collection, Document, Level, State
+from govbot.documents.types import Collection, Document, Level, Secrecy, State
 from govbot.errors import Conflict, Denied, Invalid
 from govbot.ids import CollectionId, DocumentId
 from govbot.ingest import receive
 from govbot.ingest.cancel import cancel as cancel_work
 from govbot.ingest.retry import retry_failed
-from govbot.web import document_words, reasons
+from govbot.web import access_words, bulk_words, document_words, reasons
 from govbot.web.document import gone_in, hold_to_write, trash_days
+from govbot.web.document_query import (
+    FILTERS,
+    LIVES,
+    OWN,
+    PATH,
+    PERSONAL,
+    SORTS,
+    TRASH,
+    Query,
+    chosen,
+    kinds_of,
+    query_of,
+)
 from govbot.web.document_words import UNDER_WAY
 from govbot.web.i18n import _
 from govbot.web.uploads import upload_limits
 from govbot.web.visit import CurrentVisit, Visit, local_path
 
-PATH = "/documentos"
 PAGE = 50
-TRASH = "lixeira"
 
 DONE = {"excluido": _("The document was deleted for good.")}
-# The word in the address, what the filter is called, and the states it shows.
-FILTERS: dict[str, tuple[str, tuple[State, ...]]] = {
-    "": (_("All"), ()),
-    "andamento": (_("In progress"), UNDER_WAY),
-    "prontos": (_("Ready ones"), (State.READY,)),
-    "falhas": (_("Failed ones"), (State.FAILED,)),
-    "cancelados": (_("Cancelled ones"), (State.CANCELLED,)),
-}
-# The same for where documents are in their life; who only reads has no use for the first two.
-LIVES: dict[str, tuple[str, Life]] = {
-    "rascunhos": (_("Drafts"), Life.DRAFT),
-    "revisao": (_("In review"), Life.IN_REVIEW),
-    "encerrados": (_("Revoked or expired"), Life.ENDED),
-}
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
-    """What the visitor looks at; stands in the address of the page."""
-
-    collection: UUID | None = None
-    state: str = ""
-    text: str = ""
-    after: UUID | None = None
-    tag: str = ""
-
-    def path(self, **changes: object) -> str:
-        """The address with some parts changed; another filter starts on the first page."""
-        values = {
-            "colecao": self.collection,
-            "estado": self.state,
-            "q": self.text,
-            "etiqueta": self.tag,
-            "depois": None,
-            **changes,
-        }
-        kept = {name: str(value) for name, value in values.items() if value}
-        return PATH + (f"?{urlencode(kept)}" if kept else "")
-
-    @property
-    def here(self) -> str:
-        """The address of this very page."""
-        return self.path(depois=self.after)
-
-
-async def listing(
-    visit: CurrentVisit,
-    colecao: FromQuery[UUID | None] = None,
-    estado: Annotated[str, QueryParameter(max_length=20)] = "",
-    q: Annotated[str, QueryParameter(max_length=200)] = "",
-    depois: FromQuery[UUID | None] = None,
-    etiqueta: Annotated[str, QueryParameter(max_length=60)] = "",
-    feito: Annotated[str, QueryParameter(max_length=20)] = "",
-) -> Response[str]:
-    """The documents that the visitor may read, the newest first."""
-    known = estado in FILTERS or estado in LIVES or estado == TRASH
-    query = Query(colecao, estado if known else "", q.strip(), depois, etiqueta.strip())
+async def index(visit: CurrentVisit) -> Response[str]:
+    """The documents that the visitor may read, the newest first unless they chose otherwise."""
+    query = query_of(visit.request.query_params)
     context = await _listing(visit, query)
-    context["done"] = visit.translate(DONE[feito]) if feito in DONE else ""
-    template = "documents/_list.html" if visit.wants_fragment else "documents/page.html"
-    return visit.page(template, **context)
+    context["done"] = _done(visit)
+    if not visit.wants_fragment:
+        return visit.page("documents/page.html", **context)
+    # The form asks with its empty fields, too: the address keeps what is chosen.
+    asked = visit.request.headers.get("hx-trigger") == "finder"
+    headers = {"HX-Push-Url": query.here} if asked else {}
+    return visit.page("documents/_list.html", headers=headers, **context)
 
 
 async def retry(visit: CurrentVisit, document_id: FromPath[UUID]) -> Response[Any]:
@@ -111,7 +74,7 @@ async def retry_all(visit: CurrentVisit) -> Response[Any]:
         raise Invalid from error
     if collection_id is not None:
         async with as_actor(visit.app.pool, visit.actor) as conn:
-            shelf = await collections.get_collection(conn, collection_id)
+            shelf = await collections.get_shelf(conn, collection_id)
         if not document_words.writes(shelf.level):
             raise Denied
     await retry_failed(visit.app, visit.actor, collection_id)
@@ -167,76 +130,123 @@ async def _changed(visit: Visit) -> Response[Any]:
 
 async def _listing(visit: Visit, query: Query) -> dict[str, Any]:
     collection_id = CollectionId(query.collection) if query.collection else None
-    trashed = query.state == TRASH
+    wanted = query.filter(visit)
     async with as_actor(visit.app.pool, visit.actor) as conn:
-        shelves = await collections.list_collections(conn)
+        shelves = await collections.list_shelves(conn)
         if collection_id is not None:
-            await collections.get_collection(conn, collection_id)
-        counts = await store.count_by_state(conn, collection_id)
-        in_trash = await store.count_trashed(conn, collection_id)
-        lives = await count_lives(conn, collection_id)
-        # The fragment, asked for again and again, leaves the form of the page as it is.
-        tags = [] if visit.wants_fragment else await detail.tags(conn, collection_id)
-        found = await store.list_documents(
+            await collections.get_shelf(conn, collection_id)
+        seen = await listing.sight(conn)
+        counts = await listing.counts(conn, collection_id, seen=seen)
+        found = await listing.suggestions(conn, collection_id, seen=seen)
+        first = query.narrowed and query.after is None  # counted with the page itself
+        ids = await listing.find_ids(
             conn,
-            collection_id,
-            limit=PAGE + 1,
-            after=DocumentId(query.after) if query.after else None,
-            states=FILTERS[query.state][1] if query.state in FILTERS else (),
-            life=LIVES[query.state][1] if query.state in LIVES else None,
-            text=query.text,
-            tag=query.tag,
-            trashed=trashed,
+            wanted,
+            sort=query.order,
+            after=query.place,
+            limit=MOST_COUNTED + 1 if first else PAGE + 1,
+            seen=seen,
         )
-        shown = found[:PAGE]
+        shown = await listing.load(conn, ids[:PAGE])
         levels = await document_levels(conn, [document.id for document in shown])
+    live = [document.id for document in shown if document.version.state in UNDER_WAY]
     writable = _writable(shelves)
+    may_write = bool(writable) or any(map(document_words.writes, levels.values()))
     return {
         "query": query,
         "documents": shown,
-        "next": query.path(depois=shown[-1].id) if len(found) > PAGE else None,
+        "next": query.path(depois=shown[-1].id) if len(ids) > PAGE else None,
         "shelves": shelves,
         "writable": writable,
         "target": _target(writable, query),
-        "filters": _filters(query, counts, lives, in_trash, bool(writable)),
-        "tags": tags,
-        "under_way": sum(counts.get(state, 0) for state in UNDER_WAY),
-        "total": sum(counts.values()),
-        "failed": counts.get(State.FAILED, 0),
-        "trashed": trashed,
-        "trash_days": trash_days(visit),
+        "tags": found.tags,
+        "senders": [each for each in found.senders if each[0] != visit.actor.id],
+        "norm_kinds": kinds_of(visit, query, found),
+        "chosen": chosen(visit, query, shelves, found),
+        "matching": len(ids) if first else _matching(query, counts),
+        "may_write": may_write,
+        "live": live,
+        "events": events_path(query, live, may_write=may_write),
+        "bulk_acts": bulk_words.offered(visit, trashed=query.trashed),
+        **figures(visit, query, counts, may_write=may_write),
+        **choices(),
         **upload_limits(visit.app.settings),
-        **_helpers(visit, levels),
+        **row_helpers(visit, query, levels),
     }
 
 
-def _filters(
-    query: Query,
-    counts: Mapping[State, int],
-    lives: Mapping[Life, int],
-    in_trash: int,
-    writes: bool,
-) -> list[tuple[str, str, int, bool]]:
-    """Label, address, count and whether it is chosen.
+def events_path(query: Query, ids: Sequence[DocumentId], *, may_write: bool) -> str:
+    """Where a list hears of changes to these of its rows."""
+    ticks = [("marcas", "1")] if may_write else []
+    words = [*query.values().items(), *ticks, *(("d", str(each)) for each in ids)]
+    return f"{PATH}/eventos?{urlencode(words)}"
+
+
+def figures(visit: Visit, query: Query, counts: Counts, *, may_write: bool) -> dict[str, Any]:
+    """What the head of the list says: the filters by state with their counts."""
+    return {
+        "filters": _filters(query, counts, may_write),
+        "under_way": counts.under_way,
+        "failed": counts.states[State.FAILED],
+        "counted": lambda number: document_words.bounded(visit, number, MOST_COUNTED),
+    }
+
+
+def choices() -> dict[str, Any]:
+    """What the form of filters offers beside what the documents hold."""
+    return {
+        "sorts": {word: label for word, (label, _sort) in SORTS.items()},
+        "personal_choices": {word: label for word, (label, _kind) in PERSONAL.items()},
+        "secrecies": [(int(each), access_words.SECRECY[each]) for each in Secrecy],
+        "own": OWN,
+    }
+
+
+def _matching(query: Query, counts: Counts) -> int | None:
+    """How many documents a list holds on all its pages, as far as the counts know it."""
+    if query.narrowed:
+        return None
+    if query.state in LIVES:
+        return counts.lives[LIVES[query.state][1]]
+    if query.trashed:
+        return counts.trashed
+    states = FILTERS[query.state][1]
+    return sum(counts.states[state] for state in states) if states else counts.all
+
+
+def _filters(query: Query, counts: Counts, writes: bool) -> list[tuple[str, str, int | None, bool]]:
+    """Label, address, count (None beside other filters) and whether it is chosen.
 
     Who cannot write sees all documents and those that ended. What is rare shows only when there
     is some.
     """
-    found = []
+    found: list[tuple[str, str, int | None, bool]] = []
+
+    def add(word: str, label: str, number: int) -> None:
+        shown = None if query.narrowed else number
+        found.append((label, query.path(estado=word), shown, query.state == word))
+
     for word, (label, states) in FILTERS.items():
-        number = sum(counts.get(state, 0) for state in states or counts)
+        number = sum(counts.states[state] for state in states) if states else counts.all
         rare = word == "cancelados" and not number
         if (writes and not rare) or not word or word == query.state:
-            found.append((label, query.path(estado=word), number, query.state == word))
+            add(word, label, number)
     for word, (label, life) in LIVES.items():
-        number = lives[life]
+        number = counts.lives[life]
         shown = number and (writes or life is Life.ENDED)
         if shown or word == query.state:
-            found.append((label, query.path(estado=word), number, query.state == word))
-    if in_trash or query.state == TRASH:
-        chosen = query.state == TRASH
-        found.append((_("Trash"), query.path(estado=TRASH), in_trash, chosen))
+            add(word, label, number)
+    if counts.trashed or query.trashed:
+        add(TRASH, _("Trash"), counts.trashed)
     return found
+
+
+def _done(visit: Visit) -> str:
+    params = visit.request.query_params
+    done = params.get("feito")
+    if done in DONE:
+        return visit.translate(DONE[done])
+    return bulk_words.told(visit, params.get("lote", ""))
 
 
 def _writable(shelves: Sequence[Collection]) -> list[Collection]:
@@ -251,7 +261,9 @@ def _target(writable: list[Collection], query: Query) -> UUID | None:
     return writable[0].id if len(writable) == 1 else None
 
 
-def _helpers(visit: Visit, levels: Mapping[DocumentId, Level]) -> dict[str, Any]:
+def row_helpers(visit: Visit, query: Query, levels: Mapping[DocumentId, Level]) -> dict[str, Any]:
+    """What the template of a row calls."""
+
     def may_change(document: Document) -> bool:
         return document_words.writes(levels.get(document.id))
 
@@ -259,6 +271,9 @@ def _helpers(visit: Visit, levels: Mapping[DocumentId, Level]) -> dict[str, Any]
         return document_words.badges(visit, document, writes=may_change(document))
 
     return {
+        "query": query,
+        "trashed": query.trashed,
+        "trash_days": trash_days(visit),
         "may_change": may_change,
         "badges_of": badges,
         "gone_in": lambda document: gone_in(visit, document),

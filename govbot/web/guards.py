@@ -23,6 +23,7 @@ from govbot.db.access import Role, as_actor, as_system
 from govbot.documents.lifecycle import count_reviews
 from govbot.errors import Denied, NotSignedIn
 from govbot.eval import gate
+from govbot.installation import announcements, setup
 from govbot.web import api_gate, cookies, rates
 from govbot.web.entrances import header_person
 from govbot.web.visit import HttpRequest, address_of
@@ -68,6 +69,13 @@ class MustEnrol(Unfinished):
     path = "/conta/segundo-fator"
 
 
+class FirstSteps(Unfinished):
+    """Go through the first steps, or leave them for later."""
+
+    code = "E-FIRST-STEPS"
+    path = "/admin/comecar"
+
+
 # What a session still has to do: the error that says so, and the option of routes open before.
 STEPS: dict[Step, tuple[type[Unfinished], str]] = {
     Step.CODE: (MustGiveCode, "before_code"),
@@ -103,7 +111,7 @@ class Gate:
             if session is not None:
                 await _require_token(request, session)
         if session is not None and session.complete and _whole_page(request):
-            await self._look_around(request, session)
+            await self._look_around(request, session, opt)
         if not opt.get("public"):
             _require_session(session, opt, request.url.path)
 
@@ -120,13 +128,20 @@ class Gate:
             person = header_person(self.app.settings, request)
             return session if await proxy.holds(conn, session.id, person) else None
 
-    async def _look_around(self, request: HttpRequest, session: Session) -> None:
-        """What every page shows: how many versions wait for a decision of this person, and to
-        administrators whether answers got worse."""
+    async def _look_around(
+        self, request: HttpRequest, session: Session, opt: Mapping[str, Any]
+    ) -> None:
+        """What every page shows: how many versions wait for a decision of this person,
+        announcements, and to administrators whether answers got worse. Raises FirstSteps for an
+        administrator who comes to an installation in which nothing was done yet."""
         async with as_actor(self.app.pool, session.actor) as conn:
             request.state.waiting = await count_reviews(conn)
-            if session.actor.role is Role.ADMIN:
-                request.state.quality_fell = await gate.has_fallen(conn)
+            request.state.announcements = await announcements.current(conn, session.actor)
+            if session.actor.role is not Role.ADMIN:
+                return
+            request.state.quality_fell = await gate.has_fallen(conn)
+            if request.url.path == "/" and not opt.get("public") and await setup.is_fresh(conn):
+                raise FirstSteps
 
 
 def _require_session(session: Session | None, opt: Mapping[str, Any], path: str) -> None:

@@ -20,6 +20,7 @@ from govbot.chat.prompt import Turn
 from govbot.chat.reply import Wishes
 from govbot.chat.routing import check_choice
 from govbot.errors import GovBotError
+from govbot.retrieval.scope import within
 from govbot.web import rates
 from govbot.web.api_call import Call, CurrentCall, while_connected
 from govbot.web.api_questions import Slots
@@ -90,7 +91,7 @@ async def _understood(call: Call, data: ChatRequest) -> Asking:
     base = settings.web.base_url or str(call.request.base_url)
     writing = Writing(data.model, base.rstrip("/"), bool(data.sources_in_text))
     key = None if shelf is None else shelf.key
-    wished = replace(wished, collection_key=key, on_usage=writing.hear, model=engine)
+    wished = replace(wished, scope=within(key), on_usage=writing.hear, model=engine)
     told = data.stream_options is not None and bool(data.stream_options.include_usage)
     return Asking(question, history, wished, writing, told)
 

@@ -85,7 +85,9 @@ async def erase(visit: CurrentVisit, user_id: FromPath[UUID]) -> Response[Any]:
         problem = Invalid(_("Type the user name as it is written above."), code="E-TYPED-NAME")
         return await _erase_page(visit, user, problem)
     language = visit.app.settings.language
-    report = await erase_person(visit.app.pool, user.id, by=visit.actor, language=language)
+    report = await erase_person(
+        visit.app.pool, user.id, by=visit.actor, language=language, files=visit.app.files
+    )
     return visit.page(
         "admin/erased.html", report=report.as_text(language), user=user, planned=False, problem=""
     )

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,35 +10,23 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from govbot import __version__
-from govbot.db.access import Role
 from govbot.web import i18n, markdown
+from govbot.web.appearance import Look
 from govbot.web.assets import Assets
+from govbot.web.menu import Menu
 
 if TYPE_CHECKING:
     from govbot.web.visit import Visit
 
 
-@dataclass(frozen=True, slots=True)
-class NavItem:
-    """An entry of the main menu; `roles` empty means everybody who is signed in.
-
-    One with `waiting` is there only while something waits for the visitor's decision.
-    """
-
-    path: str
-    label: str
-    icon: str
-    roles: tuple[Role, ...] = ()
-    waiting: bool = False
-
-
 class Renderer:
     """Fills templates. Strict: a name that is missing is an error, not an empty place."""
 
-    def __init__(self, templates: Path, assets: Assets, nav: Sequence[NavItem]) -> None:
+    def __init__(self, templates: Path, assets: Assets, menu: Menu, look: Look) -> None:
         self.templates = templates
         self.assets = assets
-        self.nav = tuple(nav)
+        self.menu = menu
+        self.look = look
         self._environment = cache(self._build)
 
     def html(self, template: str, visit: Visit, context: Mapping[str, object]) -> str:
@@ -52,7 +39,8 @@ class Renderer:
             "languages": i18n.LANGUAGES,
             "organisation": visit.app.settings.organisation,
             "session": visit.session,
-            "nav": [item for item in self.nav if _shown(item, visit)],
+            "nav": self.menu.entries(visit),
+            "look": self.look,
             "path": path,
             "version": __version__,
         }
@@ -83,14 +71,6 @@ class Renderer:
             lines=markdown.to_text,
         )
         return environment
-
-
-def _shown(item: NavItem, visit: Visit) -> bool:
-    if visit.may(Role.AUDITOR) and Role.AUDITOR not in item.roles:
-        return False
-    if item.waiting:
-        return visit.waiting > 0 or visit.request.url.path == item.path
-    return not item.roles or visit.may(*item.roles)
 
 
 class _Catalog:

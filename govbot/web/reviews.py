@@ -30,7 +30,7 @@ async def listing(
     async with as_actor(visit.app.pool, visit.actor) as conn:
         after = VersionId(depois) if depois else None
         found = await lifecycle.reviews(conn, limit=PAGE + 1, after=after)
-        shelves = await collections.list_collections(conn)
+        shelves = await collections.list_shelves(conn)
         names = await detail.names(conn, [each.version.created_by for each in found])
     shown = found[:PAGE]
     return visit.page(

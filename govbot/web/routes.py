@@ -7,7 +7,6 @@ from litestar.handlers import HTTPRouteHandler
 
 from govbot.db.access import Role
 from govbot.web import (
-    access,
     account,
     account_keys,
     admin_answering,
@@ -26,27 +25,27 @@ from govbot.web import (
     curation,
     curation_gaps,
     curation_gold,
-    document,
-    documents,
     evaluation,
     evaluation_runs,
     federation,
     health,
     leak_test,
-    lifecycle,
     pins,
     privacy,
     rating,
     reach,
-    reviews,
     second_factor,
     sessions,
     sign_in,
+    styleguide,
     supervision,
-    uploads,
-    viewer,
 )
 from govbot.web.forms import MAX_FORM_BYTES
+from govbot.web.routes_admin import installation
+from govbot.web.routes_asking import questions
+from govbot.web.routes_conversations import conversations
+from govbot.web.routes_documents import documents
+from govbot.web.routes_viewer import viewing
 
 OPEN = {"bare": True, "public": True}  # no session is read
 PUBLIC = {"public": True}
@@ -78,9 +77,16 @@ AUDITORS = {"roles": (Role.ADMIN, Role.AUDITOR)}
 def routes(upload_bytes: int = MAX_FORM_BYTES) -> list[HTTPRouteHandler]:
     """The table of routes. A route without `opt` is for everybody who is signed in.
 
-    `upload_bytes` is the largest body of the one route that takes files.
+    `upload_bytes` is the largest body of the routes that take files.
     """
-    return [*_asking(), *_keeping(upload_bytes), *_models(), *_administration()]
+    return [
+        *_asking(),
+        *questions(upload_bytes),
+        *_keeping(upload_bytes),
+        *_models(),
+        *_administration(),
+        *installation(),
+    ]
 
 
 def _asking() -> list[HTTPRouteHandler]:
@@ -90,26 +96,20 @@ def _asking() -> list[HTTPRouteHandler]:
         get("/readyz", opt=OPEN)(health.readyz),
         get("/metrics", opt=OPEN)(health.figures),
         *_account(),
+        get("/styleguide")(styleguide.show),
         # Chat
         get("/")(chat.home),
-        get("/conversas")(chat.listing),
         post("/conversas", status_code=200)(chat.start),
         get(CONVERSATION)(chat.show),
         post(CONVERSATION + "/perguntas", status_code=200)(chat.ask),
-        get(CONVERSATION + "/titulo")(chat.title_form),
-        post(CONVERSATION + "/titulo", status_code=200)(chat.rename),
-        get(CONVERSATION + "/excluir")(chat.delete_form),
-        post(CONVERSATION + "/excluir", status_code=200)(chat.delete),
         get(ANSWER + "/eventos")(chat.events),
         post(ANSWER + "/parar", status_code=200)(chat.stop),
         post(ANSWER + "/refazer", status_code=200)(chat.regenerate),
         post(ANSWER + "/avaliacao", status_code=200)(rating.rate),
         post(ANSWER + "/fontes/{number:int}/fixar", status_code=200)(pins.pin),
         post(CONVERSATION + "/fixados/{pin_id:uuid}/soltar", status_code=200)(pins.unpin),
-        # Viewer
-        get(VERSION + "/pagina/{number:int}")(viewer.page),
-        get(VERSION + "/pagina/{number:int}/imagem")(viewer.image),
-        get(VERSION + "/arquivo")(viewer.original),
+        *conversations(),
+        *viewing(),
     ]
 
 
@@ -147,25 +147,7 @@ def _account() -> list[HTTPRouteHandler]:
 def _keeping(upload_bytes: int) -> list[HTTPRouteHandler]:
     """Row-level security decides which documents and collections, and who may change them."""
     return [
-        get("/documentos")(documents.listing),
-        get("/documentos/enviar")(uploads.form),
-        post("/documentos/enviar", status_code=200, request_max_body_size=upload_bytes)(
-            uploads.upload
-        ),
-        post(DOCUMENT + "/versoes", status_code=200, request_max_body_size=upload_bytes)(
-            uploads.revise
-        ),
-        post("/documentos/repetir-falhas", status_code=200)(documents.retry_all),
-        get(DOCUMENT)(document.show),
-        get(DOCUMENT + "/dados-pessoais")(privacy.found),
-        get(DOCUMENT + "/trechos")(document.passages),
-        post(DOCUMENT + "/repetir", status_code=200)(documents.retry),
-        post(DOCUMENT + "/cancelar", status_code=200)(documents.cancel),
-        get(DOCUMENT + "/excluir")(documents.delete_form),
-        post(DOCUMENT + "/excluir", status_code=200)(documents.delete),
-        post(DOCUMENT + "/restaurar", status_code=200)(documents.restore),
-        *_lifecycle(),
-        *_access(),
+        *documents(upload_bytes),
         *_curation(),
         *_evaluation(),
         # Collections
@@ -182,42 +164,6 @@ def _keeping(upload_bytes: int) -> list[HTTPRouteHandler]:
         get(COLLECTION + "/quem")(collections.people),
         post(COLLECTION + "/acessos", status_code=200)(collections.grant),
         post(COLLECTION + "/acessos/retirar", status_code=200)(collections.withdraw),
-    ]
-
-
-def _access() -> list[HTTPRouteHandler]:
-    """Who manages a document decides who else has it; why, everybody may ask about themselves."""
-    return [
-        get(DOCUMENT + "/acesso")(access.show),
-        post(DOCUMENT + "/acesso", status_code=200)(access.grant),
-        post(DOCUMENT + "/acesso/retirar", status_code=200)(access.withdraw),
-        post(DOCUMENT + "/sigilo", status_code=200)(access.set_secrecy),
-        get(DOCUMENT + "/quem")(access.people),
-        get(DOCUMENT + "/porque")(access.why),
-        get("/conta/acesso")(reach.own),
-    ]
-
-
-def _lifecycle() -> list[HTTPRouteHandler]:
-    return [
-        get(DOCUMENT + "/dados")(lifecycle.facts_form),
-        post(DOCUMENT + "/dados", status_code=200)(lifecycle.set_facts),
-        get(DOCUMENT + "/vigencia")(lifecycle.validity_form),
-        post(DOCUMENT + "/vigencia", status_code=200)(lifecycle.set_validity),
-        get(DOCUMENT + "/revogar")(lifecycle.revoke_form),
-        post(DOCUMENT + "/revogar", status_code=200)(lifecycle.revoke),
-        get(DOCUMENT + "/restabelecer")(lifecycle.unrevoke_form),
-        post(DOCUMENT + "/restabelecer", status_code=200)(lifecycle.unrevoke),
-        get(DOCUMENT + "/guarda")(lifecycle.hold_form),
-        post(DOCUMENT + "/guarda", status_code=200)(lifecycle.set_hold),
-        get(DOCUMENT + "/excluir-definitivamente")(lifecycle.end_form),
-        post(DOCUMENT + "/excluir-definitivamente", status_code=200)(lifecycle.end),
-        # Approval by a second person
-        get("/revisoes")(reviews.listing),
-        post(VERSION + "/revisao", status_code=200)(reviews.submit),
-        post(VERSION + "/aprovar", status_code=200)(reviews.approve),
-        get(VERSION + "/devolver")(reviews.reject_form),
-        post(VERSION + "/devolver", status_code=200)(reviews.reject),
     ]
 
 

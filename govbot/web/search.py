@@ -9,6 +9,7 @@ from govbot.app import App
 from govbot.db.access import Actor, as_actor
 from govbot.privacy import mask
 from govbot.retrieval.retrieve import Retrieval, find
+from govbot.retrieval.scope import within
 
 
 async def searched(
@@ -23,7 +24,7 @@ async def searched(
     """The passages that may answer `question`, the best first; what was handed out is audited."""
     found = await find(
         app.pool, actor, question, embedder=app.embedder, settings=app.settings,
-        reranker=app.reranker, limit=limit, as_of=as_of, collection_key=collection_key,
+        reranker=app.reranker, limit=limit, as_of=as_of, scope=within(collection_key),
     )  # fmt: skip
     details: dict[str, object] = {
         "chunks": [passage.chunk_id for passage in found.passages],

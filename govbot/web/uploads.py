@@ -105,7 +105,7 @@ async def revise(visit: CurrentVisit, document_id: FromPath[UUID]) -> Response[A
 
 async def _form_context(visit: Visit, chosen: UUID | None) -> dict[str, Any]:
     async with as_actor(visit.app.pool, visit.actor) as conn:
-        shelves = await collections.list_collections(conn)
+        shelves = await collections.list_shelves(conn)
     writable = [shelf for shelf in shelves if shelf.level in (Level.WRITE, Level.MANAGE)]
     return {"writable": writable, "target": chosen, **upload_limits(visit.app.settings)}
 
@@ -117,7 +117,7 @@ async def _collection(visit: Visit, value: object) -> Collection:
     except ValueError as error:
         raise Invalid(_("Choose the collection."), code="E-NO-COLLECTION") from error
     async with as_actor(visit.app.pool, visit.actor) as conn:
-        return await collections.get_collection(conn, collection_id)
+        return await collections.get_shelf(conn, collection_id)
 
 
 async def _take_in(visit: Visit, collection: Collection, file: UploadFile) -> Outcome:

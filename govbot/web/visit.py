@@ -14,13 +14,15 @@ from govbot.auth.sessions import Session
 from govbot.db.access import Actor, Role
 from govbot.errors import Invalid, NotSignedIn
 from govbot.web import cookies, i18n
+from govbot.web.compression import packed
 from govbot.web.i18n import _
 from govbot.web.render import Renderer
 
 if TYPE_CHECKING:
     from govbot.app import App
+    from govbot.installation.announcements import Announcement
 
-THEMES = ("auto", "light", "dark")
+THEMES = ("auto", "light", "dark", "contrast")
 
 HttpRequest = Request[Any, Any, Any]
 
@@ -37,6 +39,8 @@ class Visit:
         self.waiting: int = getattr(request.state, "waiting", 0)
         # Whether administrators are told that answers got worse; looked up for whole pages only.
         self.quality_fell: bool = getattr(request.state, "quality_fell", False)
+        # What stands at the top of whole pages.
+        self.announcements: list[Announcement] = getattr(request.state, "announcements", [])
 
     @property
     def actor(self) -> Actor:
@@ -47,10 +51,11 @@ class Visit:
 
     @property
     def language(self) -> i18n.Language:
-        """The language to answer in."""
+        """The language to answer in: of the account, else of this browser, else the setting."""
+        own = self.session.language if self.session else ""
         return i18n.language(
             i18n.choose(
-                cookies.value_of(self.request, cookies.LANGUAGE, self.app.settings),
+                own or cookies.value_of(self.request, cookies.LANGUAGE, self.app.settings),
                 self.request.headers.get("accept-language", ""),
                 self.app.settings.language,
             )
@@ -58,9 +63,10 @@ class Visit:
 
     @property
     def theme(self) -> str:
-        """The chosen colours: auto, light or dark."""
-        chosen = cookies.value_of(self.request, cookies.THEME, self.app.settings)
-        return chosen if chosen in THEMES else "auto"
+        """The chosen colours, one of THEMES: of the account, else of this browser."""
+        own = self.session.theme if self.session else ""
+        chosen = own or cookies.value_of(self.request, cookies.THEME, self.app.settings)
+        return chosen if chosen in THEMES else self.app.settings.appearance.colours
 
     @property
     def ip(self) -> str:
@@ -107,13 +113,15 @@ class Visit:
         status: int = 200,
         headers: Mapping[str, str] | None = None,
         **context: object,
-    ) -> Response[str]:
+    ) -> Response[Any]:
         """A template, filled with `context`, as the answer."""
+        text = self.html(template, **context)
+        body, more = packed(text, self.request.headers.get("accept-encoding", ""))
         return Response(
-            self.html(template, **context),
+            body,
             media_type="text/html",
             status_code=status,
-            headers=dict(headers or {}),
+            headers={**more, **(headers or {})},
         )
 
     def html(self, template: str, **context: object) -> str:

@@ -26,7 +26,10 @@ export function startAnswers() {
     const answer = event.target.closest(".answer");
     if (answer && event.detail.type === "done") finished(answer, event.detail.data);
   });
-  document.body.addEventListener("htmx:sseError", () => say("offline"));
+  // What opens below the last line, such as the reasons for a bad rating, comes into view.
+  document.addEventListener("toggle", (event) => {
+    if (event.target.open && thread()?.contains(event.target)) event.target.scrollIntoView({ block: "nearest" });
+  }, true);
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-copy]");
     if (button) copy(button);

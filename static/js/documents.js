@@ -1,120 +1,114 @@
-// Sends files one by one with their progress, says aloud what changed in the list, closes dialogs.
-const AT_ONCE = 2;
+// The documents page: files chosen or dropped, rows ticked, what changed said aloud.
+import { enqueue, resume } from "./uploads.js";
+
+const IGNORED = new Set([".DS_Store", "Thumbs.db", "desktop.ini"]);
+const ticked = new Set();
 const say = (text) => {
   const line = document.getElementById("progress-status");
   if (line && line.textContent !== text) line.textContent = text;
 };
-let summary = document.getElementById("documents")?.dataset.summary;
+const summaryOf = () => document.querySelector("[data-summary]")?.dataset.summary;
+let summary = summaryOf();
 
-document.body.addEventListener("htmx:afterSettle", () => {
-  const now = document.getElementById("documents")?.dataset.summary;
+function settled() {
+  const now = summaryOf();
   if (now && now !== summary) say(now);
   summary = now;
-});
+  restoreTicks();
+}
+document.body.addEventListener("htmx:afterSettle", settled);
+document.body.addEventListener("htmx:sseMessage", settled);
 document.body.addEventListener("documents-changed", () => document.getElementById("dialog").close());
-document.getElementById("shelf")?.addEventListener("change", (event) => {
-  const into = document.getElementById("into");
-  if (into && [...into.options].some((option) => option.value === event.target.value)) into.value = event.target.value;
+
+// Rows come again while their files are read: what was ticked stays so.
+document.addEventListener("change", (event) => {
+  const box = event.target;
+  if (box.matches?.("[data-tick-all]")) {
+    for (const each of boxes()) { each.checked = box.checked; remember(each); }
+  } else if (box.matches?.("input[name=d][form=bulk]")) remember(box);
+  else if (box.id === "shelf") {
+    const into = document.getElementById("into");
+    if (into && [...into.options].some((option) => option.value === box.value)) into.value = box.value;
+  }
+  count();
 });
+
+const boxes = () => [...document.querySelectorAll("input[name=d][form=bulk]")];
+
+function remember(box) {
+  if (box.checked) ticked.add(box.value); else ticked.delete(box.value);
+}
+
+function restoreTicks() {
+  const here = new Set(boxes().map((box) => box.value));
+  for (const each of ticked) if (!here.has(each)) ticked.delete(each);
+  for (const box of boxes()) if (ticked.has(box.value)) box.checked = true;
+  count();
+}
+
+function count() {
+  const line = document.querySelector("[data-ticked]");
+  if (!line) return;
+  const number = boxes().filter((box) => box.checked).length;
+  const text = number === 1 ? line.dataset.one : line.dataset.many.replace("{number}", number);
+  if (number && line.textContent !== text) line.textContent = text;
+  const all = document.querySelector("[data-tick-all]");
+  if (all) { all.checked = number > 0 && number === boxes().length; all.indeterminate = number > 0 && !all.checked; }
+}
 
 for (const form of document.querySelectorAll("[data-upload]")) startUploads(form);
 
 function startUploads(form) {
-  const input = form.querySelector("input[type=file]");
   const zone = form.querySelector("[data-drop]");
-  const queue = [];
-  const count = { running: 0, done: 0, all: 0 };
-
-  input.addEventListener("change", () => { add([...input.files]); input.value = ""; });
-  form.addEventListener("submit", (event) => { event.preventDefault(); input.click(); });
+  for (const input of form.querySelectorAll("input[type=file]")) {
+    input.addEventListener("change", () => {
+      add([...input.files].map((file) => ({ file, place: file.webkitRelativePath || "" })));
+      input.value = "";
+    });
+  }
+  form.addEventListener("submit", (event) => { event.preventDefault(); form.querySelector("#files").click(); });
   for (const name of ["dragenter", "dragover"]) {
     zone.addEventListener(name, (event) => { event.preventDefault(); zone.dataset.over = ""; });
   }
   for (const name of ["dragleave", "drop"]) zone.addEventListener(name, () => delete zone.dataset.over);
-  zone.addEventListener("drop", (event) => { event.preventDefault(); add([...event.dataTransfer.files]); });
+  zone.addEventListener("drop", async (event) => { event.preventDefault(); add(await dropped(event.dataTransfer)); });
+  // Files that come by the mouse find the zone open.
+  document.addEventListener("dragenter", (event) => {
+    const shut = form.closest("details:not([open])");
+    if (shut && event.dataTransfer?.types.includes("Files")) shut.open = true;
+  });
   // A file dropped beside the zone must not replace the page.
   for (const name of ["dragover", "drop"]) document.addEventListener(name, (event) => event.preventDefault());
-  window.addEventListener("beforeunload", (event) => { if (count.running) event.preventDefault(); });
+  resume();
 
   function add(files) {
     const into = form.elements.colecao;
     if (!into.value) { into.setCustomValidity?.(form.dataset.choose); into.reportValidity?.(); into.addEventListener("change", () => into.setCustomValidity?.(""), { once: true }); return; }
-    if (count.running === 0 && queue.length === 0) { count.done = 0; count.all = 0; }
-    for (const file of files) {
-      count.all += 1;
-      const item = line(file.name, form.dataset.waiting);
-      form.querySelector("[data-outcomes]").prepend(item);
-      if (file.size > Number(form.dataset.maxBytes)) { fail(item, form.dataset.tooLarge); finished(); }
-      else if (file.size === 0) { fail(item, form.dataset.empty); finished(); }
-      else queue.push({ file, item, collection: into.value });
-    }
-    next();
-  }
-
-  function next() {
-    while (count.running < AT_ONCE && queue.length) send(queue.shift());
-  }
-
-  function send({ file, item, collection }) {
-    count.running += 1;
-    const bar = document.createElement("progress");
-    bar.max = 100;
-    bar.value = 0;
-    bar.setAttribute("aria-label", file.name);
-    item.append(bar);
-    note(item, form.dataset.sending);
-    const body = new FormData();
-    body.set("colecao", collection);
-    body.set("arquivos", file, file.name);
-    const request = new XMLHttpRequest();
-    request.open("POST", form.action);
-    request.setRequestHeader("X-CSRF-Token", form.elements.csrf.value);
-    request.setRequestHeader("HX-Request", "true");
-    request.upload.onprogress = (event) => { if (event.lengthComputable) bar.value = (100 * event.loaded) / event.total; };
-    request.upload.onload = () => { bar.removeAttribute("value"); note(item, form.dataset.storing); };
-    request.onload = () => { answered(request, item); count.running -= 1; finished(); next(); };
-    request.onerror = () => { fail(item, form.dataset.lost); count.running -= 1; finished(); next(); };
-    request.send(body);
-  }
-
-  function answered(request, item) {
-    const away = request.getResponseHeader("HX-Redirect");
-    if (away) { location.href = away; return; }
-    const answer = new DOMParser().parseFromString(request.responseText, "text/html");
-    const outcome = answer.querySelector("li.outcome");
-    if (outcome) item.replaceWith(document.importNode(outcome, true));
-    else fail(item, answer.querySelector("p")?.textContent.trim() || form.dataset.lost);
-  }
-
-  function finished() {
-    count.done += 1;
-    const words = form.dataset.counted.replace("{done}", count.done).replace("{all}", count.all);
-    form.querySelector("[data-upload-status]").textContent = words;
-    if (document.getElementById("documents")) htmx.trigger(document.body, "documents-sent");
+    const chosen = files.filter(({ file }) => !IGNORED.has(file.name));
+    if (chosen.length) enqueue(chosen, { collection: into.value, words: { ...form.dataset }, maxBytes: Number(form.dataset.maxBytes) });
   }
 }
 
-function line(name, words) {
-  const item = document.createElement("li");
-  item.className = "outcome sending";
-  const text = document.createElement("p");
-  const strong = document.createElement("strong");
-  strong.textContent = name;
-  const more = document.createElement("span");
-  more.dataset.note = "";
-  more.textContent = words;
-  text.append(strong, " ", more);
-  item.append(document.createElement("span"), text);
-  return item;
+// Files, and what lies in folders; each folder's path goes along.
+async function dropped(transfer) {
+  const entries = [...transfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
+  if (!entries.some((entry) => entry.isDirectory)) return [...transfer.files].map((file) => ({ file, place: "" }));
+  const found = [];
+  for (const entry of entries) await walk(entry, found);
+  return found;
 }
 
-function note(item, words) {
-  item.querySelector("[data-note]").textContent = words;
-}
-
-function fail(item, words) {
-  item.classList.add("bad");
-  item.classList.remove("sending");
-  item.querySelector("progress")?.remove();
-  note(item, words);
+async function walk(entry, found) {
+  if (entry.isFile) {
+    const file = await new Promise((resolve) => entry.file(resolve, () => resolve(null)));
+    const place = entry.fullPath.slice(1);
+    if (file) found.push({ file, place: place.includes("/") ? place : "" });
+    return;
+  }
+  const reader = entry.createReader();
+  for (;;) { // a hundred at a time, until none is left
+    const some = await new Promise((resolve) => reader.readEntries(resolve, () => resolve([])));
+    if (!some.length) return;
+    for (const each of some) await walk(each, found);
+  }
 }

@@ -6,7 +6,10 @@ export function startMenu() {
   document.addEventListener("click", (event) => {
     const at = (selector) => event.target.closest(selector);
     if (at("[data-open-sidebar]")) { event.preventDefault(); openSidebar(); }
-    if (at("[data-close-sidebar]")) closeSidebar();
+    if (at("[data-close-sidebar]") && sidebar()?.hasAttribute("data-open")) {
+      event.preventDefault();
+      closeSidebar();
+    }
     if (at("[data-close-notice]")) at("[data-notice]").remove();
     if (at("[data-close-dialog]")) { event.preventDefault(); dialog().close(); }
     if (at("button[data-theme]")) chooseTheme(at("button[data-theme]"));
@@ -15,9 +18,10 @@ export function startMenu() {
     }
   });
   document.body.addEventListener("htmx:afterSwap", (event) => {
-    if (event.target === dialog()) dialog().showModal();
+    if (event.target === dialog() && !dialog().open) dialog().showModal();
     if (event.target.id === "main") closeSidebar();
-    event.target.querySelector?.("[data-rename]")?.select();
+    const title = event.target.querySelector?.("[data-rename]");
+    if (title) rename(title);
   });
 }
 
@@ -36,19 +40,34 @@ export function closeMenus() {
 export function openSidebar() {
   sidebar().setAttribute("data-open", "");
   document.querySelector(".sidebar-shade").setAttribute("data-open", "");
+  behind(true);
   sidebar().querySelector("a, button").focus();
+}
+
+// The title is changed in the list, which small screens keep in the menu.
+function rename(title) {
+  if (!title.checkVisibility({ visibilityProperty: true })) openSidebar();
+  title.focus();
+  title.select();
+}
+
+// While the menu covers the page, the keyboard stays in the menu.
+function behind(inert) {
+  for (const part of document.querySelectorAll(".topbar, .column, .panel")) part.inert = inert;
 }
 
 function closeSidebar() {
   if (!sidebar()?.hasAttribute("data-open")) return;
   sidebar().removeAttribute("data-open");
   document.querySelector(".sidebar-shade").removeAttribute("data-open");
+  behind(false);
   document.querySelector("[data-open-sidebar]").focus();
 }
 
 function chooseTheme(button) {
-  document.documentElement.dataset.theme = button.dataset.theme;
-  for (const other of button.parentElement.querySelectorAll("button")) {
-    other.setAttribute("aria-pressed", String(other === button));
+  const theme = button.dataset.theme;
+  document.documentElement.dataset.theme = theme;
+  for (const other of document.querySelectorAll("button[data-theme]")) {
+    other.setAttribute("aria-pressed", String(other.dataset.theme === theme));
   }
 }

@@ -1,21 +1,39 @@
-// The source of a citation beside the conversation; on small screens over it.
+// The source of a citation beside the conversation; on small screens over it. The viewer on a page
+// of its own goes from page to page in the same way.
 import { say } from "./announce.js";
+import { remember, shown } from "./viewer.js";
 
 const small = matchMedia("(max-width: 60rem)");
 const panel = () => document.getElementById("panel");
+const place = () => panel() ?? document.getElementById("viewer");
 let opener = null;
+let pushed = "";
 
 export function startPanel() {
   document.addEventListener("click", (event) => {
     const link = event.target.closest("a[data-panel]");
-    if (link && panel() && !event.ctrlKey && !event.metaKey && !event.shiftKey && event.button === 0) {
+    if (link && place() && plain(event)) {
       event.preventDefault();
-      open(link);
+      open(link.getAttribute("href"), link);
     }
     if (event.target.closest("[data-close-panel]")) closePanel();
   });
+  document.addEventListener("submit", (event) => {
+    const form = event.target.closest("form[data-panel]");
+    if (!form || !place()) return;
+    event.preventDefault();
+    const fields = new URLSearchParams(new FormData(form));
+    let address = form.getAttribute("action");
+    if (form.matches("[data-goto]")) {
+      const field = form.querySelector("[name=numero]");
+      const number = Math.min(Math.max(Number(field.value) || 1, 1), Number(field.max));
+      fields.delete("numero");
+      address += `/${number}`;
+    }
+    open(fields.size ? `${address}?${fields}` : address, form);
+  });
   document.body.addEventListener("htmx:afterSwap", (event) => {
-    if (event.target === panel()) shown();
+    if (place() && event.target === place()) swapped();
     if (event.target.id === "main") closePanel(false);
   });
   document.body.addEventListener("htmx:afterRequest", (event) => {
@@ -23,6 +41,11 @@ export function startPanel() {
     say("pinned");
     if (small.matches && panel()?.contains(event.target)) closePanel();
   });
+  if (document.getElementById("viewer")) {
+    history.replaceState({ viewer: true }, "");
+    addEventListener("popstate", () => location.reload());
+    shown(document.getElementById("viewer"), location.hash);
+  }
 }
 
 export function panelIsOpen() {
@@ -39,27 +62,35 @@ export function closePanel(refocus = true) {
   opener = null;
 }
 
-function open(link) {
-  if (!panel().contains(link)) {
-    opener?.removeAttribute("aria-expanded");
-    opener = link;
-    link.setAttribute("aria-expanded", "true");
-  }
-  htmx.ajax("GET", link.getAttribute("href"), { target: "#panel", swap: "innerHTML" });
+function plain(event) {
+  return !event.ctrlKey && !event.metaKey && !event.shiftKey && event.button === 0;
 }
 
-function shown() {
-  panel().hidden = false;
-  setInert(small.matches);
-  const body = panel().querySelector("[data-viewer-body]");
-  const passage = panel().querySelector("[data-passage]");
-  // Where the quotation stands above the picture, the top of the panel is the place to begin.
-  const quoted = panel().querySelector(".when-small")?.checkVisibility() ?? false;
-  if (body && passage && !quoted) {
-    const top = passage.getBoundingClientRect().top - body.getBoundingClientRect().top;
-    body.scrollTop += top - body.clientHeight / 3;
+function open(address, from) {
+  const target = place();
+  const inside = target.contains(from);
+  if (target === panel() && !inside) {
+    opener?.removeAttribute("aria-expanded");
+    opener = from;
+    opener.setAttribute("aria-expanded", "true");
   }
-  panel().querySelector("#viewer-title")?.focus({ preventScroll: true });
+  remember(inside ? target : null);
+  pushed = address;
+  htmx.ajax("GET", address.split("#")[0], { target: `#${target.id}`, swap: "innerHTML" });
+}
+
+function swapped() {
+  const target = place();
+  if (target === panel()) {
+    target.hidden = false;
+    setInert(small.matches);
+  } else if (pushed) {
+    history.pushState({ viewer: true }, "", pushed);
+    const name = target.querySelector("#viewer-title")?.textContent ?? "";
+    document.title = document.title.replace(/^.* · /, `${name} · `);
+  }
+  shown(target, pushed.includes("#") ? `#${pushed.split("#")[1]}` : "");
+  pushed = "";
 }
 
 function setInert(on) {

@@ -15,7 +15,7 @@ from govbot.chat.suggestions import suggested
 from govbot.config import Settings
 from govbot.db.access import Actor, Role, as_actor, as_system
 from govbot.db.pool import Connection, Pool
-from govbot.documents import collections, detail, lifecycle, rights, store
+from govbot.documents import collections, detail, lifecycle, listing, rights, store
 from govbot.documents.types import LEVELS as LEVEL_OF
 from govbot.errors import NotFound
 from govbot.ids import ConversationId, DocumentId, MessageId, UserId, VersionId
@@ -93,7 +93,7 @@ async def asked(
             "list": _ids(await store.list_documents(conn, limit=MOST)),
             "trash": _ids(await store.list_documents(conn, limit=MOST, trashed=True)),
             "in trash": await store.count_trashed(conn),
-            "states": sum((await store.count_by_state(conn)).values()),
+            "states": (await listing.counts(conn)).all,
             "by name": _ids(await store.list_documents(conn, limit=MOST, text="norma")),
             "collections": [(c.key, c.level, c.documents)
                             for c in await collections.list_collections(conn)],

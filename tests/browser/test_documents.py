@@ -141,7 +141,7 @@ async def test_the_place_of_the_keyboard_survives_a_renewal_of_the_list(
     link = page.get_by_role("link", name="Lei das férias", exact=True)
     await link.focus()
     async with page.expect_response(lambda answer: answer.url.endswith("/documentos")):
-        pass
+        await page.evaluate("htmx.trigger(document.body, 'documents-sent')")
     await page.wait_for_timeout(100)
     await expect(link).to_be_focused()
 
@@ -151,6 +151,7 @@ async def test_everything_works_without_javascript(
 ) -> None:
     page = await open_page("curator", java_script_enabled=False)
     await page.goto("/documentos")
+    await page.locator("summary", has_text="Enviar documentos").click()
     await page.locator("#files").set_input_files([note(tmp_path), note(tmp_path, "vazia.txt", "")])
     await page.get_by_role("button", name="Enviar", exact=True).click()
     await expect(page.get_by_text("Recebido. Está sendo lido.")).to_be_visible()

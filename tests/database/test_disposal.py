@@ -72,11 +72,21 @@ async def test_nothing_is_left_of_a_document_deleted_for_good(parts: Parts, cast
 
 
 async def test_an_original_that_another_document_names_stays(parts: Parts, cast: Cast) -> None:
+    """The pictures of the deleted document's pages go all the same."""
     first = await take(parts, cast.writer, cast.a)
     second = await take(parts, None, cast.b)
+    drawn = parts.files.drawn
+    sha256 = originals(parts)[0].name
+    drawn.put(sha256, first.version_id, "1-1000", b"picture", most_bytes=1000)
     await trash(parts, first)
     await disposal.delete_for_good(parts.pool, parts.files, cast.curator, first.document_id)
     assert len(originals(parts)) == 1
+    assert list(drawn.versions()) == []
+    # What a stopped process left goes with the sweep.
+    for version_id in (first.version_id, second.version_id):
+        drawn.put(sha256, version_id, "1-1000", b"picture", most_bytes=1000)
+    await disposal.sweep_originals(parts.pool, parts.files)
+    assert list(drawn.versions()) == [(sha256, second.version_id)]
     await trash(parts, second)
     await disposal.delete_for_good(parts.pool, parts.files, OPERATOR, second.document_id)
     assert originals(parts) == []

@@ -6,7 +6,7 @@ import pytest
 
 from govbot import audit
 from govbot.db.access import OPERATOR, Actor, as_actor, as_system
-from govbot.documents import store
+from govbot.documents import listing, store
 from govbot.documents.content import replace_chunks
 from govbot.documents.types import State
 from govbot.errors import Denied, GovBotError, Invalid, NotFound
@@ -58,7 +58,8 @@ async def test_everyone_sees_and_counts_the_documents_of_their_collections(
     actor = getattr(cast, who)
     assert await listed(parts, actor) == names
     async with as_actor(parts.pool, actor) as conn:
-        assert await store.count_by_state(conn) == {State.QUEUED: len(names)}
+        counted = await listing.counts(conn)
+        assert (counted.all, counted.states[State.QUEUED]) == (len(names), len(names))
 
 
 async def test_the_list_can_be_narrowed(parts: Parts, cast: Cast, three: list[DocumentId]) -> None:

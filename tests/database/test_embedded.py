@@ -206,13 +206,21 @@ async def test_a_start_that_is_cancelled_leaves_nothing_running(tmp_path: Path) 
         async with embedded(Settings(tmp_path)):
             await asyncio.sleep(60)
 
-    for delay in (0.0, 0.1, 0.6):
+    async def cancelled_after(delay: float) -> None:
         task = asyncio.create_task(hold())
         await asyncio.sleep(delay)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
         assert not is_running(tmp_path)
+
+    for delay in (0.0, 0.3):  # while it initialises, which is ended too
+        await cancelled_after(delay)
+        assert not list((tmp_path / "postgres").glob("new-*"))
+    with EmbeddedPostgres(tmp_path, options=FAST):
+        pass
+    for delay in (0.0, 0.1, 0.6):  # while it starts, and when it runs
+        await cancelled_after(delay)
 
 
 def test_ctrl_c_in_the_terminal_does_not_reach_the_server(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import date, timedelta
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 
 from govbot.auth import groups, users
 from govbot.db.access import OPERATOR, Actor, as_actor, as_system
+from govbot.db.dsns import Dsns
 from govbot.db.pool import Connection
 from govbot.documents import collections, explain, grants, lifecycle, secrecy, store
 from govbot.documents.explain import Explanation
@@ -21,7 +23,8 @@ from govbot.documents.types import Level, Principal, Secrecy, Target
 from govbot.documents.verdict import Reason
 from govbot.errors import Denied, NotFound
 from govbot.ids import CollectionId, DocumentId, GroupId, UserId, new_id
-from tests.ingestion import Cast, Parts, take
+from tests.ingestion import Cast, Parts, add_cast, open_parts, take
+from tests.prepared import Prepared, recipe
 
 YESTERDAY = date.today() - timedelta(days=1)
 TOMORROW = date.today() + timedelta(days=1)
@@ -80,36 +83,55 @@ class Archive:
         return [{**row, **json.loads(row["details"])} for row in rows]
 
 
-@pytest.fixture
-async def archive(parts: Parts, cast: Cast) -> Archive:
+@dataclass(frozen=True)
+class Places:
+    """The people, and the documents of an archive by their names."""
+
+    cast: Cast
+    documents: dict[str, DocumentId]
+    team: GroupId
+
+
+@recipe("places")
+async def fill(dsns: Dsns, data: Path) -> Places:
     texts = {
-        "open.txt": "Art. 1º O expediente começa às oito horas.",
-        "trashed.txt": "Art. 1º O estacionamento fecha às dez horas.",
-        "ended.txt": "Art. 1º A biblioteca empresta três livros.",
+        "open": "Art. 1º O expediente começa às oito horas.",
+        "trashed": "Art. 1º O estacionamento fecha às dez horas.",
+        "ended": "Art. 1º A biblioteca empresta três livros.",
     }
-    found = {name: (await take(parts, cast.curator, cast.a, name, texts[name])) for name in texts}
-    other = await take(parts, None, cast.b, "other.txt", "Art. 1º O refeitório serve almoço.")
-    await parts.work()
-    async with as_system(parts.pool) as conn:
-        await collections.set_review(conn, None, cast.a, True)
-    draft = await take(parts, cast.writer, cast.a, "draft.txt", "Art. 1º A piscina abre.")
-    await parts.work()
-    async with as_system(parts.pool) as conn:
-        await store.trash_document(conn, None, found["trashed.txt"].document_id)
-        await lifecycle.set_validity(
-            conn, None, found["ended.txt"].document_id, valid_from=None, valid_to=YESTERDAY
-        )
-        team = await groups.create_group(conn, "Equipe")
-    return Archive(
-        parts,
-        cast,
-        found["open.txt"].document_id,
-        other.document_id,
-        draft.document_id,
-        found["trashed.txt"].document_id,
-        found["ended.txt"].document_id,
-        team,
-    )
+    async with open_parts(dsns, data) as parts:
+        cast = await add_cast(parts.pool)
+        found = {
+            name: (await take(parts, cast.curator, cast.a, f"{name}.txt", text)).document_id
+            for name, text in texts.items()
+        }
+        lunch = "Art. 1º O refeitório serve almoço."
+        found["other"] = (await take(parts, None, cast.b, "other.txt", lunch)).document_id
+        await parts.work()
+        async with as_system(parts.pool) as conn:
+            await collections.set_review(conn, None, cast.a, True)
+        draft = await take(parts, cast.writer, cast.a, "draft.txt", "Art. 1º A piscina abre.")
+        found["draft"] = draft.document_id
+        await parts.work()
+        async with as_system(parts.pool) as conn:
+            await store.trash_document(conn, None, found["trashed"])
+            await lifecycle.set_validity(
+                conn, None, found["ended"], valid_from=None, valid_to=YESTERDAY
+            )
+            team = await groups.create_group(conn, "Equipe")
+    return Places(cast, found, team)
+
+
+@pytest.fixture
+def places(prepared: Prepared) -> Places:
+    found = prepared.scene
+    assert isinstance(found, Places)
+    return found
+
+
+@pytest.fixture
+def archive(parts: Parts, places: Places) -> Archive:
+    return Archive(parts, places.cast, **places.documents, team=places.team)
 
 
 def reasons(found: Explanation) -> set[Reason]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ import pytest
 from govbot.auth import users
 from govbot.config import Settings
 from govbot.db.access import OPERATOR, Actor, as_system
+from govbot.db.dsns import Dsns
 from govbot.documents import grants, secrecy
 from govbot.documents.types import Level, Principal, Secrecy, Target
 from govbot.documents.verdict import Reason
@@ -17,20 +20,41 @@ from govbot.errors import Denied, NotFound
 from govbot.ids import DocumentId, UserId, new_id
 from govbot.retrieval import leaks
 from govbot.retrieval.leaks import LeakTest, leak_test
-from tests.ingestion import Cast, Parts, take
+from tests.ingestion import Cast, Parts, add_cast, open_parts, take
+from tests.prepared import Prepared, recipe
 
 QUESTION = "Qual é o limite de diárias do servidor?"
 OPEN = "Art. 1º O limite de diárias do servidor é de vinte por ano."
 HIDDEN = "Art. 1º O limite de diárias do servidor da missão Jaguatirica é secreto."
 
 
-@pytest.fixture
-async def hidden(parts: Parts, cast: Cast) -> DocumentId:
+@dataclass(frozen=True)
+class Laws:
+    cast: Cast
+    hidden: DocumentId
+
+
+@recipe("laws")
+async def fill(dsns: Dsns, data: Path) -> Laws:
     """A law in A, and one in B that answers the same question."""
-    await take(parts, cast.curator, cast.a, "aberta.txt", OPEN)
-    received = await take(parts, None, cast.b, "fechada.txt", HIDDEN)
-    await parts.work()
-    return received.document_id
+    async with open_parts(dsns, data) as parts:
+        cast = await add_cast(parts.pool)
+        await take(parts, cast.curator, cast.a, "aberta.txt", OPEN)
+        received = await take(parts, None, cast.b, "fechada.txt", HIDDEN)
+        await parts.work()
+    return Laws(cast, received.document_id)
+
+
+@pytest.fixture
+def laws(prepared: Prepared) -> Laws:
+    found = prepared.scene
+    assert isinstance(found, Laws)
+    return found
+
+
+@pytest.fixture
+def hidden(laws: Laws) -> DocumentId:
+    return laws.hidden
 
 
 async def run(

@@ -7,8 +7,8 @@ from datetime import date, timedelta
 import pytest
 
 from govbot.db.access import as_actor, as_system
-from govbot.documents import collections, detail, lifecycle, store
-from govbot.documents.lives import Life, count_lives
+from govbot.documents import collections, detail, lifecycle, listing, store
+from govbot.documents.lives import Life
 from govbot.ids import DocumentId
 from tests.ingestion import Cast, Parts, take
 
@@ -16,7 +16,7 @@ TODAY = date.today()
 
 
 @pytest.fixture
-async def shelf(parts: Parts, cast: Cast) -> dict[str, DocumentId]:
+async def by_life(parts: Parts, cast: Cast) -> dict[str, DocumentId]:
     """Documents of A in each part of their life, and one that ended in B."""
     found = {}
     for name, collection in (
@@ -58,38 +58,38 @@ async def shelf(parts: Parts, cast: Cast) -> dict[str, DocumentId]:
 async def test_each_life_is_listed_and_counted_alike(
     parts: Parts,
     cast: Cast,
-    shelf: dict[str, DocumentId],
+    by_life: dict[str, DocumentId],
     who: str,
     expected: dict[Life, set[str]],
 ) -> None:
-    names = {document_id: name for name, document_id in shelf.items()}
+    names = {document_id: name for name, document_id in by_life.items()}
     async with as_actor(parts.pool, getattr(cast, who)) as conn:
-        counts = await count_lives(conn)
+        counted = await listing.counts(conn)
         for life in Life:
             found = {names[each.id] for each in await store.list_documents(conn, life=life)}
             assert found == expected[life]
-            assert counts[life] == len(found)
+            assert counted.lives[life] == len(found)
 
 
 async def test_tags_are_those_of_documents_within_reach_and_outside_the_trash(
-    parts: Parts, cast: Cast, shelf: dict[str, DocumentId]
+    parts: Parts, cast: Cast, by_life: dict[str, DocumentId]
 ) -> None:
     for actor, expected in ((cast.reader, ["futuro"]), (cast.stranger, ["segredo"])):
         async with as_actor(parts.pool, actor) as conn:
-            assert await detail.tags(conn) == expected
+            assert (await listing.suggestions(conn)).tags == expected
     async with as_actor(parts.pool, cast.curator) as conn:
         (tagged,) = await store.list_documents(conn, tag="futuro")
-        assert tagged.id == shelf["later"]
+        assert tagged.id == by_life["later"]
         assert await store.list_documents(conn, tag="segredo") == []
 
 
 async def test_a_search_for_a_document_finds_only_what_is_within_reach(
-    parts: Parts, cast: Cast, shelf: dict[str, DocumentId]
+    parts: Parts, cast: Cast, by_life: dict[str, DocumentId]
 ) -> None:
     async with as_actor(parts.pool, cast.reader) as conn:
-        found = await detail.find(conn, "txt", without=shelf["plain"])
+        found = await detail.find(conn, "txt", without=by_life["plain"])
         assert {each.id for each in found} == {
-            shelf[name] for name in ("expired", "revoked", "later")
+            by_life[name] for name in ("expired", "revoked", "later")
         }
-        assert await detail.find(conn, "other", without=shelf["plain"]) == []
-        assert await detail.find(conn, "  ", without=shelf["plain"]) == []
+        assert await detail.find(conn, "other", without=by_life["plain"]) == []
+        assert await detail.find(conn, "  ", without=by_life["plain"]) == []

@@ -6,6 +6,7 @@ import logging
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +14,7 @@ from govbot.chat import store
 from govbot.chat.answer import Answer, Progress, answer_stream
 from govbot.chat.live import Answers
 from govbot.db.access import Actor, as_actor, as_system
+from govbot.db.dsns import Dsns
 from govbot.documents import collections, personal
 from govbot.documents import store as documents
 from govbot.documents.types import Document
@@ -24,7 +26,8 @@ from govbot.privacy import EVERY_KIND, Kind, find
 from govbot.retrieval.masking import masked
 from govbot.retrieval.retrieve import retrieve
 from tests.answering import Desk, rows
-from tests.ingestion import Cast, Parts, document_of, take
+from tests.ingestion import Cast, Parts, add_cast, document_of, open_parts, take
+from tests.prepared import Prepared, recipe
 
 ORDER = """PORTARIA Nº 77, DE 2 DE MAIO DE 2024
 
@@ -65,11 +68,31 @@ def leaks(text: str) -> list[str]:
     return [value for value in VALUES if value in bare]
 
 
+@dataclass(frozen=True)
+class Ordered:
+    cast: Cast
+    document: Document
+
+
+@recipe("ordered")
+async def fill(dsns: Dsns, data: Path) -> Ordered:
+    async with open_parts(dsns, data) as parts:
+        cast = await add_cast(parts.pool)
+        taken = await take(parts, cast.curator, cast.a, "portaria-77.txt", ORDER)
+        await parts.work()
+        return Ordered(cast, await document_of(parts, taken))
+
+
 @pytest.fixture
-async def document(parts: Parts, cast: Cast) -> Document:
-    taken = await take(parts, cast.curator, cast.a, "portaria-77.txt", ORDER)
-    await parts.work()
-    return await document_of(parts, taken)
+def ordered(prepared: Prepared) -> Ordered:
+    found = prepared.scene
+    assert isinstance(found, Ordered)
+    return found
+
+
+@pytest.fixture
+def document(ordered: Ordered) -> Document:
+    return ordered.document
 
 
 async def hide(desk: Desk, cast: Cast, *kinds: Kind) -> None:

@@ -19,6 +19,7 @@ from govbot.ingest import vector_index
 from govbot.retrieval import meaning, scope, words
 from govbot.retrieval.hybrid import LIMITS
 from govbot.retrieval.meaning import DenseQuery
+from govbot.retrieval.scope import Scope
 from tests.database.library import FINGERPRINT, Library
 from tests.ingestion import inconsistencies
 
@@ -60,7 +61,7 @@ async def scores(
     actor: Actor,
     *,
     limit: int,
-    only: int | None = None,
+    only: int | Scope | None = None,
     variants: Sequence[tuple[Sequence[float], float]] = (),
 ) -> dict[str, float]:
     """The cosines found for what lies at 0 degrees, by file, highest first."""
@@ -70,11 +71,16 @@ async def scores(
 
 
 async def run(
-    pool: Pool, actor: Actor, statement: str, query: DenseQuery, limit: int, only: int | None = None
+    pool: Pool,
+    actor: Actor,
+    statement: str,
+    query: DenseQuery,
+    limit: int,
+    only: int | Scope | None = None,
 ) -> list[dict[str, Any]]:
     values = {
         **words.parameters("nada"),
-        **scope.parameters(only),
+        **scope.parameters(only if isinstance(only, Scope) else scope.within(only)),
         **meaning.parameters(query, limit),
         "candidates": 10,
     }
@@ -142,6 +148,9 @@ async def test_the_index_finds_for_each_reader_what_comparing_all_finds(
         (both, library.keys["Outra"]),
         (stranger, None),
         (OPERATOR, None),
+        # One document beside a whole collection, of those that may be read.
+        (reader, Scope((library.keys["Aberta"],), (single.key,))),
+        (reader, Scope((library.keys["Aberta"],), (denied.key,))),
     ):
         by_index = await scores(pool, actor, limit=0, only=only)
         assert by_index == await scores(pool, actor, limit=EVERYTHING, only=only)

@@ -14,12 +14,12 @@ import pytest
 
 from govbot import audit
 from govbot.audit import Filter
-from govbot.cli.doctor_models import llama_build, stored, unused
 from govbot.cli.main import main
 from govbot.config import load_settings
 from govbot.db.access import as_system
 from govbot.db.dsns import Dsns
 from govbot.db.pool import Pool, open_pool
+from govbot.installation.model_files import llama_build, stored, unused
 from tests.hub_server import HubServer
 from tests.tiny_gguf import write_tiny_gguf
 

@@ -138,14 +138,15 @@ async def test_after_an_erasure_no_row_names_the_person(
         "users": 1, "conversations": 1, "sessions": 1, "totp": 1, "recovery_codes": 1,
         "api_keys": 1, "memberships": 1, "grants": 1, "queue_control": 1,
         "answer_reports": 0, "gap_topics": 0, "gap_questions": 0, "cached_answers": 0,
-        "model_transfers": 0,
+        "share_readers": 0, "model_transfers": 0, "announcement_dismissals": 0, "announcements": 0,
+        "setting_changes": 0, "incoming_files": 0,
     }  # fmt: skip
     named = everywhere(dsns, [NAME, EMAIL, "reader", "Riobaldo", "10.1.2.3", "123.456.789-09"])
     assert {table for table, _column in named} <= {"audit_log"}
     numbered = everywhere(dsns, [str(troupe.reader.id), troupe.reader.id.hex])
     assert {column for column in numbered if column[0] != "audit_log"} == {
         ("users", "id"), ("users", "username"), ("documents", "created_by"),
-        ("queue_control", "paused_by"),
+        ("document_listings", "created_by"), ("queue_control", "paused_by"),
     }  # fmt: skip
 
 

@@ -283,7 +283,7 @@ async def test_nothing_is_restored_over_a_newer_document_of_that_name(
 async def test_a_file_removed_at_the_same_moment_is_asked_for_again(
     parts: Parts, cast: Cast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    locked = collections.get_collection
+    locked = collections.get_shelf
     seen = 0
 
     async def remove_then_get(*args: object) -> object:
@@ -294,7 +294,7 @@ async def test_a_file_removed_at_the_same_moment_is_asked_for_again(
                 file.unlink()
         return await locked(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(collections, "get_collection", remove_then_get)
+    monkeypatch.setattr(collections, "get_shelf", remove_then_get)
     with pytest.raises(Unavailable, match="again"):
         await take(parts, cast.curator, cast.a)
     assert await count(parts, "documents") == 0

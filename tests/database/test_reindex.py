@@ -2,27 +2,60 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pytest
 
 from govbot.db.access import as_system
+from govbot.db.dsns import Dsns
 from govbot.documents.embedding_models import ensure_model
 from govbot.errors import Unavailable
 from govbot.ingest import reindex as module
 from govbot.ingest.reindex import reindex
-from tests.ingestion import Cast, HashEmbedder, Parts, assert_consistent, count, document_of, take
+from tests.ingestion import (
+    Cast,
+    HashEmbedder,
+    Parts,
+    add_cast,
+    assert_consistent,
+    count,
+    document_of,
+    open_parts,
+    take,
+)
+from tests.prepared import Prepared, recipe
 
 NEW = 32
 
 
+@dataclass(frozen=True)
+class Shelf:
+    cast: Cast
+
+
+@recipe("shelf")
+async def fill(dsns: Dsns, data: Path) -> Shelf:
+    """Five documents of one chunk each."""
+    async with open_parts(dsns, data) as parts:
+        cast = await add_cast(parts.pool)
+        for n in range(5):
+            await take(parts, cast.curator, cast.a, f"{n}.txt", f"Artigo {n} sobre licitações")
+        await parts.work()
+    return Shelf(cast)
+
+
 @pytest.fixture
-async def filled(parts: Parts, cast: Cast, monkeypatch: pytest.MonkeyPatch) -> Parts:
-    """Five documents of one chunk each; batches of two."""
+def shelf(prepared: Prepared) -> Shelf:
+    found = prepared.scene
+    assert isinstance(found, Shelf)
+    return found
+
+
+@pytest.fixture
+def filled(parts: Parts, shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> Parts:
+    """The shelf; batches of two."""
     monkeypatch.setattr(module, "BATCH", 2)
-    for n in range(5):
-        await take(parts, cast.curator, cast.a, f"{n}.txt", f"Artigo {n} sobre licitações")
-    await parts.work()
     return parts
 
 

@@ -15,6 +15,7 @@ from govbot.errors import Unavailable
 from govbot.retrieval import hybrid, lexical
 from govbot.retrieval.passages import Passage
 from govbot.retrieval.retrieve import Mode, Retrieval, retrieve
+from govbot.retrieval.scope import within
 from tests.database.library import FixedEmbedder, Library
 
 
@@ -302,7 +303,7 @@ async def test_a_search_of_one_collection_finds_nothing_of_others(
     for name, key in keys.items():
         async with as_actor(pool, actor) as conn:
             result = await retrieve(
-                conn, "prazo de dez dias", embedder=embedder, settings=settings, collection_key=key
+                conn, "prazo de dez dias", embedder=embedder, settings=settings, scope=within(key)
             )
         found[name] = files(result)
     assert found == {"Normas": ["lei.txt"], "Contratos": ["contrato.txt"]}

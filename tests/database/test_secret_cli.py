@@ -14,13 +14,13 @@ import pytest
 
 from govbot.auth import sealed
 from govbot.auth.bearer import Bearer, bearer_of
-from govbot.cli.doctor_keys import open_to_others, sealing_problem
 from govbot.cli.main import main
 from govbot.config import load_settings
 from govbot.config.table import Api
 from govbot.db.access import as_system
 from govbot.db.dsns import Dsns
 from govbot.db.pool import Connection, Pool, open_pool
+from govbot.installation.key_files import open_to_others, sealing_problem
 from govbot.sealing import KEY_FILE, new_key, open_sealer
 from tests.troupe import Troupe
 

@@ -1,5 +1,5 @@
-"""The process that the crash tests kill: imports a folder as `govbot ingest --wait` does, with an
-embedder that loads at once.
+"""What the crash tests kill: imports a folder as `govbot ingest --wait` does, with an embedder that
+loads at once.
 
 Arguments: connection string, data folder, folder of files, name of the collection, report.
 """
@@ -7,7 +7,6 @@ Arguments: connection string, data folder, folder of files, name of the collecti
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -35,7 +34,7 @@ async def main(
     name: str,
     report: str,
     *,
-    begun: Callable[[], None] = lambda: print("working", flush=True),
+    begun: Callable[[], None],
 ) -> None:
     settings = load_settings(
         environ={"GOVBOT_DATA_DIR": data_dir, "GOVBOT_INGEST__MAX_ATTEMPTS": "100"}
@@ -60,7 +59,6 @@ async def main(
                 await bulk.wait()
     finally:
         await pool.close()
-    print("done", flush=True)
 
 
 async def _work(parts: Parts) -> None:
@@ -68,7 +66,3 @@ async def _work(parts: Parts) -> None:
     from govbot import tasks
 
     await tasks.worker(parts).run()  # type: ignore[arg-type]
-
-
-if __name__ == "__main__":
-    asyncio.run(main(*sys.argv[1:]))

@@ -19,6 +19,8 @@ import httpx
 from psycopg.conninfo import conninfo_to_dict
 
 from govbot.db.dsns import Dsns
+from govbot.db.embedded import EmbeddedPostgres
+from tests.postgres import UNSAFE_BUT_FAST
 
 ROOT = Path(__file__).resolve().parents[2]
 GOVBOT = [sys.executable, "-m", "govbot.cli.main"]
@@ -96,6 +98,12 @@ class Installation:
         path = self.folder / name
         path.write_text(text)
         return path
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Its database runs on between the commands, which join it."""
+        with EmbeddedPostgres(self.data, options=UNSAFE_BUT_FAST):
+            yield
 
     @contextmanager
     def serving(self, *arguments: str, **environ: str) -> Iterator[Serving]:

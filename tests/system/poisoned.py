@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from govbot.config import load_settings
 from govbot.db.pool import open_pool
 from govbot.documents.files import FileStore
+from govbot.jobs import worker as workers
 from govbot.jobs.queue import open_queue
 from govbot.jobs.worker import Worker
 from govbot.tasks import tasks
@@ -29,6 +30,8 @@ class DeadlyEmbedder(HashEmbedder):
 
 
 async def main(dsn: str, data_dir: str) -> None:
+    # When a worker counts as dead is tried where the queue is; here only that it does.
+    workers.HEARTBEAT_S, workers.SILENT_S, workers.LOOK_S = 0.2, 0.8, 0.3
     settings = load_settings(environ={"GOVBOT_DATA_DIR": data_dir})
     pool = await open_pool(dsn, size=5, name="poisoned")
     try:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 
@@ -25,21 +25,30 @@ PATERNITY = "Quantos dias dura a licença-paternidade?"
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Installation:
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """Two users, a group, two collections, one law: made with the commands themselves."""
     house = Installation(tmp_path_factory.mktemp("com espaço"))
-    assert house.ok("migrate").startswith("The schema is at ")
-    house.ok("user", "add", "ana", "--role", "admin", "--password-stdin", stdin=PASSWORD)
-    made = house.json("user", "add", "rui.lima", "--name", "Rui Lima")
-    assert set(made) == {"id", "username", "role", "password"}
-    house.ok("group", "add", "Pessoal")
-    house.ok("group", "add-member", "Pessoal", "rui.lima")
-    for name in ("Leis", "Reservada"):
-        assert set(house.json("collection", "add", name)) == {"id", "name"}
-    house.ok("collection", "grant", "Leis", "read", "--group", "Pessoal")
-    law = house.write("lei 731.txt", LAW)
-    house.lines("ingest", law, "--collection", "Leis", "--wait")
-    return house
+    with house.held():
+        assert house.ok("migrate").startswith("The schema is at ")
+        house.ok("user", "add", "ana", "--role", "admin", "--password-stdin", stdin=PASSWORD)
+        made = house.json("user", "add", "rui.lima", "--name", "Rui Lima")
+        assert set(made) == {"id", "username", "role", "password"}
+        house.ok("group", "add", "Pessoal")
+        house.ok("group", "add-member", "Pessoal", "rui.lima")
+        for name in ("Leis", "Reservada"):
+            assert set(house.json("collection", "add", name)) == {"id", "name"}
+        house.ok("collection", "grant", "Leis", "read", "--group", "Pessoal")
+        law = house.write("lei 731.txt", LAW)
+        house.lines("ingest", law, "--collection", "Leis", "--wait")
+        yield house
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Installation:
+    """An installation whose commands start the database themselves, and stop it."""
+    alone = Installation(tmp_path_factory.mktemp("outro"))
+    assert alone.ok("migrate").startswith("The schema is at ")
+    return alone
 
 
 PASSWORD = "cavalo bateria grampo correto\n"
@@ -229,28 +238,28 @@ def test_a_failure_is_one_line_and_an_exit_code(
     assert words in done.stderr
 
 
-def test_commands_leave_no_database_running(house: Installation) -> None:
-    house.ok("user", "list")
-    assert house.postgres() == []
+def test_commands_leave_no_database_running(alone: Installation) -> None:
+    assert alone.postgres() == []
+    alone.ok("user", "list")
+    assert alone.postgres() == []
 
 
-def test_commands_join_the_database_of_a_running_server(house: Installation) -> None:
-    law = house.write("lei 800.txt", "Art. 1º O uniforme escolar é fornecido em fevereiro.")
-    with house.serving() as server:
-        (result,) = house.lines("ingest", law, "--collection", "Leis", "--wait")
+def test_commands_join_the_database_of_a_running_server(alone: Installation) -> None:
+    law = alone.write("lei 800.txt", "Art. 1º O uniforme escolar é fornecido em fevereiro.")
+    with alone.serving() as server:
+        alone.ok("collection", "add", "Leis")
+        (result,) = alone.lines("ingest", law, "--collection", "Leis", "--wait")
         assert result["state"] == "ready"
-        found = house.json("ask", "Quando o uniforme escolar é fornecido?", "--as", "rui.lima")
+        found = alone.json("ask", "Quando o uniforme escolar é fornecido?")
         assert found["citations"][0]["filename"] == "lei 800.txt"
         assert server.process.poll() is None
-    assert house.postgres() == []
+    assert alone.postgres() == []
 
 
-def test_two_installations_stand_side_by_side(house: Installation, tmp_path: Path) -> None:
-    other = Installation(tmp_path)
-    other.ok("migrate")
-    with house.serving() as first, other.serving() as second:
+def test_two_installations_stand_side_by_side(house: Installation, alone: Installation) -> None:
+    with house.serving() as first, alone.serving() as second:
         assert first.address != second.address
         assert house.postgres()
-        assert other.postgres()
-        assert other.json("user", "list") == []
+        assert alone.postgres()
+        assert alone.json("user", "list") == []
         assert {u["username"] for u in house.json("user", "list")} >= {"ana", "rui.lima"}

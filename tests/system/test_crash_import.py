@@ -4,7 +4,6 @@ is there exactly once, can be found, and nothing is left over."""
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
 import os
 import random
 import shutil
@@ -24,7 +23,6 @@ from govbot.documents.files import FileStore
 from govbot.ingest.journal import Journal
 from govbot.jobs.queue import open_queue
 from tests.ingestion import HashEmbedder, Parts, count
-from tests.system import ingesting
 from tests.system.archive import Archive, make_archive
 from tests.system.importing import (
     NAME,
@@ -65,21 +63,10 @@ async def test_after_kills_at_random_moments_each_file_is_there_once(
     arguments = _arguments(parts, dsns.app, archive, tmp_path)
     moments = random.Random(14133)
     killed = 0
-    # Forked from a process that has loaded everything: each kill costs no start of Python.
-    forks = multiprocessing.get_context("forkserver")
-    forks.set_forkserver_preload(["tests.system.ingesting"])
     for _ in range(KILLS):
-        begun, tell = forks.Pipe(duplex=False)
-        process = forks.Process(target=ingesting.run, args=(arguments, tell))
-        process.start()
-        assert begun.recv() == "working"
-        process.join(moments.uniform(0.02, 0.6))
-        killed += process.is_alive()
-        process.kill()
-        process.join()
-        begun.close()
-        tell.close()
-        process.close()
+        running = await start(arguments)
+        await running.ended(moments.uniform(0.02, 0.6))
+        killed += await running.kill()
     await finish(arguments)
     await assert_complete(parts, archive, Path(arguments[-1]))
     # Most of them must have hit an import that was under way.
@@ -100,10 +87,8 @@ async def test_a_full_disk_stops_the_import_in_words_and_loses_nothing(
         free = os.statvfs(disk)
         needed = sum(path.stat().st_size for path in archive.words)
         (disk / "ballast").write_bytes(b"\0" * (free.f_bavail * free.f_frsize - needed // 2))
-        process = await start(arguments)
-        out, _ = await process.communicate()
-        assert process.returncode != 0
-        assert b"done" not in out
+        running = await start(arguments)
+        assert await running.ended() != 0
         assert 0 < await count(parts, "documents") < len(archive.words)
         (disk / "ballast").unlink()
         await finish(arguments)
@@ -118,16 +103,12 @@ async def test_after_the_database_is_killed_each_file_is_there_once(
     async with _own_database(tmp_path / "data") as (server, arguments_of):
         arguments = arguments_of(small_archive)
         for _ in range(DATABASE_KILLS):
-            process = await start(arguments)
+            running = await start(arguments)
             await asyncio.sleep(moments.uniform(0.05, 1.5))
             os.kill(server.pid, signal.SIGKILL)
             # It may go on after the restart, or stop with a sentence; then it is begun again.
-            try:
-                async with asyncio.timeout(moments.uniform(2, 5)):
-                    await process.wait()
-            except TimeoutError:
-                os.kill(process.pid, signal.SIGKILL)
-                await process.wait()
+            await running.ended(moments.uniform(1.5, 3))
+            await running.kill()
         await finish(arguments)
         async with _parts(tmp_path / "data", server.dsns().app) as parts:
             await assert_complete(parts, small_archive, Path(arguments[-1]))
@@ -143,14 +124,9 @@ async def test_a_full_disk_under_the_database_loses_nothing(
             free = os.statvfs(disk)
             ballast = disk / "ballast"
             ballast.write_bytes(b"\0" * (free.f_bavail * free.f_frsize - 1_000_000))
-            process = await start(arguments)
-            try:
-                async with asyncio.timeout(20):
-                    await process.wait()
-                assert process.returncode != 0
-            except TimeoutError:
-                os.kill(process.pid, signal.SIGKILL)
-                await process.wait()
+            running = await start(arguments)
+            assert await running.ended(20) != 0  # it stops, or waits for a database that is back
+            await running.kill()
             with Journal(Path(arguments[-1])) as journal:
                 assert len(journal.entries) < small_archive.files
             ballast.unlink()

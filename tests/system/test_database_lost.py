@@ -16,7 +16,7 @@ from govbot.db.access import as_system
 from govbot.db.embedded import EmbeddedPostgres
 from govbot.db.pool import open_pool
 from govbot.db.schema import migrate
-from govbot.documents import collections, store
+from govbot.documents import collections, listing, store
 from govbot.documents.files import FileStore
 from govbot.documents.types import State
 from govbot.errors import Unavailable
@@ -97,7 +97,7 @@ async def _fill(parts: Parts) -> None:
 async def _unfinished(parts: Parts) -> bool:
     try:
         async with as_system(parts.pool) as conn:
-            counted = await store.count_by_state(conn)
+            counted = await listing.counts(conn)
     except Unavailable:
         return True
-    return any(not state.finished for state in counted)
+    return counted.under_way > 0

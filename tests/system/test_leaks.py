@@ -47,6 +47,11 @@ class Seen:
 @pytest.fixture(scope="module")
 def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
     house = Installation(tmp_path_factory.mktemp("vazamento"))
+    with house.held():
+        yield _seen(house)
+
+
+def _seen(house: Installation) -> Seen:
     house.ok("migrate")
     for name, collection in (("ana", "Leis"), ("rui", "Quimera")):
         house.ok("user", "add", name, "--password-stdin", stdin=PASSWORD)
@@ -66,7 +71,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
                 pages = _worked(client, name, questions)
         figures = httpx.get(server.address + "/metrics").text
         assert server.stopped(signal.SIGTERM) == 0
-        yield Seen(house, server.output, pages, figures)
+        return Seen(house, server.output, pages, figures)
 
 
 def _worked(client: httpx.Client, name: str, questions: tuple[str, ...]) -> str:

@@ -28,61 +28,61 @@ PATERNITY = "Quantos dias dura a licença-paternidade?"
 def house(tmp_path_factory: pytest.TempPathFactory) -> Installation:
     """One reader and one law, ready."""
     house = Installation(tmp_path_factory.mktemp("com espaço"))
-    house.ok("migrate")
-    house.ok("user", "add", "rui", "--password-stdin", stdin=PASSWORD)
-    house.ok("collection", "add", "Leis")
-    house.ok("collection", "grant", "Leis", "read", "--user", "rui")
-    house.lines("ingest", house.write("lei 731.txt", LAW), "--collection", "Leis", "--wait")
+    with house.held():
+        house.ok("migrate")
+        house.ok("user", "add", "rui", "--password-stdin", stdin=PASSWORD)
+        house.ok("collection", "add", "Leis")
+        house.ok("collection", "grant", "Leis", "read", "--user", "rui")
+        house.lines("ingest", house.write("lei 731.txt", LAW), "--collection", "Leis", "--wait")
     return house
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="class")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Installation, Serving]]:
-    """The demonstration on a fresh machine, served."""
+    """The demonstration on a fresh machine, served; it takes in its documents until it ends."""
     house = Installation(tmp_path_factory.mktemp("demo"))
     with house.serving("--demo") as server:
         yield house, server
 
 
-def test_the_demo_tells_its_steps_its_address_and_its_users(
-    demo: tuple[Installation, Serving],
-) -> None:
-    house, server = demo
-    _until(lambda: "Ctrl-C stops everything" in server.output)
-    output = server.output
-    assert f"GovBot is ready: {server.address}" in output
-    for words in ("Creating the database", "Schema 0001", "Document 1/", "ana.souza", "bruno.lima",
-                  str(house.data / "demo-users.txt")):  # fmt: skip
-        assert words in output
+class TestDemo:
+    def test_the_demo_tells_its_steps_its_address_and_its_users(
+        self, demo: tuple[Installation, Serving]
+    ) -> None:
+        house, server = demo
+        _until(lambda: "Ctrl-C stops everything" in server.output)
+        output = server.output
+        assert f"GovBot is ready: {server.address}" in output
+        for words in ("Creating the database", "Schema 0001", "Document 1/", "ana.souza",
+                      "bruno.lima", str(house.data / "demo-users.txt")):  # fmt: skip
+            assert words in output
 
+    def test_a_demo_user_signs_in_asks_and_reads_the_cited_page(
+        self, demo: tuple[Installation, Serving]
+    ) -> None:
+        _, server = demo
+        _until(lambda: "Ctrl-C stops everything" in server.output)
+        password = _demo_password(server, "ana.souza")
+        _until(lambda: _ready_documents(server) >= 1, 120)  # the first one is the law on leave
+        with _signed_in(server, "ana.souza", password) as client:
+            answer = _asked(client, "Quantos dias de férias o servidor tem por ano?")
+            assert "data-answer=" in answer
+            path = re.search(r'href="(/documentos/[^"]+/pagina/\d+\?m=[^"]+)"', answer)
+            assert path, answer
+            page = client.get(path[1].replace("&amp;", "&"))
+            assert page.status_code == 200
+            assert "<mark" in page.text
 
-def test_a_demo_user_signs_in_asks_and_reads_the_cited_page(
-    demo: tuple[Installation, Serving],
-) -> None:
-    _, server = demo
-    _until(lambda: "Ctrl-C stops everything" in server.output)
-    password = _demo_password(server, "ana.souza")
-    _until(lambda: _ready_documents(server) >= 1, 120)  # the first one is the law on leave
-    with _signed_in(server, "ana.souza", password) as client:
-        answer = _asked(client, "Quantos dias de férias o servidor tem por ano?")
-        assert "data-answer=" in answer
-        path = re.search(r'href="(/documentos/[^"]+/pagina/\d+\?m=[^"]+)"', answer)
-        assert path, answer
-        page = client.get(path[1].replace("&amp;", "&"))
-        assert page.status_code == 200
-        assert "<mark" in page.text
-
-
-def test_health_and_figures_are_open_and_pages_are_not(
-    demo: tuple[Installation, Serving],
-) -> None:
-    _, server = demo
-    for path in ("/healthz", "/readyz", "/metrics"):
-        assert httpx.get(server.address + path).status_code == 200
-    assert "govbot_" in httpx.get(server.address + "/metrics").text
-    closed = httpx.get(server.address + "/documentos", headers={"accept": "text/html"})
-    assert closed.status_code == 303
-    assert closed.headers["location"].startswith("/entrar")
+    def test_health_and_figures_are_open_and_pages_are_not(
+        self, demo: tuple[Installation, Serving]
+    ) -> None:
+        _, server = demo
+        for path in ("/healthz", "/readyz", "/metrics"):
+            assert httpx.get(server.address + path).status_code == 200
+        assert "govbot_" in httpx.get(server.address + "/metrics").text
+        closed = httpx.get(server.address + "/documentos", headers={"accept": "text/html"})
+        assert closed.status_code == 303
+        assert closed.headers["location"].startswith("/entrar")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

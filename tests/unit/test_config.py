@@ -319,16 +319,16 @@ def test_what_a_setting_allows_is_said_in_words(setting: str) -> None:
         assert " from " in words, "a number has limits"
 
 
-def test_settings_load_quickly() -> None:
+def test_settings_load_without_heavy_libraries() -> None:
     code = (
-        "import time; start = time.process_time()\n"
+        "import sys\n"
         "from govbot.config import load_settings; load_settings(None, {})\n"
-        "print(time.process_time() - start)"
+        "print(*sys.modules)"
     )
-    seconds = [
-        float(subprocess.check_output([sys.executable, "-c", code], text=True)) for _ in range(3)
-    ]
-    assert min(seconds) < 0.25
+    loaded = subprocess.check_output([sys.executable, "-c", code], text=True).split()
+    heavy = {"babel", "jinja2", "litestar", "llama_cpp", "numpy", "PIL", "psycopg", "sqlalchemy",
+             "torch", "typer"}  # fmt: skip
+    assert heavy.isdisjoint(loaded)
 
 
 MODELS = """

@@ -20,6 +20,8 @@ from govbot.web import cookies, uploads
 from govbot.web.border import Border
 from govbot.web.headers import Frame
 from govbot.web.site import application, build_site
+from tests.prepared import Prepared
+from tests.web.programs import Shelves, shelves_of
 from tests.web.scene import Scene, make_scene
 
 ADDRESS = "http://govbot.test"
@@ -38,6 +40,10 @@ class _Lent:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.app, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        own = name in ("app", "body_limit", "site")
+        object.__setattr__(self if own else self.app, name, value)
 
 
 # Litestar needs 0.3 s to take in the routes: sites are kept and lent to one test after the other.
@@ -62,6 +68,12 @@ def site_of(app: Any) -> ASGIApp:
         _SITES.append(lent)
     lent.app = app
     return Frame(Border(lent.site, app.settings), secure=app.settings.web.secure)
+
+
+@pytest.fixture
+def shelves(prepared: Prepared | None) -> Shelves:
+    """A law and a hidden order, for programs."""
+    return shelves_of(prepared)
 
 
 @pytest.fixture
@@ -104,7 +116,9 @@ async def signed_in(scene: Scene) -> AsyncIterator[SignIn]:
 def browser(scene: Scene, **options: Any) -> Client:
     site = build_site(scene.app, **options) if options else site_of(scene.app)  # type: ignore[arg-type]
     transport = httpx.ASGITransport(app=site, client=("192.0.2.7", 50000))  # type: ignore[arg-type]
-    return httpx.AsyncClient(transport=transport, base_url=ADDRESS, headers={"accept": "text/html"})
+    # As it is: packed pages have a random length (test_headers.py), and some tests compare bytes.
+    headers = {"accept": "text/html", "accept-encoding": "identity"}
+    return httpx.AsyncClient(transport=transport, base_url=ADDRESS, headers=headers)
 
 
 def csrf_of(page: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -15,13 +16,15 @@ from govbot.chat.live import Answers
 from govbot.config import Settings
 from govbot.config.table import Limits
 from govbot.db.access import Actor, as_system
+from govbot.db.dsns import Dsns
 from govbot.generate import Generator
 from govbot.generate.extractive import ExtractiveGenerator
 from govbot.ids import new_id
 from govbot.ingest.receive import Received
 from govbot.web.site import build_site
 from tests.answering import LEAVE, Desk
-from tests.ingestion import Cast, Parts, take
+from tests.ingestion import Cast, Parts, add_cast, open_parts, take
+from tests.prepared import Prepared, recipe
 
 API = "/api/v1"
 ALL_SCOPES = tuple(scope.value for scope in Scope)
@@ -105,12 +108,36 @@ class Office:
         await self.answers.close()
 
 
-async def open_office(parts: Parts, cast: Cast, **settings: Any) -> Office:
-    """A law in A, a hidden order in B, both ready; `settings` replace whole sections."""
-    law = await take(parts, cast.curator, cast.a, "lei-731.txt", LEAVE)
-    hidden = await take(parts, None, cast.b, "portaria-98431.txt", HIDDEN)
-    await parts.work()
+@dataclass(frozen=True)
+class Shelves:
+    """The people, a law in A and a hidden order in B, both ready."""
+
+    cast: Cast
+    law: Received
+    hidden: Received
+
+
+@recipe("shelves")
+async def fill(dsns: Dsns, data: Path) -> Shelves:
+    async with open_parts(dsns, data) as parts:
+        cast = await add_cast(parts.pool)
+        law = await take(parts, cast.curator, cast.a, "lei-731.txt", LEAVE)
+        hidden = await take(parts, None, cast.b, "portaria-98431.txt", HIDDEN)
+        await parts.work()
+    return Shelves(cast, law, hidden)
+
+
+def shelves_of(prepared: Prepared | None) -> Shelves:
+    """The scene of a test that begins with it."""
+    assert prepared is not None
+    found = prepared.scene
+    assert isinstance(found, Shelves)
+    return found
+
+
+def open_office(parts: Parts, shelves: Shelves, **settings: Any) -> Office:
+    """The application over the shelves; `settings` replace whole sections."""
     chosen = parts.settings.model_copy(update=settings)
     generator = ExtractiveGenerator()
     answers = Answers(Desk(chosen, parts.pool, parts.embedder, generator))
-    return Office(parts, cast, chosen, generator, answers, law, hidden)
+    return Office(parts, shelves.cast, chosen, generator, answers, shelves.law, shelves.hidden)

@@ -16,6 +16,7 @@ from reportlab.pdfgen.canvas import Canvas
 
 from govbot.auth import passwords
 from govbot.auth.sign_in import PasswordDirectory
+from govbot.chat import branches
 from govbot.chat import store as chats
 from govbot.chat.arrangement import Arrangement
 from govbot.chat.store import Citation, Message
@@ -115,11 +116,16 @@ class ScriptedAnswers:
         question: str,
         *,
         regenerate: MessageId | None = None,
+        edit: MessageId | None = None,
         as_of: date | None = None,
         model: str = "",
     ) -> Started:
         async with as_actor(self.pool, actor, write=True) as conn:
-            if regenerate is None:
+            if edit is not None:
+                question_id = await branches.edit(
+                    conn, actor, conversation_id, edit, question, as_of=as_of
+                )
+            elif regenerate is None:
                 question_id = await chats.add_question(
                     conn, actor, conversation_id, question, as_of=as_of
                 )

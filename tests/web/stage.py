@@ -10,14 +10,14 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from uuid import UUID, uuid4
 
 from govbot.analytics import categories
 from govbot.auth import api_keys, groups
 from govbot.auth.api_keys import Wish
-from govbot.chat import pins
+from govbot.chat import pins, sharing
 from govbot.chat import store as chats
 from govbot.db.access import as_actor, as_system
 from govbot.db.pool import Pool
@@ -29,7 +29,10 @@ from govbot.feedback import gaps, gathering, ratings, reports
 from govbot.feedback.ratings import DOWN, Rating
 from govbot.feedback.states import Reason
 from govbot.ids import DocumentId, MessageId
+from govbot.ingest import parts
+from govbot.ingest.attach import attach
 from govbot.ingest.receive import receive
+from govbot.installation import announcements, changes
 from govbot.jobs.queue import Queue
 from govbot.models import transfers
 from govbot.models.store import Kind, Manifest, ModelFile, Store, digest
@@ -52,6 +55,12 @@ PLACES = {
     "session_id": "session",
     "number": "1",
     "pin_id": "pin",
+    "question_id": "question",
+    "kind": "colecao",
+    "key": "1",
+    "share_id": "share",
+    "link": "link",
+    "upload_id": "upload",
     "digest": "000000000000",
     "name": "css/base.css",
     "seq": "1",
@@ -62,6 +71,8 @@ PLACES = {
     "gold_id": "gold",
     "run_id": "run",
     "transfer_id": "transfer",
+    "announcement_id": "announcement",
+    "change_id": "change",
 }
 _PLACE = re.compile(r"\{(\w+):(\w+)\}")
 
@@ -108,6 +119,7 @@ async def make_stage(pool: Pool, queue: Queue, folder: Path) -> Stage:
     ids |= await _curation(office, MessageId(UUID(ids["answer"])))
     ids |= await _evaluation(office, DocumentId(UUID(ids["law"])))
     ids |= await _models(office)
+    ids |= await _installation(office)
     return Stage(office, ids)
 
 
@@ -133,7 +145,17 @@ async def _documents(office: Office) -> dict[str, str]:
     async with as_system(office.app.pool) as conn:
         await lifecycle.submit(conn, office.actors["writer"], found["submitted"].version.id)
     ids = {key: str(document.id) for key, document in found.items()}
+    ids["upload"] = str(await _upload(office))
     return ids | {f"{key}_version": str(each.version.id) for key, each in found.items()}
+
+
+async def _upload(office: Office) -> UUID:
+    """A file that the writer began to send."""
+    upload = await parts.begin(
+        office.desk, office.actors["writer"],
+        collection_id=office.laws, filename="envio.txt", place="", size=100,
+    )  # fmt: skip
+    return upload.id
 
 
 async def _drafts(office: Office, *names: str) -> None:
@@ -204,8 +226,16 @@ async def _conversation(office: Office) -> dict[str, str]:
     async with as_actor(office.app.pool, reader, write=True) as conn:
         await pins.pin(conn, reader, started.answer_id, 1)
         (pinned,) = await pins.pins(conn, conversation)
+        wish = sharing.Wish("Férias", date.today())
+        share = await sharing.share(conn, reader, conversation, wish)
+    own = office.app.settings.data_dir / "meu.txt"
+    own.write_bytes(NOTE + b"meu")
+    file = await attach(office.desk, reader, conversation, filename="meu.txt", content=own)
     return {
+        "attached": str(file.id),
         "pin": str(pinned.id),
+        "share": str(share.id),
+        "link": share.link,
         "conversation": str(conversation),
         "question": str(started.question_id),
         "answer": str(started.answer_id),
@@ -245,6 +275,19 @@ async def _models(office: Office) -> dict[str, str]:
     async with as_actor(office.app.pool, admin, write=True) as conn:
         asked = await transfers.ask(conn, admin, Order("pull", "orgao/outro", "outro"))
     return {"transfer": str(asked)}
+
+
+async def _installation(office: Office) -> dict[str, str]:
+    """An announcement for everybody, and a setting that was changed."""
+    admin, app = office.actors["admin"], office.app
+    now = datetime.now(UTC)
+    wish = announcements.Wish("Manutenção às 18 h", "", "info", (), True, now, None)
+    async with as_actor(app.pool, admin, write=True) as conn:
+        announcement = await announcements.publish(conn, admin, wish)
+    await changes.change(app, admin, {"limits.pictures_per_minute": 500})
+    async with as_actor(app.pool, admin) as conn:
+        [change] = await changes.history(conn)
+    return {"announcement": str(announcement), "change": str(change.id)}
 
 
 async def _evaluation(office: Office, law: DocumentId) -> dict[str, str]:

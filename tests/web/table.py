@@ -12,38 +12,19 @@ tokens against forged requests, response headers.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-
 from tests.web.matrix import everyone
+from tests.web.row import Row
 from tests.web.scene import PASSWORD
 from tests.web.stage import FOLDER, NOTE
-
-
-@dataclass(frozen=True)
-class Row:
-    """What each person gets for one request."""
-
-    route: str
-    expected: Mapping[str, int]
-    data: Mapping[str, str] = field(default_factory=dict)
-    use: Mapping[str, str] = field(default_factory=dict)
-    query: str = ""
-    files: Mapping[str, tuple[str, bytes]] = field(default_factory=dict)
-
-    @property
-    def method(self) -> str:
-        return self.route.partition(" ")[0]
-
-    @property
-    def path(self) -> str:
-        return self.route.partition(" ")[2]
-
+from tests.web.table_conversations import CONVERSATIONS, ENDED
+from tests.web.table_documents import LISTING, SENDING
+from tests.web.table_installation import INSTALLATION
 
 DOCUMENT = "/documentos/{document_id:uuid}"
 VERSION = "/documentos/{version_id:uuid}"
 COLLECTION = "/colecoes/{collection_id:uuid}"
 CONVERSATION = "/conversas/{conversation_id:uuid}"
+QUESTION = CONVERSATION + "/perguntas/{question_id:uuid}"
 ANSWER = CONVERSATION + "/respostas/{answer_id:uuid}"
 PERSON = "/admin/usuarios/{user_id:uuid}"
 GROUP = "/admin/grupos/{group_id:uuid}"
@@ -88,6 +69,8 @@ OPEN = (
     Row("GET /entrar/oidc/retorno", everyone(nobody=404, others=404)),
     Row("GET /entrar/proxy", everyone(nobody=404, others=404)),
     Row("POST /preferencias", everyone(nobody=303, others=303), {"theme": "dark"}),
+    # The setting is off: tests/browser/test_every_page.py looks at it.
+    Row("GET /styleguide", everyone(others=404)),
 )
 ACCOUNT = (
     Row("GET /conta", OWN),
@@ -110,23 +93,43 @@ ACCOUNT = (
     Row("POST /conta/sessoes/encerrar-outras", everyone(others=303, auditor=303)),
 )
 CHAT = (
+    *CONVERSATIONS,
     Row("GET /", everyone(others=200, auditor=303)),
-    Row("GET /conversas", INSIDE),
     Row("POST /conversas", everyone(others=303), {"question": "Quantos dias?"}),
     Row(f"GET {CONVERSATION}", MINE),
     Row(f"POST {CONVERSATION}/perguntas", MINE_DONE, {"question": "Quantos dias?"}),
-    Row(f"GET {CONVERSATION}/titulo", MINE),
-    Row(f"POST {CONVERSATION}/titulo", MINE_DONE, {"title": "Férias"}),
-    Row(f"GET {CONVERSATION}/excluir", MINE),
     Row(f"GET {ANSWER}/eventos", MINE),
     Row(f"POST {ANSWER}/parar", MINE_DONE),
     Row(f"POST {ANSWER}/refazer", MINE_DONE),
     Row(f"POST {ANSWER}/avaliacao", MINE_DONE, {"rating": "up"}),
     Row(f"POST {ANSWER}/fontes/{{number:int}}/fixar", MINE_DONE),
     Row(f"POST {CONVERSATION}/fixados/{{pin_id:uuid}}/soltar", MINE_DONE),
-    Row(f"POST {CONVERSATION}/excluir", MINE_DONE),
+    Row(f"GET {QUESTION}", MINE_DONE),
+    Row(f"GET {QUESTION}/editar", MINE),
+    Row(f"POST {QUESTION}", MINE_DONE, {"question": "Em quantas vezes?"}),
+    Row(f"POST {QUESTION}/mostrar", MINE_DONE),
+    Row(f"POST {CONVERSATION}/fontes", MINE_DONE, {"colecao": "@laws"}),
+    Row(f"POST {CONVERSATION}/fontes/{{kind:str}}/{{key:int}}/retirar", MINE_DONE),
+    Row(f"POST {CONVERSATION}/anexos", MINE_DONE, files={"arquivo": ("nota.txt", NOTE)}),
+    Row(f"GET {CONVERSATION}/anexos", MINE_DONE),
+    Row(
+        f"POST {CONVERSATION}/anexos/{{document_id:uuid}}/retirar",
+        everyone(others=404, reader=303),
+        use={"document_id": "attached"},
+    ),
+    Row("POST /anexos", everyone(others=303), files={"arquivo": ("nota.txt", NOTE)}),
+    Row("GET /atalhos", INSIDE),
+    *ENDED,
 )
 VIEWER = (
+    Row(
+        f"GET {VERSION}/pagina",
+        everyone(others=404, reader=303, writer=303, curator=303, admin=303),
+        query="numero=2",
+    ),
+    Row(f"GET {VERSION}/busca", READS, query="q=ferias"),
+    Row(f"GET {VERSION}/miniaturas", READS),
+    Row(f"GET {DOCUMENT}/comparar", READS),
     Row(f"GET {VERSION}/pagina/{{number:int}}", READS),
     Row(f"GET {VERSION}/pagina/{{number:int}}/imagem", READS),
     Row(f"GET {VERSION}/arquivo", READS),
@@ -199,6 +202,7 @@ COLLECTIONS = (
     Row(f"POST {COLLECTION}", MANAGES, {"name": "Leis"}),
     Row(f"POST {COLLECTION}/revisao", MANAGES),
     Row(f"POST {COLLECTION}/orientacoes", MANAGES),
+    Row(f"POST {COLLECTION}/perguntas", MANAGES, {"questions": "Quantos dias?"}),
     Row(f"POST {COLLECTION}/dados-pessoais", MANAGES, {"mask-cpf": "1"}),
     Row(f"GET {COLLECTION}/quem", MANAGE_FORM),
     Row(f"POST {COLLECTION}/acessos", MANAGES, {"who": "auditor", "level": "read"}, SPARE),
@@ -343,6 +347,6 @@ LAST = (
 )
 
 TABLE: tuple[Row, ...] = (
-    *OPEN, *ACCOUNT, *VIEWER, *DOCUMENTS, *LIFECYCLE, *ACCESS, *REVIEWS, *COLLECTIONS, *ACCOUNTS,
-    *UPKEEP, *CURATION, *EVALUATION, *KEYS, *CHAT, *LAST,
+    *OPEN, *ACCOUNT, *VIEWER, *DOCUMENTS, *LISTING, *SENDING, *LIFECYCLE, *ACCESS, *REVIEWS,
+    *COLLECTIONS, *ACCOUNTS, *UPKEEP, *CURATION, *EVALUATION, *KEYS, *INSTALLATION, *CHAT, *LAST,
 )  # fmt: skip

@@ -24,6 +24,7 @@ from tests.web.programs import (
     FREE,
     PATERNITY,
     Office,
+    Shelves,
     address,
     code_of,
     open_office,
@@ -33,8 +34,8 @@ ROLES = Api(roles=("user", "curator", "admin"))
 
 
 @pytest.fixture
-async def office(parts: Parts, cast: Cast) -> AsyncIterator[Office]:
-    opened = await open_office(parts, cast, api=ROLES)
+async def office(parts: Parts, shelves: Shelves) -> AsyncIterator[Office]:
+    opened = open_office(parts, shelves, api=ROLES)
     yield opened
     await opened.close()
 
@@ -124,10 +125,10 @@ class TestDoor:
         assert answer.status_code == 401
 
     async def test_a_route_opens_with_its_scope_and_with_no_other(
-        self, parts: Parts, cast: Cast
+        self, parts: Parts, shelves: Shelves
     ) -> None:
         many = ROLES.model_copy(update={"max_keys": 50})
-        office = await open_office(parts, cast, api=many, limits=FREE)
+        office = open_office(parts, shelves, api=many, limits=FREE)
         with_it = {each: await office.program("admin", [each]) for each in ALL_SCOPES}
         without = {
             each: await office.program("admin", [other for other in ALL_SCOPES if other != each])
@@ -157,8 +158,8 @@ class TestDoor:
         assert entry["details"]["reason"] == "disabled"
         assert entry["ip"] == "192.0.2.7"
 
-    async def test_switched_off_the_api_is_not_there(self, parts: Parts, cast: Cast) -> None:
-        office = await open_office(parts, cast, api=Api(enabled=False))
+    async def test_switched_off_the_api_is_not_there(self, parts: Parts, shelves: Shelves) -> None:
+        office = open_office(parts, shelves, api=Api(enabled=False))
         _, text = await office.key("reader")
         assert (await office.client(text).get(f"{API}/me")).status_code == 404
         await office.close()
@@ -211,16 +212,18 @@ class TestLimits:
         other = await office.program("reader")
         assert (await other.get(f"{API}/me")).status_code == 200
 
-    async def test_all_keys_of_a_person_share_a_limit(self, parts: Parts, cast: Cast) -> None:
-        office = await open_office(parts, cast, limits=Limits(api_user_per_minute=4))
+    async def test_all_keys_of_a_person_share_a_limit(self, parts: Parts, shelves: Shelves) -> None:
+        office = open_office(parts, shelves, limits=Limits(api_user_per_minute=4))
         clients = [await office.program("reader") for _ in range(2)]
         statuses = [(await clients[n % 2].get(f"{API}/me")).status_code for n in range(6)]
         assert statuses == [200] * 4 + [429] * 2
         assert (await (await office.program("curator")).get(f"{API}/me")).status_code == 200
         await office.close()
 
-    async def test_guesses_from_one_address_are_limited(self, parts: Parts, cast: Cast) -> None:
-        office = await open_office(parts, cast, limits=Limits(anonymous_per_minute=3))
+    async def test_guesses_from_one_address_are_limited(
+        self, parts: Parts, shelves: Shelves
+    ) -> None:
+        office = open_office(parts, shelves, limits=Limits(anonymous_per_minute=3))
         client, elsewhere = office.client("gb_guess"), office.client("gb_guess", "198.51.100.3")
         statuses = [(await client.get(f"{API}/me")).status_code for _ in range(5)]
         assert statuses == [401, 401, 401, 429, 429]
@@ -231,9 +234,9 @@ class TestLimits:
         await office.close()
 
     async def test_questions_of_pages_and_programs_count_together(
-        self, parts: Parts, cast: Cast
+        self, parts: Parts, shelves: Shelves
     ) -> None:
-        office = await open_office(parts, cast, limits=Limits(questions_per_minute=2))
+        office = open_office(parts, shelves, limits=Limits(questions_per_minute=2))
         client = await office.program("reader")
         asked = {"question": PATERNITY}
         statuses = [
@@ -243,10 +246,10 @@ class TestLimits:
         assert statuses == [200, 200, 429, 429]
         await office.close()
 
-    async def test_uploads_are_limited(self, parts: Parts, cast: Cast) -> None:
-        office = await open_office(parts, cast, limits=Limits(uploads_per_hour=1))
+    async def test_uploads_are_limited(self, parts: Parts, shelves: Shelves) -> None:
+        office = open_office(parts, shelves, limits=Limits(uploads_per_hour=1))
         client = await office.program("curator")
-        path = f"{API}/collections/{cast.a}/documents"
+        path = f"{API}/collections/{shelves.cast.a}/documents"
         statuses = [
             (await client.post(path, params={"filename": f"{n}.txt"}, content=b"Art. 1 x"))
             .status_code
@@ -680,7 +683,7 @@ class TestDescription:
         assert document["openapi"].startswith("3.1")
         assert all(path.startswith((API, "/v1/")) for path in document["paths"])
         operations = [each for methods in document["paths"].values() for each in methods.values()]
-        assert len({each["operationId"] for each in operations}) == len(operations) == 55
+        assert len({each["operationId"] for each in operations}) == len(operations) == 56
 
     def test_every_operation_names_its_scope_its_errors_and_what_it_does(self) -> None:
         scopes = set()

@@ -14,14 +14,14 @@ from govbot.db.access import Role, as_system
 from govbot.ids import new_id
 from tests.answering import LEAVE
 from tests.ingestion import Cast, Parts, add_person
-from tests.web.programs import API, FREE, PATERNITY, Office, code_of, open_office
+from tests.web.programs import API, FREE, PATERNITY, Office, Shelves, code_of, open_office
 
 EVERYBODY = Api(roles=("user", "curator", "admin", "auditor"))
 
 
 @pytest.fixture
-async def office(parts: Parts, cast: Cast) -> AsyncIterator[Office]:
-    opened = await open_office(parts, cast, api=EVERYBODY, limits=FREE)
+async def office(parts: Parts, shelves: Shelves) -> AsyncIterator[Office]:
+    opened = open_office(parts, shelves, api=EVERYBODY, limits=FREE)
     yield opened
     await opened.close()
 

@@ -17,8 +17,8 @@ from schemathesis.generation import GenerationMode
 
 from govbot.config.table import Api
 from govbot.web import api
-from tests.ingestion import Cast, Parts
-from tests.web.programs import FREE, Office, open_office
+from tests.ingestion import Parts
+from tests.web.programs import FREE, Office, Shelves, open_office
 
 EXAMPLES = 6  # of each operation, half of them wrong on purpose
 SECONDS = 20.0  # for one person at most; a slow machine tries fewer examples of each
@@ -33,8 +33,8 @@ CHECKS = [
 
 
 @pytest.fixture
-async def office(parts: Parts, cast: Cast) -> AsyncIterator[Office]:
-    opened = await open_office(parts, cast, limits=FREE, api=ROLES)
+async def office(parts: Parts, shelves: Shelves) -> AsyncIterator[Office]:
+    opened = open_office(parts, shelves, limits=FREE, api=ROLES)
     yield opened
     await opened.close()
 

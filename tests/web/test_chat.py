@@ -172,7 +172,7 @@ async def test_a_refusal_names_the_nearest_documents(signed_in: SignIn, scene: S
     script = Script(texts=["Não encontrei."], refused=True, nearest=[scene.citation()])
     _path, page = await answered(reader, scene, script)
     assert "Estes documentos são os mais próximos da pergunta" in page
-    link = re.search(r'href="(/documentos/[^"]+k=nearest)"', page)
+    link = re.search(r'href="(/documentos/[^"]+k=nearest)#passagem"', page)
     assert link
     assert (await reader.get(link[1].replace("&amp;", "&"))).status_code == 200
 

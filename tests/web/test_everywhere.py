@@ -21,8 +21,9 @@ from govbot.web.routes import routes
 from govbot.web.visit import local_path
 from tests.web.conftest import Client, SignIn
 from tests.web.office import Office
+from tests.web.row import Row
 from tests.web.stage import Stage, make_stage, without_ids
-from tests.web.table import TABLE, Row
+from tests.web.table import TABLE
 from tests.web.test_table import ask
 
 ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -33,10 +34,13 @@ POSTS = [row for row in PAGES if row.method == "POST"]
 KINDS = {
     "text/html", "text/plain", "text/css", "text/csv", "text/event-stream", "application/json",
     "application/pdf", "application/zip", "application/x-ndjson", "application/jsonl",
+    "text/markdown", "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
     "image/png", "image/jpeg", "image/webp", "image/svg+xml",
 }  # fmt: skip
 DOWNLOADS = {
     "text/csv",
+    "text/markdown",
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
     "application/zip",
     "application/pdf",
     "application/x-ndjson",
@@ -141,6 +145,8 @@ def _complaints(row: Row, answer: httpx.Response) -> list[str]:
 
 def _about_headers(row: Row, headers: httpx.Headers) -> list[str]:
     found = [name for name, value in WANTED.items() if headers.get(name) != value]
+    if headers.get("referrer-policy") == "no-referrer":  # stricter: the address itself is a secret
+        found = [name for name in found if name != "referrer-policy"]
     policy = headers.get("content-security-policy", "")
     for part in ("default-src 'none'", "frame-ancestors 'none'", "base-uri 'none'"):
         if part not in policy:

@@ -136,12 +136,24 @@ async def test_static_files_are_kept_for_a_year_under_an_address_of_their_own(
         answer = await anyone.get(address)
         assert answer.status_code == 200, address
         assert "immutable" in answer.headers["cache-control"]
-    css = await anyone.get(addresses[1], headers={"accept-encoding": "gzip"})
+    sheet = next(address for address in addresses if address.endswith("css/base.css"))
+    css = await anyone.get(sheet, headers={"accept-encoding": "gzip"})
     assert css.headers["content-encoding"] == "gzip"
     assert css.headers["content-type"].startswith("text/css")
-    plain = await anyone.get(addresses[1], headers={"accept-encoding": "identity"})
+    plain = await anyone.get(sheet, headers={"accept-encoding": "identity"})
     assert "content-encoding" not in plain.headers
     assert plain.text == css.text
+
+
+async def test_pages_are_packed_for_browsers_that_take_it_with_a_length_that_tells_nothing(
+    anyone: Client,
+) -> None:
+    plain = await anyone.get("/entrar", headers={"accept-encoding": "identity"})
+    packed = [await anyone.get("/entrar", headers={"accept-encoding": "gzip"}) for _ in range(8)]
+    assert "content-encoding" not in plain.headers
+    assert {page.headers["content-encoding"] for page in packed} == {"gzip"}
+    assert {page.text for page in packed} == {plain.text}
+    assert len({page.headers["content-length"] for page in packed}) > 1
 
 
 async def test_an_address_of_another_release_is_not_kept(anyone: Client) -> None:

@@ -29,7 +29,7 @@ async def test_a_source_is_pinned_shown_and_unpinned_with_and_without_htmx(
     assert "1/5" in pins
     assert (await reader.post(path, headers=HTMX)).text.strip().startswith("<section")
     # The panel of the source offers it too; on a page of its own it leads back.
-    source = re.findall(r'href="(/documentos/[^"]+c=1)"', page)[0].replace("&amp;", "&")
+    source = re.findall(r'href="(/documentos/[^"]+c=1)#passagem"', page)[0].replace("&amp;", "&")
     assert f'hx-post="{path}"' in (await reader.get(source, headers=HTMX)).text
     alone = (await reader.get(source)).text
     assert f'action="{path}"' in alone

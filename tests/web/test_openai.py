@@ -22,7 +22,7 @@ from govbot.generate import Request, Usage
 from govbot.web.site import build_site
 from tests.answering import Dictated, withdraw
 from tests.ingestion import Cast, Parts
-from tests.web.programs import ALL_SCOPES, FREE, PATERNITY, Office, open_office
+from tests.web.programs import ALL_SCOPES, FREE, PATERNITY, Office, Shelves, open_office
 from tests.web.sockets import served
 
 ROLES = Api(roles=("user", "curator", "admin"))
@@ -71,8 +71,8 @@ class Door:
 
 
 @pytest.fixture
-async def door(parts: Parts, cast: Cast) -> AsyncIterator[Door]:
-    office = await open_office(parts, cast, limits=FREE, api=ROLES)
+async def door(parts: Parts, shelves: Shelves) -> AsyncIterator[Door]:
+    office = open_office(parts, shelves, limits=FREE, api=ROLES)
     async with served(build_site(office)) as port:  # type: ignore[arg-type]
         opened = Door(office, port)
         yield opened

@@ -13,8 +13,9 @@ from govbot.web.routes import routes
 from tests.web.conftest import Client, SignIn
 from tests.web.matrix import PEOPLE, client_of
 from tests.web.office import Office
+from tests.web.row import Row
 from tests.web.stage import Stage, make_stage
-from tests.web.table import TABLE, Row
+from tests.web.table import TABLE
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from govbot.extract.passage import find, lines
+from govbot.extract.passage import find, strips
 
 PAGE = (
     "Art. 1º O servidor terá direi-\r\nto a férias de trinta dias.\r\n"
@@ -74,12 +74,12 @@ def test_every_part_of_a_page_is_found_in_it(page: str, data: st.DataObject) -> 
     assert bool(find(quote, list(page))) == any(letter.isalnum() for letter in quote)
 
 
-def test_letters_of_a_line_become_one_rectangle() -> None:
+def test_words_of_a_line_become_one_rectangle() -> None:
     boxes = [(0.1, 0.5, 0.01, 0.02), (0.111, 0.502, 0.01, 0.018), (0.1, 0.55, 0.01, 0.02)]
-    joined = lines(boxes)
+    joined = strips(boxes)
     assert len(joined) == 2
     assert joined[0] == pytest.approx((0.1, 0.5, 0.021, 0.02))
 
 
 def test_columns_stay_apart() -> None:
-    assert len(lines([(0.1, 0.5, 0.01, 0.02), (0.6, 0.5, 0.01, 0.02)])) == 2
+    assert len(strips([(0.1, 0.5, 0.01, 0.02), (0.6, 0.5, 0.01, 0.02)])) == 2

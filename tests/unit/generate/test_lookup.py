@@ -38,8 +38,8 @@ def test_prompts_get_what_keeps_the_pause_of_streams_short() -> None:
     assert pace.prompt_limit(512, writing=False) == 512
     for _ in range(40):
         pace.stepped(prompt=100, written=0, seconds=5.0)
-    assert pace.prompt_limit(512, writing=True) == 64
-    assert pace.prompt_limit(512, writing=False) == 64
+    assert pace.prompt_limit(512, writing=True) == 128
+    assert pace.prompt_limit(512, writing=False) == 128
     slow = Pace(gap_s=0.2, idle_s=1.0)
     slow.stepped(prompt=512, written=0, seconds=5.12)
     slow.stepped(prompt=0, written=4, seconds=0.2)

@@ -172,6 +172,20 @@ def test_with_shared_cells_an_answer_begins_when_its_cells_are_free() -> None:
     assert sum(map(len, memory.held)) <= 200 + 301  # the longest unused one had to go
 
 
+def test_what_makes_room_may_push_out_the_copy_that_the_prompt_goes_on_from() -> None:
+    memory = Lists(4, cells=1000, unified=True)
+    slots = Slots(memory, host_bytes=400)
+    for tokens in ([*ONE, 1], [*TWO, 1]):
+        assert answered(slots, memory, tokens) == 0
+    third = slots.place([*THREE, 1], 600)  # ONE goes to host memory
+    assert third is not None
+    read(memory, third, [*THREE, 1])
+    slots.release(third)
+    again = slots.place([*ONE, 2], 600)  # TWO or THREE takes its place there
+    assert again is not None
+    assert memory.held[again.index] == again.tokens == ONE
+
+
 class Play:
     """Answers that come, read on and end, as the moves say."""
 
@@ -219,7 +233,7 @@ class Play:
         ),
         max_size=40,
     ),
-    st.sampled_from([0, 500, 5000]),
+    st.sampled_from([0, 400, 500, 5000]),
 )
 def test_a_slot_always_holds_what_it_is_said_to_hold(
     kind: str, moves: list[tuple[str, int, int, int]], host_bytes: int

@@ -52,7 +52,7 @@ def test_every_message_of_the_catalog_is_translated_with_the_same_places() -> No
             source = ids[min(number, len(ids) - 1)]
             assert places(string) == places(source), source
             # Templates put every message through "%", with or without places.
-            assert not re.search(r"%(?!%|\(\w+\)[sd])", string), string
+            assert not re.search(r"%(?!\(\w+\)[sd])", string.replace("%%", "")), string
 
 
 def test_an_error_speaks_the_readers_language() -> None:

@@ -1,0 +1,350 @@
+"""Lists of documents: filtered, sorted, paged and counted without looking at every document.
+
+What is filtered and sorted by stands in `document_listings` (triggers of migration 0031), the
+policies decide what is there at all. Plans are made anew for each list, with its values known:
+conditions that do not apply vanish, and those that do find their index.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from psycopg import sql
+
+from govbot.db.access import found
+from govbot.db.pool import Connection
+from govbot.documents import lives
+from govbot.documents.listing_sql import COUNTED, COUNTS, MATCHES, WRITES, counted
+from govbot.documents.rows import DOCUMENT, document_of
+from govbot.documents.types import Document, Secrecy, State
+from govbot.ids import CollectionId, DocumentId, UserId
+
+MOST_COUNTED = 1000
+MOST_FOUND = 1500  # by an index of words or tags; more are so frequent that a list meets them soon
+MOST_ODD = 3000  # documents not simply ready, looked at to count them
+SAMPLE = 1000  # the newest documents, among which suggestions are looked for
+UNDER_WAY: Final = (State.QUEUED, State.EXTRACTING, State.EMBEDDING)
+
+
+class Sort(StrEnum):
+    """The order of a list; the first is by the moment a document was added."""
+
+    NEWEST = "newest"
+    OLDEST = "oldest"
+    NAME = "name"
+    NAME_DOWN = "name-down"
+    LARGEST = "largest"
+    SMALLEST = "smallest"
+    LONGEST = "longest"
+    SHORTEST = "shortest"
+
+
+class Personal(StrEnum):
+    """What a list of documents with personal data is narrowed to."""
+
+    ANY = "any"
+    IDENTIFYING = "identifying"
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What a list shows. Empty values do not narrow.
+
+    `states` is of the version that the actor sees; every word of `text` stands in the file name,
+    the title or the norm's kind, number or year; `sender` (who added it), `personal` and drafts are
+    shown of documents that the actor may write alone.
+    """
+
+    collection: CollectionId | None = None
+    states: Sequence[State] = ()
+    life: lives.Life | None = None
+    text: str = ""
+    tag: str = ""
+    kind: str = ""
+    year: int | None = None
+    sender: UserId | None = None
+    personal: Personal | None = None
+    secrecy: Secrecy | None = None
+    trashed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestions:
+    """Values that filters can take, found among the newest documents."""
+
+    kinds: Sequence[str]
+    tags: Sequence[str]
+    senders: Sequence[tuple[UserId, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many documents stand where, by what the actor sees, each up to MOST_COUNTED + 1."""
+
+    all: int
+    states: dict[State, int]
+    lives: dict[lives.Life, int]
+    trashed: int
+
+    @property
+    def under_way(self) -> int:
+        return sum(self.states[state] for state in UNDER_WAY)
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """How far the actor of a transaction sees, as values that an index can be asked with.
+
+    It repeats what the policies decide and narrows nothing beyond them. `everything`: no help is
+    needed; else what they see lies in `shelves` or is one of `singles`. `versions` says which
+    version of a document they see: the "newest", the newest "open" to readers, or "mixed".
+    """
+
+    everything: bool
+    shelves: Sequence[int]
+    singles: Sequence[int]
+    versions: str
+
+
+async def sight(conn: Connection) -> Sight:
+    """How far the actor of the transaction sees."""
+    cursor = await conn.execute(
+        """
+        WITH levels AS MATERIALIZED (SELECT l.key, l.level FROM govbot_collection_levels() l)
+        SELECT govbot_is_system() OR govbot_role() = 'admin' AS everything,
+               ARRAY(SELECT l.key FROM levels l WHERE l.level >= 1) AS shelves,
+               EXISTS (SELECT FROM levels l WHERE l.level = 1) AS reads,
+               EXISTS (SELECT FROM levels l WHERE l.level >= 2) AS writes,
+               ARRAY(SELECT govbot_documents_from(1)) AS singles,
+               EXISTS (SELECT FROM govbot_documents_below(2)) AS refused
+        """
+    )
+    row = found(await cursor.fetchone())
+    special = row["singles"] or row["refused"]
+    versions = "mixed"
+    if row["everything"] or (not special and not row["reads"]):
+        versions = "newest"
+    elif not special and not row["writes"]:
+        versions = "open"
+    return Sight(bool(row["everything"]), row["shelves"], row["singles"], versions)
+
+
+async def list_page(
+    conn: Connection,
+    wanted: Filter,
+    *,
+    sort: Sort = Sort.NEWEST,
+    after: DocumentId | None = None,
+    limit: int,
+) -> list[Document]:
+    """At most `limit` documents in the order of `sort`, those behind the document `after`."""
+    return await load(conn, await find_ids(conn, wanted, sort=sort, after=after, limit=limit))
+
+
+async def find_ids(
+    conn: Connection,
+    wanted: Filter,
+    *,
+    sort: Sort = Sort.NEWEST,
+    after: DocumentId | None = None,
+    limit: int,
+    seen: Sight | None = None,
+) -> list[DocumentId]:
+    """The same as ids alone. Nothing when the collection or `after` is not there for the actor.
+
+    `seen` is the sight of the actor, looked up unless it is given.
+    """
+    values = await _values(conn, wanted, seen)
+    if values is None:
+        return []
+    column, compare, direction = _ORDERS[sort]
+    place: sql.Composable = sql.SQL("")
+    if after is not None and column is None:
+        place = sql.SQL(" AND d.id {} %(after)s::uuid").format(compare)
+    elif after is not None and column is not None:
+        place = sql.SQL(
+            " AND (d.{0}, d.id) {1}"
+            " (SELECT a.{0}, a.id FROM document_listings a WHERE a.id = %(after)s)"
+        ).format(column, compare)
+    order = sql.SQL("d.id {0}").format(direction)
+    if column is not None:
+        order = sql.SQL("d.{0} {1}, d.id {1}").format(column, direction)
+    query = sql.SQL(
+        "SELECT d.id FROM document_listings d WHERE {0}{1} ORDER BY {2} LIMIT %(limit)s"
+    )
+    cursor = await conn.execute(
+        query.format(sql.SQL(MATCHES), place, order),
+        {**values, "after": after, "limit": limit},
+        prepare=False,
+    )
+    return [DocumentId(row["id"]) for row in await cursor.fetchall()]
+
+
+async def load(conn: Connection, ids: Sequence[DocumentId]) -> list[Document]:
+    """These documents in this order, as far as the actor sees them."""
+    cursor = await conn.execute(
+        DOCUMENT + " WHERE d.id = ANY(%(ids)s::uuid[])", {"ids": list(ids)}, prepare=False
+    )
+    loaded = {row["id"]: document_of(row) for row in await cursor.fetchall()}
+    return [loaded[each] for each in ids if each in loaded]
+
+
+async def counts(
+    conn: Connection,
+    collection_id: CollectionId | None = None,
+    *,
+    most: int = MOST_COUNTED,
+    seen: Sight | None = None,
+) -> Counts:
+    """What filters by state, life and trash would show, each counted up to `most` + 1.
+
+    Nearly all documents of a library are ready: the others are looked at one by one, as long as
+    they are few; after a large import each state is counted for itself.
+    """
+    values = await _values(conn, Filter(collection=collection_id), seen)
+    if values is None:
+        return Counts(0, dict.fromkeys(State, 0), dict.fromkeys(lives.Life, 0), 0)
+    values |= {"limit": most + 1, "odd": MOST_ODD + 1}
+    cursor = await conn.execute(COUNTS, values, prepare=False)
+    row = found(await cursor.fetchone())
+    if row["odd"] > MOST_ODD:
+        row |= await _bounded(conn, list(COUNTED), values)
+    elif row["all"] > most:
+        row |= await _bounded(conn, ["ready"], values)
+    else:
+        row["ready"] = row["all"] - row["unready"]
+    return Counts(
+        all=row["all"],
+        states={state: min(row.get(state.value, 0), most + 1) for state in State},
+        lives={life: min(row[life.value], most + 1) for life in lives.Life},
+        trashed=row["trashed"],
+    )
+
+
+async def _bounded(
+    conn: Connection, names: Sequence[str], values: dict[str, Any]
+) -> dict[str, int]:
+    """Some of COUNTED, each up to the limit."""
+    parts = sql.SQL(", ").join(counted(COUNTED[name], name) for name in names)
+    cursor = await conn.execute(sql.SQL("SELECT {}").format(parts), values, prepare=False)
+    return dict(found(await cursor.fetchone()))
+
+
+async def suggestions(
+    conn: Connection, collection_id: CollectionId | None = None, *, seen: Sight | None = None
+) -> Suggestions:
+    """Kinds, tags and senders of the newest documents within reach, each by alphabet.
+
+    Senders are those of documents that the actor may write.
+    """
+    values = await _values(conn, Filter(collection=collection_id), seen)
+    if values is None:
+        return Suggestions((), (), ())
+    cursor = await conn.execute(
+        "WITH sample AS MATERIALIZED (SELECT d.kind, d.tags, d.created_by, "  # noqa: S608 - constants
+        + WRITES
+        + " AS writes FROM document_listings d WHERE "
+        + MATCHES
+        + """
+              ORDER BY d.id DESC LIMIT %(sample)s)
+        SELECT ARRAY(SELECT DISTINCT s.kind FROM sample s WHERE s.kind <> '' ORDER BY 1) AS kinds,
+               ARRAY(SELECT DISTINCT t.tag FROM sample s, unnest(s.tags) AS t (tag)
+                     ORDER BY 1 LIMIT 200) AS tags,
+               ARRAY(SELECT DISTINCT s.created_by FROM sample s
+                     WHERE s.writes AND s.created_by IS NOT NULL) AS senders
+        """,
+        {**values, "sample": SAMPLE},
+        prepare=False,
+    )
+    row = await cursor.fetchone() or {}
+    return Suggestions(row["kinds"], row["tags"], await _named(conn, row["senders"]))
+
+
+async def _named(conn: Connection, people: Sequence[UserId]) -> list[tuple[UserId, str]]:
+    cursor = await conn.execute(
+        """
+        SELECT u.id, coalesce(nullif(u.name, ''), u.username) AS name FROM users u
+        WHERE u.id = ANY(%(ids)s::uuid[])
+        ORDER BY lower(coalesce(nullif(u.name, ''), u.username)), u.id
+        """,
+        {"ids": list(people)},
+    )
+    return [(UserId(row["id"]), str(row["name"])) for row in await cursor.fetchall()]
+
+
+async def _values(conn: Connection, wanted: Filter, seen: Sight | None) -> dict[str, Any] | None:
+    """The parameters of MATCHES; None when the collection is not there for the actor."""
+    seen = seen or await sight(conn)
+    looked: dict[str, Any] = {"collection": None, "patterns": [], "keys": None}
+    if wanted.collection or wanted.text.strip() or wanted.tag:
+        looked = await _looked_up(conn, wanted)
+    if wanted.collection is not None and looked["collection"] is None:
+        return None
+    return {
+        "everything": seen.everything,
+        "shelves": seen.shelves,
+        "singles": seen.singles,
+        "sight": seen.versions,
+        **looked,
+        "states": [state.value for state in wanted.states],
+        "life": wanted.life.value if wanted.life else "",
+        "tag": wanted.tag,
+        "kind": wanted.kind,
+        "year": wanted.year,
+        "sender": wanted.sender,
+        "personal": {None: 0, Personal.ANY: 1, Personal.IDENTIFYING: 2}[wanted.personal],
+        "secrecy": None if wanted.secrecy is None else int(wanted.secrecy),
+        "trashed": wanted.trashed,
+    }
+
+
+async def _looked_up(conn: Connection, wanted: Filter) -> dict[str, Any]:
+    """The key of the collection, patterns of the words, and the documents that an index finds by
+    words and tag: None when they are too many to be of help."""
+    cursor = await conn.execute(
+        """
+        WITH words AS MATERIALIZED (
+            SELECT coalesce(array_agg(w.word), '{}') AS words,
+                   coalesce(array_agg('%%' || regexp_replace(w.word, '([\\%%_])', '\\\1', 'g')
+                                      || '%%'), '{}') AS patterns,
+                   bool_or(length(w.word) > 2) AS long
+            FROM regexp_split_to_table(govbot_fold(%(words)s), ' ') AS w (word)
+            WHERE w.word <> ''
+        )
+        SELECT (SELECT c.key FROM collections c WHERE c.id = %(collection)s::uuid) AS collection,
+               w.patterns,
+               CASE WHEN w.long OR %(tag)s::text <> '' THEN ARRAY(
+                   SELECT govbot_documents_marked(w.words, w.patterns, %(tag)s::text, %(most)s)
+               ) END AS keys
+        FROM words w
+        """,
+        {
+            "collection": wanted.collection,
+            "words": " ".join(wanted.text.split()[:10]),
+            "tag": wanted.tag,
+            "most": MOST_FOUND + 1,
+        },
+        prepare=False,
+    )
+    row = found(await cursor.fetchone())
+    if row["keys"] is not None and len(row["keys"]) > MOST_FOUND:
+        row["keys"] = None
+    return row
+
+
+_DOWN: Final = (sql.SQL("<"), sql.SQL("DESC"))
+_UP: Final = (sql.SQL(">"), sql.SQL("ASC"))
+# By sort: the column (None: the id alone), how what follows compares, and the direction.
+_ORDERS: Final[dict[Sort, tuple[sql.Identifier | None, sql.SQL, sql.SQL]]] = {
+    Sort.NEWEST: (None, *_DOWN),
+    Sort.OLDEST: (None, *_UP),
+    Sort.NAME: (sql.Identifier("name"), *_UP),
+    Sort.NAME_DOWN: (sql.Identifier("name"), *_DOWN),
+    Sort.LARGEST: (sql.Identifier("size_bytes"), *_DOWN),
+    Sort.SMALLEST: (sql.Identifier("size_bytes"), *_UP),
+    Sort.LONGEST: (sql.Identifier("pages"), *_DOWN),
+    Sort.SHORTEST: (sql.Identifier("pages"), *_UP),
+}

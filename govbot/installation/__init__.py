@@ -1,0 +1,1 @@
+"""What administrators see and set of the installation as a whole."""

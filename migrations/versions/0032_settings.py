@@ -1,0 +1,15 @@
+"""Pages: settings."""
+
+from __future__ import annotations
+
+from govbot.db.schema import run_sql
+
+revision = "0032"
+down_revision = "0031"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Apply the SQL beside this file."""
+    run_sql("0032_settings.sql")
