@@ -288,22 +288,25 @@ INCONSISTENT = {
     """,
     "what lists go by": """
         SELECT d.id
-        FROM (SELECT d.*, (SELECT v.state FROM document_versions v WHERE v.document_id = d.id
-                           ORDER BY v.number DESC LIMIT 1) AS newest_state,
-                     (SELECT v.review FROM document_versions v WHERE v.document_id = d.id
-                      ORDER BY v.number DESC LIMIT 1) AS newest_review,
-                     (SELECT v.state FROM document_versions v
-                      WHERE v.document_id = d.id AND v.review = 'approved'
-                      ORDER BY v.number DESC LIMIT 1) AS open_state
-              FROM documents d WHERE d.collection_key <> 0) d
+        FROM documents d
+        LEFT JOIN LATERAL (SELECT v.id, v.state, v.review, v.created_by, v.finished_at
+                           FROM document_versions v WHERE v.document_id = d.id
+                           ORDER BY v.number DESC LIMIT 1) n ON true
+        LEFT JOIN LATERAL (SELECT v.state FROM document_versions v
+                           WHERE v.document_id = d.id AND v.review = 'approved'
+                           ORDER BY v.number DESC LIMIT 1) o ON true
         FULL JOIN document_listings l ON l.key = d.key
-        WHERE (d.id, d.collection_key, d.secrecy, d.status, d.trashed_at, d.created_by, d.kind,
-               d.year, d.tags, d.valid_to, d.revoked_on, d.newest_state, d.newest_review,
-               d.open_state)
+        WHERE d.collection_key IS DISTINCT FROM 0
+          AND (d.id, d.collection_key, d.secrecy, d.status, d.trashed_at, d.created_by, d.kind,
+               d.year, d.tags, least(d.valid_to + 1, d.revoked_on), n.id, n.state, n.review,
+               n.finished_at, o.state,
+               coalesce(n.state NOT IN ('failed', 'cancelled', 'superseded')
+                        AND (n.review = 'in_review'
+                             OR (n.review = 'draft' AND n.created_by IS NULL)), false))
               IS DISTINCT FROM
               (l.id, l.collection_key, l.secrecy, l.status, l.trashed_at, l.created_by, l.kind,
-               l.year, l.tags, l.valid_to, l.revoked_on, l.newest_state, l.newest_review,
-               l.open_state)
+               l.year, l.tags, l.ends, l.newest_id, l.newest_state, l.newest_review,
+               l.finished_at, l.open_state, l.awaits)
     """,
 }
 

@@ -21,7 +21,7 @@ _COLUMNS: LiteralString = """
     SELECT c.id, c.key, c.name, c.description, c.needs_review, c.instructions, c.created_at,
            l.level"""
 _COUNT: LiteralString = """
-           (SELECT count(*) FROM documents d
+           (SELECT count(*) FROM document_listings d
             WHERE d.collection_key = c.key AND d.trashed_at IS NULL) AS documents"""
 _FROM: LiteralString = """
     FROM collections c

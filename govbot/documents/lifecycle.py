@@ -7,6 +7,7 @@ no in words, and record what was done.
 from __future__ import annotations
 
 from datetime import date
+from typing import Final, LiteralString
 
 from psycopg.errors import InsufficientPrivilege
 
@@ -48,22 +49,10 @@ MAX_NOTE = 2000
 MAX_REASON = 500
 MAX_REVIEWS = 500
 
-
-_WAITING = (
-    """
-    WHERE d.trashed_at IS NULL
-      AND (v.review = 'in_review' OR (v.review = 'draft' AND v.created_by IS NULL))
-      AND v.state NOT IN ('failed', 'cancelled', 'superseded')
-      AND """
-    + MANAGED
-    + """
-      AND (%(after)s::uuid IS NULL OR v.id > %(after)s::uuid)
-      AND EXISTS (SELECT FROM document_versions w
-                  WHERE w.document_id = d.id AND w.review IN ('draft', 'in_review'))
-    ORDER BY v.id
-    LIMIT %(limit)s
+_AWAITING: Final[LiteralString] = f"""
+    FROM document_listings d
+    WHERE d.awaits AND d.trashed_at IS NULL AND {MANAGED}
 """
-)
 
 
 async def submit(conn: Connection, actor: Actor | None, version_id: VersionId) -> None:
@@ -131,7 +120,15 @@ async def reviews(
     before. What the actor brought in is there too, for others to decide.
     """
     cursor = await conn.execute(
-        DOCUMENT + _WAITING,
+        f"""
+        WITH awaiting AS MATERIALIZED (
+            SELECT d.id {_AWAITING}
+              AND (%(after)s::uuid IS NULL OR d.newest_id > %(after)s::uuid)
+            ORDER BY d.newest_id
+            LIMIT %(limit)s
+        )
+        {DOCUMENT} WHERE d.id IN (SELECT a.id FROM awaiting a) ORDER BY v.id
+        """,  # noqa: S608 - constants
         {"after": after, "limit": min(limit, MAX_REVIEWS)},
     )
     return [document_of(row) for row in await cursor.fetchall()]
@@ -139,21 +136,7 @@ async def reviews(
 
 async def count_reviews(conn: Connection) -> int:
     """How many documents `reviews` would list without a limit."""
-    cursor = await conn.execute(
-        """
-        SELECT count(*) AS n
-        FROM document_versions v
-        JOIN documents d ON d.id = v.document_id
-        WHERE d.trashed_at IS NULL
-          AND (v.review = 'in_review' OR (v.review = 'draft' AND v.created_by IS NULL))
-          AND v.state NOT IN ('failed', 'cancelled', 'superseded')
-          AND """  # noqa: S608 - constants
-        + MANAGED
-        + """
-          AND NOT EXISTS (SELECT FROM document_versions n
-                          WHERE n.document_id = v.document_id AND n.number > v.number)
-        """
-    )
+    cursor = await conn.execute(f"SELECT count(*) AS n {_AWAITING}")
     row = await cursor.fetchone()
     return int(row["n"]) if row else 0
 

@@ -31,7 +31,7 @@ MATCHES: Final[LiteralString] = f"""{_REACHED}
     AND CASE %(life)s::text
             WHEN 'draft' THEN d.newest_review IN ('draft', 'rejected') AND {WRITES}
             WHEN 'in_review' THEN d.newest_review = 'in_review' AND {WRITES}
-            WHEN 'ended' THEN d.valid_to < current_date OR d.revoked_on <= current_date
+            WHEN 'ended' THEN d.ends <= current_date
             ELSE true END
     AND (%(keys)s::integer[] IS NULL OR d.key = ANY(%(keys)s::integer[]))
     AND (%(tag)s::text = '' OR %(tag)s::text = ANY(d.tags))
@@ -43,7 +43,7 @@ MATCHES: Final[LiteralString] = f"""{_REACHED}
     AND (%(patterns)s::text[] = '{{}}' OR d.words LIKE ALL (%(patterns)s::text[]))"""
 
 _PRESENT: Final[LiteralString] = f"{_REACHED} AND d.trashed_at IS NULL"
-_ENDED: Final[LiteralString] = "(d.valid_to < current_date OR d.revoked_on <= current_date)"
+_ENDED: Final[LiteralString] = "d.ends <= current_date"
 _ONCE: Final = ("queued", "extracting", "embedding", "ready", "failed", "cancelled")
 # By name: the condition that is counted.
 COUNTED: Final[dict[str, LiteralString]] = {

@@ -108,14 +108,13 @@ class Waits:
 
 
 async def count_pages(conn: Connection) -> Waits:
-    """What waits, outside the trash."""
+    """What waits, outside the trash; a new version is taken to be as long as the one before."""
     cursor = await conn.execute(
         """
-        SELECT coalesce(sum(v.pages), 0) AS pages,
-               count(*) FILTER (WHERE v.pages = 0) AS unopened
-        FROM document_versions v
-        JOIN documents d ON d.key = v.document_key AND d.trashed_at IS NULL
-        WHERE v.state = 'queued'
+        SELECT coalesce(sum(l.pages), 0) AS pages,
+               count(*) FILTER (WHERE l.pages = 0) AS unopened
+        FROM document_listings l
+        WHERE l.newest_state = 'queued' AND l.trashed_at IS NULL
         """
     )
     row = await cursor.fetchone()

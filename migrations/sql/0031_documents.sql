@@ -16,14 +16,18 @@ CREATE TABLE document_listings (
     kind text NOT NULL DEFAULT '',
     year integer,
     tags text[] NOT NULL DEFAULT '{}',
-    valid_to date,
-    revoked_on date,
+    -- The first day on which it is not in force any more; NULL where none is known.
+    ends date,
     -- Folded: what it is sorted by, and what a search in the list looks through.
     name text NOT NULL DEFAULT '',
     words text NOT NULL DEFAULT '',
     -- Of the newest version of all, which those who write the document see; NULL without one.
+    newest_id uuid,
     newest_state text,
     newest_review text,
+    -- Whether it waits for a decision, and when the work on it ended.
+    awaits boolean NOT NULL DEFAULT false,
+    finished_at timestamptz,
     -- Of the newest approved version, which those who only read it see.
     open_state text,
     -- Of the newest approved version, else of the newest: who sees the row may know them.
@@ -58,16 +62,22 @@ CREATE FUNCTION govbot_listing_of(document uuid) RETURNS SETOF document_listings
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp
 BEGIN ATOMIC
     SELECT d.key, d.id, d.collection_key, d.secrecy, d.status, d.trashed_at, d.created_by, d.kind,
-           d.year, d.tags, d.valid_to, d.revoked_on,
+           d.year, d.tags, least(d.valid_to + 1, d.revoked_on),
            left(govbot_fold(coalesce(nullif(d.title, ''), d.filename)), 200),
            govbot_fold(d.filename || ' ' || d.title || ' ' || replace(d.kind, '_', ' ') || ' '
                        || d.number || ' ' || coalesce(d.year::text, '')),
-           newest.state, newest.review, approved.state,
+           newest.id, newest.state, newest.review,
+           -- Drafts of people wait for them; those of a folder or a command for who decides.
+           coalesce((newest.review = 'in_review'
+                     OR (newest.review = 'draft' AND newest.created_by IS NULL))
+                    AND newest.state NOT IN ('failed', 'cancelled', 'superseded'), false),
+           newest.finished_at, approved.state,
            coalesce(approved.pages, newest.pages, 0),
            coalesce(approved.size_bytes, newest.size_bytes, 0), found.personal
     FROM documents d
     LEFT JOIN LATERAL (
-        SELECT v.state, v.review, v.pages, v.size_bytes FROM document_versions v
+        SELECT v.id, v.state, v.review, v.created_by, v.finished_at, v.pages, v.size_bytes
+        FROM document_versions v
         WHERE v.document_id = d.id
         ORDER BY v.number DESC LIMIT 1
     ) newest ON true
@@ -105,10 +115,10 @@ BEGIN
     UPDATE document_listings l
     SET collection_key = made.collection_key, secrecy = made.secrecy, status = made.status,
         trashed_at = made.trashed_at, created_by = made.created_by, kind = made.kind,
-        year = made.year, tags = made.tags, valid_to = made.valid_to, revoked_on = made.revoked_on,
-        name = made.name, words = made.words, newest_state = made.newest_state,
-        newest_review = made.newest_review, open_state = made.open_state, pages = made.pages,
-        size_bytes = made.size_bytes, personal = made.personal
+        year = made.year, tags = made.tags, ends = made.ends, name = made.name, words = made.words, newest_id = made.newest_id, newest_state = made.newest_state,
+        newest_review = made.newest_review, awaits = made.awaits, finished_at = made.finished_at,
+        open_state = made.open_state, pages = made.pages, size_bytes = made.size_bytes,
+        personal = made.personal
     WHERE l.key = made.key;
 END
 $$;
@@ -139,6 +149,7 @@ CREATE CONSTRAINT TRIGGER document_versions_relisted AFTER UPDATE ON document_ve
     DEFERRABLE INITIALLY DEFERRED
     FOR EACH ROW WHEN (OLD.state IS DISTINCT FROM NEW.state
                        OR OLD.review IS DISTINCT FROM NEW.review
+                       OR OLD.finished_at IS DISTINCT FROM NEW.finished_at
                        OR OLD.pages IS DISTINCT FROM NEW.pages
                        OR OLD.size_bytes IS DISTINCT FROM NEW.size_bytes
                        OR OLD.personal_look IS DISTINCT FROM NEW.personal_look)
@@ -148,16 +159,22 @@ INSERT INTO document_listings
 SELECT l.* FROM documents d CROSS JOIN LATERAL govbot_listing_of(d.id) l;
 
 CREATE INDEX document_listings_newest_state ON document_listings (newest_state, id);
-CREATE INDEX document_listings_shelf ON document_listings (collection_key, id);
+-- With all that the policy asks for: collections are counted by it.
+CREATE INDEX document_listings_shelf ON document_listings (collection_key, id)
+    INCLUDE (key, secrecy, status, trashed_at);
 CREATE INDEX document_listings_shelf_state
     ON document_listings (collection_key, newest_state, id);
 CREATE INDEX document_listings_undecided ON document_listings (newest_review, id)
     WHERE newest_review <> 'approved';
+CREATE INDEX document_listings_awaiting ON document_listings (newest_id) WHERE awaits;
+CREATE INDEX document_listings_finished
+    ON document_listings (newest_state, finished_at DESC NULLS LAST, id DESC)
+    WHERE newest_state IN ('failed', 'cancelled');
 CREATE INDEX document_listings_trash ON document_listings (collection_key, id)
-    WHERE trashed_at IS NOT NULL;
-CREATE INDEX document_listings_expired ON document_listings (valid_to) WHERE valid_to IS NOT NULL;
-CREATE INDEX document_listings_revoked ON document_listings (revoked_on)
-    WHERE revoked_on IS NOT NULL;
+    INCLUDE (key, secrecy, status, trashed_at, newest_state) WHERE trashed_at IS NOT NULL;
+CREATE INDEX document_listings_ends ON document_listings (ends)
+    INCLUDE (key, collection_key, secrecy, status, trashed_at, newest_state)
+    WHERE ends IS NOT NULL;
 CREATE INDEX document_listings_name ON document_listings (name, id);
 CREATE INDEX document_listings_size ON document_listings (size_bytes, id);
 CREATE INDEX document_listings_pages ON document_listings (pages, id);
@@ -165,8 +182,10 @@ CREATE INDEX document_listings_kind ON document_listings (kind, id);
 CREATE INDEX document_listings_year ON document_listings (year, id);
 CREATE INDEX document_listings_sender ON document_listings (created_by, id);
 CREATE INDEX document_listings_personal ON document_listings (personal, id) WHERE personal > 0;
--- What is under way, failed, or waits for an approval: few, and counted for every list.
+-- What is under way, failed, or waits for an approval: few, and counted for every list. This one,
+-- and those of the trash and of what ended, hold all that counting and the policy ask for.
 CREATE INDEX document_listings_odd ON document_listings (collection_key, id)
+    INCLUDE (key, secrecy, status, trashed_at, newest_state, newest_review, open_state)
     WHERE newest_state <> 'ready' OR newest_review <> 'approved';
 CREATE INDEX document_listings_open_state ON document_listings (open_state, id)
     WHERE open_state <> newest_state;
