@@ -212,12 +212,10 @@ async def counts(
     row = found(await cursor.fetchone())
     if row["odd"] > MOST_ODD:
         row |= await _bounded(conn, list(COUNTED), values)
-    elif row["all"] > most:
-        row |= await _bounded(conn, ["ready"], values)
     else:
         row["ready"] = row["all"] - row["unready"]
     return Counts(
-        all=row["all"],
+        all=min(row["all"], most + 1),
         states={state: min(row.get(state.value, 0), most + 1) for state in State},
         lives={life: min(row[life.value], most + 1) for life in lives.Life},
         trashed=row["trashed"],

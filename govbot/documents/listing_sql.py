@@ -57,11 +57,12 @@ COUNTED: Final[dict[str, LiteralString]] = {
 }
 
 
-def counted(condition: LiteralString, name: str) -> sql.Composable:
+def counted(
+    condition: LiteralString, name: str, limit: LiteralString = "%(limit)s"
+) -> sql.Composable:
     return sql.SQL(
-        "(SELECT count(*) FROM"
-        " (SELECT FROM document_listings d WHERE {0} LIMIT %(limit)s) f) AS {1}"
-    ).format(sql.SQL(condition), sql.Identifier(name))
+        "(SELECT count(*) FROM (SELECT FROM document_listings d WHERE {0} LIMIT {1}) f) AS {2}"
+    ).format(sql.SQL(condition), sql.SQL(limit), sql.Identifier(name))
 
 
 COUNTS: Final = sql.SQL(
@@ -85,7 +86,8 @@ COUNTS: Final = sql.SQL(
     state=sql.SQL(_STATE),
     writes=sql.SQL(WRITES),
     present=sql.SQL(_PRESENT),
-    all=counted(_PRESENT, "all"),
+    # So far that those that are ready are counted up to the limit, too: all but the odd ones.
+    all=counted(_PRESENT, "all", "%(limit)s + (SELECT count(*) FROM odd)"),
     ended=counted(f"{_PRESENT} AND {_ENDED}", "ended"),
     trashed=counted(
         f"{_REACHED} AND d.trashed_at IS NOT NULL AND %(sight)s::text <> 'open'", "trashed"

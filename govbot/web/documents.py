@@ -41,7 +41,7 @@ from govbot.web.i18n import _
 from govbot.web.uploads import upload_limits
 from govbot.web.visit import CurrentVisit, Visit, local_path
 
-PAGE = 50
+PAGE = 25
 
 DONE = {"excluido": _("The document was deleted for good.")}
 

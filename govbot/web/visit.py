@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
@@ -49,7 +50,7 @@ class Visit:
             raise NotSignedIn
         return self.session.actor
 
-    @property
+    @cached_property
     def language(self) -> i18n.Language:
         """The language to answer in: of the account, else of this browser, else the setting."""
         own = self.session.language if self.session else ""
