@@ -29,13 +29,17 @@ settings.register_profile("govbot", deadline=None)
 settings.load_profile("govbot")
 
 # What takes longest goes first, so that no worker is left alone with it at the end.
-LONGEST_FIRST = ("system", "browser", "web", "database")
+LONGEST_FIRST = (
+    *("system", "browser", "web", "database"),
+    *("unit/extract", "unit/finetune", "unit/generate", "unit"),
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     def place(item: pytest.Item) -> int:
-        part = item.path.relative_to(ROOT / "tests").parts[0]
-        return LONGEST_FIRST.index(part) if part in LONGEST_FIRST else len(LONGEST_FIRST)
+        path = item.path.relative_to(ROOT / "tests").as_posix()
+        places = (at for at, part in enumerate(LONGEST_FIRST) if path.startswith(f"{part}/"))
+        return next(places, len(LONGEST_FIRST))
 
     items.sort(key=place)
 

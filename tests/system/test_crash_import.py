@@ -33,18 +33,19 @@ from tests.system.importing import (
     start,
 )
 
-KILLS = 100
-DATABASE_KILLS = 5
+# `make faults` kills more often.
+KILLS = int(os.environ.get("GOVBOT_TEST_KILLS", "30"))
+DATABASE_KILLS = 3
 
 
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory: pytest.TempPathFactory) -> Archive:
-    return make_archive(tmp_path_factory.mktemp("acervo") / "arquivos", 200)
+    return make_archive(tmp_path_factory.mktemp("acervo") / "arquivos", 2 * KILLS)
 
 
 @pytest.fixture(scope="module")
 def small_archive(tmp_path_factory: pytest.TempPathFactory) -> Archive:
-    return make_archive(tmp_path_factory.mktemp("acervo") / "arquivos", 60, seed=2)
+    return make_archive(tmp_path_factory.mktemp("acervo") / "arquivos", 40, seed=2)
 
 
 Arguments = tuple[str, str, str, str, str]
