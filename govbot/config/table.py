@@ -26,6 +26,7 @@ from govbot.config.answering import (
     Retrieval,
 )
 from govbot.config.appearance import Appearance
+from govbot.config.backup import Backup
 from govbot.config.embedding import Embedder
 from govbot.config.generation import Generation, ModelSettings
 from govbot.config.keeping import Audit, AuditReceiver, Documents, Ingest, Ocr, Watch, WatchedFolder
@@ -44,6 +45,7 @@ __all__ = [
     "Audit",
     "AuditReceiver",
     "Auth",
+    "Backup",
     "Database",
     "Documents",
     "Embedder",
@@ -109,6 +111,7 @@ class Settings(Section):
     ocr: Ocr = Ocr()
     watch: Watch = Watch()
     audit: Audit = Audit()
+    backup: Backup = Backup()
     privacy: Privacy = Privacy()
     feedback: Feedback = Feedback()
     analytics: Analytics = Analytics()
