@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field, replace
 from datetime import date
 from time import monotonic
@@ -27,8 +27,9 @@ from govbot.chat.reply import Wishes
 from govbot.chat.routing import check_choice
 from govbot.chat.store import Message
 from govbot.db.access import Actor, as_actor, as_system
+from govbot.db.outage import outlasted
 from govbot.documents import attached
-from govbot.errors import Busy, GovBotError, NotFound
+from govbot.errors import Busy, GovBotError, NotFound, Unavailable
 from govbot.ids import ConversationId, MessageId, UserId
 from govbot.models.mood import Mood
 from govbot.retrieval.scope import EVERYTHING, Scope
@@ -39,22 +40,10 @@ Connection = AsyncConnection[DictRow]
 
 STOPPING_S = 5.0  # for checking and storing what a stopped answer has
 SAVE_EVERY_S = 1.0  # how much of an answer a crash may cost
+SAVE_S = 2.0  # longest that such a copy may hold up the text
 POLL_S = 0.5  # for an answer that another node writes
 PER_USER = 3  # answers of one person under way at once
 HISTORY_TURNS = 4
-
-
-@dataclass(frozen=True, slots=True)
-class AnswerEvent:
-    """`seq` grows; `text` is a status word or the whole Markdown so far; "done" ends the stream.
-
-    `message` is set with "done"; None there means that the answer may no longer be read.
-    """
-
-    seq: int
-    kind: Literal["status", "text", "done"]
-    text: str = ""
-    message: Message | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,36 +52,13 @@ class Started:
     answer_id: MessageId
 
 
-@dataclass(slots=True)
-class _Live:
-    actor: Actor
-    stop: asyncio.Event = field(default_factory=asyncio.Event)
-    changed: asyncio.Condition = field(default_factory=asyncio.Condition)
-    seq: int = 0
-    kind: Literal["status", "text"] = "status"
-    text: str = "searching"
-    written: str = ""  # the last text, which stays when a status follows
-    finished: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    question: str
-    history: Sequence[Turn]
-    as_of: date | None
-    again: bool
-    model: str = ""
-    scope: Scope = EVERYTHING
-    private: bool = False  # the conversation is temporary, or has files of its own
-
-
 class Answers:
     """The answers that this process writes. Close it before the database."""
 
     def __init__(self, parts: Parts, mood: Mood | None = None) -> None:
         self._parts = parts
         self._classifier = Classifier(parts.embedder, mood)
-        self._live: dict[MessageId, _Live] = {}
+        self._live: dict[MessageId, Live] = {}
         self._starting: Counter[UserId] = Counter()
         self._tasks: set[asyncio.Task[None] | asyncio.Task[int]] = set()
         self._remembering: set[UserId] = set()
@@ -118,12 +84,11 @@ class Answers:
         Raises NotFound for a conversation of someone else, Busy when too many are under way.
         """
         under_way = sum(live.actor.id == actor.id for live in self._live.values())
-        if under_way + self._starting[actor.id] >= PER_USER:
-            raise Busy("Wait until one of your answers is finished.", code="E-ANSWERS")
+        _require_few(under_way + self._starting[actor.id])
         self._starting[actor.id] += 1
         try:
             check_choice(self._parts.generator, actor, model)
-            asked = _Asked(question, (), as_of, again=regenerate is not None, model=model)
+            asked = Asked(question, as_of, again=regenerate is not None, model=model)
             return await self._start(actor, conversation_id, asked, regenerate, edit)
         finally:
             self._starting[actor.id] -= 1
@@ -134,11 +99,12 @@ class Answers:
         self,
         actor: Actor,
         conversation_id: ConversationId,
-        asked: _Asked,
+        asked: Asked,
         regenerate: MessageId | None,
         edit: MessageId | None,
     ) -> Started:
         async with as_actor(self._parts.pool, actor, write=True) as conn:
+            _require_few(await underway.count(conn, actor))
             if edit is not None:
                 asked = replace(asked, question=check_question(asked.question))
                 question_id = await branches.edit(
@@ -155,18 +121,18 @@ class Answers:
                 await branches.show(conn, conversation_id, question_id)
                 asked = replace(asked, question=old.content, as_of=old.as_of)
             answer_id = await store.add_answer(conn, actor, conversation_id, question_id)
-            temporary = (await store.get_conversation(conn, conversation_id)).ends_at is not None
-            asked = replace(
-                asked,
-                history=await _history(conn, conversation_id, question_id),
-                scope=await choice.scope_of(conn, conversation_id),
-                private=temporary or bool(await attached.attached(conn, conversation_id)),
+            await underway.begin(
+                conn, actor, answer_id, self._node, model=asked.model, again=asked.again
             )
-        live = self._live[answer_id] = _Live(actor)
+            asked = await in_place(conn, conversation_id, question_id, asked)
+        self._go(Live(actor), answer_id, asked)
+        return Started(question_id, answer_id)
+
+    def _go(self, live: Live, answer_id: MessageId, asked: Asked) -> None:
+        self._live[answer_id] = live
         task = asyncio.create_task(self._run(live, answer_id, asked))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        return Started(question_id, answer_id)
 
     async def events(
         self, actor: Actor, answer_id: MessageId, after: int = 0
@@ -178,7 +144,7 @@ class Answers:
                 yield event
             return
         while not live.finished:
-            event = await _news(live, after)
+            event = await live.news(after)
             after = event.seq
             if not live.finished:
                 yield event
@@ -216,7 +182,7 @@ class Answers:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _run(self, live: _Live, answer_id: MessageId, asked: _Asked) -> None:
+    async def _run(self, live: Live, answer_id: MessageId, asked: Asked) -> None:
         try:
             with metrics.answer_running():
                 await self._write(live, answer_id, asked)
@@ -230,12 +196,10 @@ class Answers:
             await self._failed(live, answer_id, "E-INTERNAL")
         finally:
             self._live.pop(answer_id, None)
-            async with live.changed:
-                live.finished = True
-                live.changed.notify_all()
+            await live.end()
             self.remember(live.actor)
 
-    async def _write(self, live: _Live, answer_id: MessageId, asked: _Asked) -> None:
+    async def _write(self, live: Live, answer_id: MessageId, asked: Asked) -> None:
         saved = monotonic()
         steps = answer_stream(
             self._parts,
@@ -253,15 +217,30 @@ class Answers:
                 if isinstance(step, Answer):
                     await self._finish(live.actor, answer_id, step, asked)
                     continue
-                await _publish(live, step)
+                await live.publish(step)
                 if step.kind == "text" and monotonic() - saved > SAVE_EVERY_S:
                     saved = monotonic()
-                    async with as_actor(self._parts.pool, live.actor, write=True) as conn:
-                        await store.save_text(conn, answer_id, step.text)
+                    await self._save(live.actor, answer_id, step.text)
+
+    async def _save(self, actor: Actor, answer_id: MessageId, text: str) -> None:
+        """What is written so far. A database that is away costs this copy and not the answer."""
+        with suppress(Unavailable, TimeoutError):
+            async with asyncio.timeout(SAVE_S), as_actor(self._parts.pool, actor, write=True) as c:
+                await store.save_text(c, answer_id, text)
 
     async def _finish(
-        self, actor: Actor, answer_id: MessageId, answer: Answer, asked: _Asked
+        self, actor: Actor, answer_id: MessageId, answer: Answer, asked: Asked
     ) -> None:
+        # A second time finds it closed and changes nothing.
+        closed = await outlasted(
+            lambda: self._close(actor, answer_id, answer, asked), given_up=lambda: self._closing
+        )
+        if not closed:
+            await self._abandon(answer_id)
+
+    async def _close(
+        self, actor: Actor, answer_id: MessageId, answer: Answer, asked: Asked
+    ) -> bool:
         question = standalone(asked.question, asked.history)
         kind = await outcome.kind_of(self._parts, self._classifier, actor, question)
         async with as_actor(self._parts.pool, actor, write=True) as conn:
@@ -284,23 +263,27 @@ class Answers:
                 await outcome.record(
                     conn, self._parts, question, answer, kind, private=asked.private
                 )
-        if not closed:
-            await self._abandon(answer_id)
+        return closed
 
-    async def _failed(self, live: _Live, answer_id: MessageId, code: str) -> None:
+    async def _failed(self, live: Live, answer_id: MessageId, code: str) -> None:
         metrics.observe_failure(self._parts.generator.name)
-        text = live.written
         try:
-            async with as_actor(self._parts.pool, live.actor, write=True) as conn:
-                closed = await store.finish_answer(
-                    conn, live.actor, answer_id, content=text, state="failed", error_code=code
-                )
-                if closed:
-                    await outcome.record_failure(conn, self._parts)
+            closed = await outlasted(
+                lambda: self._close_failed(live, answer_id, code), given_up=lambda: self._closing
+            )
             if not closed:
                 await self._abandon(answer_id)
         except Exception:
             log.exception("A failed answer could not be closed.", extra={"action": "answer.failed"})
+
+    async def _close_failed(self, live: Live, answer_id: MessageId, code: str) -> bool:
+        async with as_actor(self._parts.pool, live.actor, write=True) as conn:
+            closed = await store.finish_answer(
+                conn, live.actor, answer_id, content=live.written, state="failed", error_code=code
+            )
+            if closed:
+                await outcome.record_failure(conn, self._parts)
+        return closed
 
     async def _abandon(self, answer_id: MessageId) -> None:
         """Ends an answer whose owner lost a document of it: nothing of theirs can touch it now."""
@@ -337,33 +320,3 @@ async def close_interrupted(parts: Parts) -> None:
     """At start: answers that a crash left under way are marked as failed."""
     async with as_system(parts.pool) as conn:
         await store.fail_interrupted(conn)
-
-
-async def _news(live: _Live, after: int) -> AnswerEvent:
-    async with live.changed:
-        await live.changed.wait_for(lambda: live.seq > after or live.finished)
-        return AnswerEvent(live.seq, live.kind, live.text)
-
-
-async def _publish(live: _Live, step: Progress) -> None:
-    async with live.changed:
-        live.seq += 1
-        live.kind, live.text = step.kind, step.text
-        if step.kind == "text":
-            live.written = step.text
-        live.changed.notify_all()
-
-
-async def _history(
-    conn: Connection, conversation_id: ConversationId, question_id: MessageId
-) -> list[Turn]:
-    """Earlier turns whose answers may still be read."""
-    earlier: list[Turn] = []
-    for turn in await store.turns(conn, conversation_id):
-        if turn.question.id == question_id:
-            break
-        answer = turn.answers[-1]
-        if not answer.hidden and answer.state in ("done", "stopped"):
-            sources = tuple(answer.sources)
-            earlier.append(Turn(turn.question.content, answer.content, sources))
-    return earlier[-HISTORY_TURNS:]

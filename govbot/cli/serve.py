@@ -241,9 +241,10 @@ async def _housekeeping(app: App) -> None:
     from govbot.ingest import acronyms, parts, upkeep
     from govbot.ingest.ocr_return import requeue_unread
     from govbot.ingest.personal import look_through
+    from govbot.installation.clock import Clock
     from govbot.persons.retention import purge_conversations
 
-    swept = float(-SWEEP_S)
+    swept, clock = float(-SWEEP_S), Clock()
     while True:
         try:
             async with as_system(app.pool) as conn:
@@ -251,11 +252,13 @@ async def _housekeeping(app: App) -> None:
                 window = app.settings.auth.sign_in_window_minutes
                 await attempts.delete_forgotten(conn, window_minutes=window)
                 await limits.forget(conn)
+                old = await clock.believed(conn)
             await upkeep.sweep(app)
             await requeue_unread(app)
-            days = app.settings.documents.trash_days
-            await disposal.purge_trash(app.pool, app.files, days=days)
-            await purge_conversations(app.pool, days=app.settings.privacy.conversation_days)
+            if old:
+                days = app.settings.documents.trash_days
+                await disposal.purge_trash(app.pool, app.files, days=days)
+                await purge_conversations(app.pool, days=app.settings.privacy.conversation_days)
             await look_through(app.pool)
             await parts.sweep(app)
             await acronyms.look_through(app.pool)

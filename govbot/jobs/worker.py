@@ -157,7 +157,8 @@ async def requeue_dead(queue: Queue) -> int:
     """Puts the running jobs of dead workers back in the queue; returns how many.
 
     They go behind the others of their kind: what kills its worker does not hold up the rest. One
-    statement decides and acts, so that two nodes cannot take the same job.
+    statement decides and acts, so that two nodes cannot take the same job. A heartbeat from the
+    future is none: the clock was set back after it.
     """
     rows = await queue.app.connector.execute_query_all_async(
         """
@@ -169,7 +170,8 @@ async def requeue_dead(queue: Queue) -> int:
             WHERE d.status = 'doing'
               AND (w.id IS NULL
                    OR w.last_heartbeat < now() - make_interval(secs => %(lost)s)
-                   OR (w.last_heartbeat < now() - make_interval(secs => %(silent)s)
+                   OR ((w.last_heartbeat < now() - make_interval(secs => %(silent)s)
+                        OR w.last_heartbeat > now() + make_interval(secs => %(silent)s))
                        AND NOT EXISTS (
                            SELECT FROM pg_locks l
                            WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2
