@@ -109,6 +109,7 @@ ACTIONS: Final = {
     "texts.embedded": _("Turned texts into vectors"),
     "secret.set": _("Stored a secret"),
     "secret.removed": _("Removed a secret"),
+    "installation.adopted": _("Took over key and folder of originals after a loss"),
     "secret.rotated": _("Changed the key of stored secrets"),
     "schema.migrated": _("Updated the database"),
     "model.added": _("Added a model"),

@@ -32,9 +32,9 @@ async def healthz() -> Response[str]:
 async def readyz(
     visit: CurrentVisit, worker_alive: NamedDependency[Check]
 ) -> Response[dict[str, str]]:
-    """200 when the database answers with the right schema and documents are processed; `models`
-    tells besides how those that answer do."""
-    found = {"database": "ok", "schema": "ok", "worker": "ok"}
+    """200 when the database answers with the right schema, documents are processed and their folder
+    is there; `models` tells besides how those that answer do."""
+    found = {"database": "ok", "schema": "ok", "worker": "ok", "files": "ok"}
     try:
         async with as_system(visit.app.pool) as conn:
             await conn.execute("SELECT 1")
@@ -46,6 +46,8 @@ async def readyz(
         found |= {"database": "no answer", "schema": "unknown"}
     if not worker_alive():
         found["worker"] = "stopped"
+    if visit.app.files.away:
+        found["files"] = "away"
     ready = set(found.values()) == {"ok"}
     # Search and documents work without a model, so it does not take the node out of service.
     found["models"] = _models(visit.app.generator)

@@ -92,6 +92,7 @@ ACTED = {
     "second-factor.enrolled": "web/test_second_factor.py",
     "second-factor.removed": "web/test_second_factor.py",
     "secret.removed": "database/test_secret_cli.py",
+    "installation.adopted": "database/test_nodes.py",
     "secret.rotated": "database/test_secret_cli.py",
     "secret.set": "database/test_secret_cli.py",
     "sign-in.code-asked": "web/test_second_factor.py",

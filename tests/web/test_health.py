@@ -17,7 +17,7 @@ async def test_it_is_alive_without_a_session(anyone: Client) -> None:
 async def test_it_is_ready_when_database_schema_and_worker_are(anyone: Client) -> None:
     answer = await anyone.get("/readyz")
     assert answer.status_code == 200
-    expected = {"database": "ok", "schema": "ok", "worker": "ok", "models": "ok"}
+    expected = {"database": "ok", "schema": "ok", "worker": "ok", "files": "ok", "models": "ok"}
     assert answer.json() == expected
 
 
