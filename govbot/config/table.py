@@ -33,7 +33,7 @@ from govbot.config.keeping import Audit, AuditReceiver, Documents, Ingest, Ocr, 
 from govbot.config.models import Models
 from govbot.config.people import Auth, Ldap, Oidc, OutsideGroup, Privacy, Proxy
 from govbot.config.section import PATH, Section
-from govbot.config.serving import Api, Database, Limits, Logging, Security, Web
+from govbot.config.serving import Api, Database, Limits, Logging, Security, Tracing, Web
 
 __all__ = [
     "SECTIONS",
@@ -68,6 +68,7 @@ __all__ = [
     "Section",
     "Security",
     "Settings",
+    "Tracing",
     "Watch",
     "WatchedFolder",
     "Web",
@@ -119,6 +120,7 @@ class Settings(Section):
     limits: Limits = Limits()
     api: Api = Api()
     logging: Logging = Logging()
+    tracing: Tracing = Tracing()
 
     _file: Path | None = PrivateAttr(default=None)
     _origins: dict[str, str] = PrivateAttr(default_factory=dict)

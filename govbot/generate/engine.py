@@ -56,6 +56,9 @@ class Model(Protocol):
     @property
     def prefix_tokens(self) -> int: ...
 
+    @property
+    def cells(self) -> tuple[int, int]: ...
+
     def prepare(self, ticket: Ticket) -> Running:
         """Reads the request. Raises `Invalid` when it does not fit the model."""
         ...
@@ -113,6 +116,7 @@ class Engine:
         self._failure: GovBotError | None = None
         self._failed_at = 0.0
         self._late_seen_at = 0.0
+        self._step_began = 0.0  # 0: none runs
 
     async def stream(self, request: Request) -> AsyncIterator[str]:
         """Text deltas. Raises `Busy` when the queue is full, `Unavailable` without a model."""
@@ -134,7 +138,7 @@ class Engine:
 
     def status(self) -> Status:
         with self._wake:
-            model = self._model
+            model, began = self._model, self._step_began
             return Status(
                 state=self._state,
                 device=model.device if model else "",
@@ -144,6 +148,8 @@ class Engine:
                 slots=model.slots if model else 1,
                 tokens_per_s=self._pace.written_per_s,
                 prefix_tokens=model.prefix_tokens if model else 0,
+                cells=model.cells if model else (0, 0),
+                step_s=self._clock() - began if began else 0.0,
             )
 
     async def aclose(self) -> None:
@@ -219,6 +225,7 @@ class Engine:
             self._step(model)
 
     def _step(self, model: Model) -> None:
+        self._step_began = self._clock()
         try:
             step = model.step(self._pace)
         except Exception:
@@ -227,6 +234,8 @@ class Engine:
                 self._over(model, answer, failed())
             model.reset()
             return
+        finally:
+            self._step_began = 0.0
         deliver(step.texts)
         for answer, error in step.over:
             if error is None:

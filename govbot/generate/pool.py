@@ -160,6 +160,10 @@ class Pool:
                 loaded=state.presence in ("loaded", "remote") and not failing,
                 failing=failing,
                 memory=state.bytes if state.presence == "loaded" else 0,
+                slots=state.status.slots,
+                tokens_per_s=state.status.tokens_per_s,
+                cells_used=state.status.cells[0],
+                cells=state.status.cells[1],
             )
 
     def status(self) -> Status:
@@ -179,6 +183,7 @@ class Pool:
             slots=sum(each.slots for each in found),
             tokens_per_s=sum(each.tokens_per_s for each in found),
             prefix_tokens=sum(each.prefix_tokens for each in found),
+            cells=(sum(each.cells[0] for each in found), sum(each.cells[1] for each in found)),
         )
 
     async def aclose(self) -> None:

@@ -21,6 +21,7 @@ class Gate:
 
     device = "test"
     prefix_tokens = 0
+    cells = (0, 0)
 
     def __init__(self, slots: int = 1) -> None:
         self.slots = slots
