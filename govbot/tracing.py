@@ -240,7 +240,8 @@ class _Traced:
         self._span.update_name(name)
 
     def note(self, **facts: Fact) -> None:
-        self._span.set_attributes(_attributes(facts))
+        if self._span.is_recording():  # news of an answer can come after its end
+            self._span.set_attributes(_attributes(facts))
 
     def stages(self, seconds: Mapping[str, float]) -> None:
         for stage, taken in seconds.items():

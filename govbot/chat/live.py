@@ -15,7 +15,7 @@ from functools import partial
 from time import monotonic
 from typing import Protocol
 
-from govbot import metrics
+from govbot import metrics, tracing
 from govbot.analytics.categories import Classifier
 from govbot.auth import users
 from govbot.chat import branches, outcome, recall, store, underway
@@ -248,7 +248,7 @@ class Answers:
 
     async def _run(self, live: Live, answer_id: MessageId, asked: Asked) -> None:
         try:
-            with metrics.answer_running():
+            with metrics.answer_running(), tracing.span("answer", answer=str(answer_id)):
                 await self._write(live, answer_id, asked)
         except _Lost:
             log.warning("Another node has the answer", extra={"action": "answer.lost"})
@@ -336,7 +336,7 @@ class Answers:
         return closed
 
     async def _failed(self, live: Live, answer_id: MessageId, code: str) -> None:
-        metrics.observe_failure(self._parts.generator.name)
+        metrics.observe_failure(self._parts.generator.name, code)
         try:
             closed = await outlasted(
                 lambda: self._close_failed(live, answer_id, code), given_up=lambda: self._closing

@@ -60,7 +60,7 @@ def _leave() -> None:
 
 
 async def _serve(demo: bool) -> None:
-    from govbot import logs
+    from govbot import logs, tracing
     from govbot.app import open_app
     from govbot.chat.live import close_interrupted
     from govbot.cli.eval_gate import ask_gate
@@ -73,6 +73,7 @@ async def _serve(demo: bool) -> None:
         logs.configure(settings)
     started = perf_counter()
     service = _service(settings)
+    tracing.configure(settings)
     say = _say if demo else partial(service.notifier.progress, seconds=STEP_S)
     async with open_app(settings, migrate=demo, on_progress=say) as app, _node(app) as node:
         await close_interrupted(app)
@@ -86,6 +87,7 @@ async def _serve(demo: bool) -> None:
             _announce(settings, address, users, perf_counter() - started)
 
         await _run(app, node, service, ready)
+    tracing.close()
 
 
 @asynccontextmanager
@@ -143,7 +145,7 @@ async def _run(app: App, node: Node, service: Service, on_ready: Callable[[], No
     from govbot.audit.keeper import Keeper
     from govbot.cli.serve_timers import timers
     from govbot.ingest.watch import watch
-    from govbot.installation import changes
+    from govbot.installation import changes, sampling
     from govbot.models.courier import Courier
     from govbot.nodes.presence import Presence
     from govbot.web.server import Server, keep_certificate
@@ -162,6 +164,7 @@ async def _run(app: App, node: Node, service: Service, on_ready: Callable[[], No
             background.append(group.create_task(watching, name="watcher"))
         background.append(group.create_task(keeper.run(), name="audit"))
         background.append(group.create_task(changes.follow(app), name="settings"))
+        background.append(group.create_task(sampling.follow(app), name="figures"))
         courier = Courier(app.pool, app.settings)
         bringing = node.duty("models", courier.run)
         background.append(group.create_task(bringing, name="bringing models"))

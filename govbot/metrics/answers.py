@@ -4,10 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Final
 
 from govbot.metrics.failures import observe_error
 from govbot.metrics.registry import counter, gauge, histogram
 
+# What a question may be itself, or who asks it: no failure of GovBot.
+ASKERS: Final = frozenset(
+    {
+        "E-DENIED",
+        "E-GRAMMAR",
+        "E-INVALID",
+        "E-NOT-FOUND",
+        "E-QUESTION",
+        "E-QUESTION-LENGTH",
+    }
+)
 questions_total = counter(
     "govbot_questions_total",
     "Questions by outcome (answered, refused, failed, stopped).",
@@ -49,11 +61,11 @@ def observe_answer(
         first_token_seconds.labels(engine).observe(first_token)
 
 
-def observe_failure(engine: str, code: str = "E-INTERNAL", *, ours: bool = True) -> None:
-    """One question whose answer failed; not `ours`: the question itself was wrong."""
+def observe_failure(engine: str, code: str = "E-INTERNAL") -> None:
+    """One question whose answer failed, with the stable code of why."""
     questions_total.labels(engine, "failed").inc()
     answers_total.inc()
-    if ours:
+    if code not in ASKERS:
         answers_failed_total.inc()
     observe_error("answer", code)
 
