@@ -10,6 +10,7 @@ import re
 from pathlib import Path
 
 import pytest
+from babel.messages.pofile import read_po
 
 ROOT = Path(__file__).parents[2]
 ENGLISH = ROOT / "docs"
@@ -72,6 +73,19 @@ def test_error_codes_stand_in_the_same_order() -> None:
     assert CODE.findall(portuguese) == CODE.findall(english)
 
 
+def test_quoted_sentences_of_errors_are_those_of_the_catalog() -> None:
+    catalog = ROOT / "govbot" / "locales" / "pt_BR" / "LC_MESSAGES" / "govbot.po"
+    with catalog.open("rb") as file:
+        messages = [message.string for message in read_po(file)]
+    plain = [text for each in messages for text in ([each] if isinstance(each, str) else each)]
+    known = {re.sub(r"%\(\w+\)[sd]", "…", text or "") for text in plain}
+    _english, portuguese = _pair("errors.md")
+    rows = [line for line in portuguese.splitlines() if CODE.match(line)]
+    quoted = [sentence for row in rows for sentence in _quoted(row)]
+    assert len(quoted) > 100
+    assert [sentence for sentence in quoted if sentence not in known] == []
+
+
 @pytest.mark.parametrize(
     ("block", "left"),
     [
@@ -93,6 +107,19 @@ def _pair(name: str) -> tuple[str, str]:
     return (ENGLISH / name).read_text(encoding="utf-8"), portuguese.read_text(encoding="utf-8")
 
 
+def _quoted(row: str) -> list[str]:
+    """What stands between the outer “ and ” of a row."""
+    found, depth, start = [], 0, 0
+    for place, sign in enumerate(row):
+        if sign == "“":
+            depth += 1
+            start = place + 1 if depth == 1 else start
+        elif sign == "”":
+            depth -= 1
+            found += [row[start:place]] if depth == 0 else []
+    return found
+
+
 def _levels(text: str) -> list[int]:
     return [len(marks) for marks in re.findall(r"^(#{1,6}) ", FENCE.sub("", text), re.MULTILINE)]
 
@@ -106,6 +133,7 @@ def _blocks(text: str) -> list[tuple[str, list[str]]]:
 
 
 def _without_comments(kind: str, block: str) -> list[str]:
+    """The lines of a block that say something to a program."""
     mark = COMMENTS.get(kind, "#")
     comment = rf"(^|\s){re.escape(mark)}(\s.*)?$" if mark else r"(?!)"
     lines = [re.sub(comment, "", line).rstrip() for line in block.splitlines()]
