@@ -64,6 +64,7 @@ COMMANDS = {
     "key": Entry("key", "Make, list and revoke API keys.", group=True),
     "secret": Entry("secret", "Keep secrets of the settings sealed; change their key.", group=True),
     "log": Entry("log", "See and change how much the service logs.", group=True),
+    "backup": Entry("backup", "Make, check and restore backups.", group=True),
     "audit": Entry("audit", "List and verify the audit log.", group=True),
     "nodes": Entry("nodes", "See the nodes that share this database.", group=True),
     "config": Entry("config", "Show, check and document the settings.", group=True),

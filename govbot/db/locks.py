@@ -43,7 +43,25 @@ class FileLock:
             fcntl.flock(self.open(), fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
+        if self._is_replaced():  # a restore put another folder in place while we waited
+            self.close()
+            return False
         return True
+
+    def holders_are_here(self) -> bool:
+        """Whether every process that holds it can be seen from this one.
+
+        The kernel shows the process id 0 for the holder of a lock that is in another container,
+        and nothing for one on another machine. Not every file system tells of its locks there.
+        """
+        found = os.fstat(self.open())
+        place = f"{os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x}:{found.st_ino}"
+        try:
+            lines = Path("/proc/locks").read_text().splitlines()
+        except OSError:
+            return False
+        held = [words for line in lines if "->" not in (words := line.split()) and place in words]
+        return bool(held) and all(int(words[4]) > 0 for words in held)
 
     def read(self) -> str:
         """What the file says."""
@@ -69,6 +87,14 @@ class FileLock:
             yield self.open()
         finally:
             self.close()
+
+    def _is_replaced(self) -> bool:
+        try:
+            there = self._path.stat()
+        except FileNotFoundError:
+            return True
+        here = os.fstat(self._fd)
+        return (there.st_dev, there.st_ino) != (here.st_dev, here.st_ino)
 
     def close(self) -> None:
         """Free it, also for child processes that inherited the descriptor."""
