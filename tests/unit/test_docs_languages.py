@@ -77,7 +77,9 @@ def test_quoted_sentences_of_errors_are_those_of_the_catalog() -> None:
     catalog = ROOT / "govbot" / "locales" / "pt_BR" / "LC_MESSAGES" / "govbot.po"
     with catalog.open("rb") as file:
         messages = [message.string for message in read_po(file)]
-    plain = [text for each in messages for text in ([each] if isinstance(each, str) else each)]
+    plain = [
+        text for each in messages for text in ([each] if isinstance(each, str) else each or ())
+    ]
     known = {re.sub(r"%\(\w+\)[sd]", "…", text or "") for text in plain}
     _english, portuguese = _pair("errors.md")
     rows = [line for line in portuguese.splitlines() if CODE.match(line)]
