@@ -54,6 +54,7 @@ async def restore(order: Order, settings: Settings, dsns: Dsns, meter: Meter) ->
         await _beside(order, settings, dsns, meter, known, done)
     small = belongings.read(order.backup, order.identities)
     await asyncio.to_thread(originals.put_keys, order, settings, data_dir, small, done)
+    await asyncio.to_thread(originals.mark_folder, data_dir, done.mark)
     return done
 
 

@@ -41,6 +41,8 @@ class Restored:
     originals: int = 0
     erased_again: int = 0
     aside: str = ""
+    mark: str = ""
+    """The id of the installation, which its folder of originals bears, too."""
     notes: list[str] = field(default_factory=list)
 
 

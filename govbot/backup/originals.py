@@ -13,7 +13,7 @@ from govbot.backup.order import Order, Restored
 from govbot.backup.progress import Meter
 from govbot.backup.sealed import Counting, Metered, unseal
 from govbot.config import Settings
-from govbot.documents.files import FileStore
+from govbot.documents.files import MARK_FILE, FileStore
 
 
 def take_originals(order: Order, data_dir: Path, draft: Path, meter: Meter, done: Restored) -> None:
@@ -62,6 +62,18 @@ def _put(draft: Path, content: str, archived: dict[str, str]) -> None:
     like_folder(target)
 
 
+def mark_folder(data_dir: Path, mark: str) -> None:
+    """The folder of originals is that of the restored installation, whosever it was before."""
+    files = FileStore(data_dir / "files")
+    if not files.root.is_dir():
+        files.root.mkdir(mode=0o700)
+        like_folder(files.root)
+    (files.root / MARK_FILE).unlink(missing_ok=True)  # before 0034 there was none
+    if mark:
+        files.write_mark(mark)
+        like_folder(files.root / MARK_FILE)
+
+
 def put_keys(
     order: Order, settings: Settings, data_dir: Path, small: dict[str, bytes], done: Restored
 ) -> None:
@@ -75,9 +87,10 @@ def put_keys(
         file.chmod(0o600)
     elif not set(order.backup.known.key_marks) & set(belongings.key_marks(" ".join(here))):
         done.notes.append(
-            "The key that opens the secrets of the database is not here: put secret.key of the old "
-            "installation into the data folder, or set security.key. Until then second factors "
-            "and stored secrets do not work."
+            "The key that opens the secrets of the database is not here, and the service does not "
+            "start without it: put secret.key of the old installation into the data folder, or set "
+            "security.key. If it is lost, `govbot nodes adopt` goes on without what it sealed: "
+            "second factors and stored secrets."
         )
     audit_key = data_dir / belongings.AUDIT_KEY
     if belongings.AUDIT_KEY in small and not audit_key.exists():

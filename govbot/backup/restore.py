@@ -17,14 +17,13 @@ from govbot.backup import belongings, erasures, source, swap
 from govbot.backup.erasures import Erasures
 from govbot.backup.manifest import like_folder, write_whole
 from govbot.backup.order import Order, Restored, check_pieces, require_fit
-from govbot.backup.originals import put_keys, take_originals
+from govbot.backup.originals import mark_folder, put_keys, take_originals
 from govbot.backup.progress import Meter
 from govbot.backup.settle import fill_and_settle
 from govbot.backup.verify import in_thread
 from govbot.config import Settings
 from govbot.db import hold
 from govbot.db.embedded import EmbeddedPostgres
-from govbot.documents.files import FileStore
 from govbot.errors import GovBotError
 
 NEWER: Final = "E-BACKUP-NEWER"
@@ -56,7 +55,7 @@ async def restore(order: Order, settings: Settings, meter: Meter) -> Restored:
             finally:
                 await asyncio.to_thread(server.stop)
             await asyncio.to_thread(_finish, order, settings, data_dir, draft, done)
-    await _note_missing(order, data_dir, done)
+    _note_missing(order, done)
     return done
 
 
@@ -115,6 +114,7 @@ def _finish(order: Order, settings: Settings, data_dir: Path, draft: Path, done:
         if not (folder / file.name).exists():
             file.rename(folder / file.name)
     aside = swap.put_in_place(data_dir, draft)
+    mark_folder(data_dir, done.mark)
     done.aside = str(aside) if aside else ""
     _put_checkpoints(settings, data_dir, aside, small, done)
 
@@ -139,7 +139,7 @@ def _put_checkpoints(
         file.unlink(missing_ok=True)
 
 
-async def _note_missing(order: Order, data_dir: Path, done: Restored) -> None:
+def _note_missing(order: Order, done: Restored) -> None:
     if order.backup.known.missing:
         done.notes.append(
             f"{len(order.backup.known.missing)} originals were missing when the backup was made."
@@ -148,5 +148,3 @@ async def _note_missing(order: Order, data_dir: Path, done: Restored) -> None:
         done.notes.append(
             "The backup holds no originals: `govbot doctor` tells whether all are in the folder."
         )
-    if not (data_dir / "files").is_dir():
-        await asyncio.to_thread(FileStore(data_dir / "files").prepare)

@@ -20,7 +20,7 @@ from govbot.config import Settings
 from govbot.db import schema
 from govbot.db.access import OPERATOR, as_system
 from govbot.db.dsns import Dsns
-from govbot.db.pool import open_pool
+from govbot.db.pool import Pool, open_pool
 
 
 async def fill_and_settle(
@@ -45,6 +45,7 @@ async def fill_and_settle(
                     f"Erased after the backup, and to be erased again by hand: {', '.join(left)}."
                 )
         _note_purged(order.backup, known, done)
+        done.mark = await _mark(pool)
         async with as_system(pool) as conn:
             await audit.record(
                 conn,
@@ -60,6 +61,12 @@ async def fill_and_settle(
             )
     finally:
         await pool.close()
+
+
+async def _mark(pool: Pool) -> str:
+    async with as_system(pool) as conn:
+        row = await (await conn.execute("SELECT id FROM installation")).fetchone()
+    return str(row["id"]) if row else ""
 
 
 def _compare(backup: Backup, settings: Settings, target: Dsns) -> int:

@@ -179,7 +179,7 @@ def key(
         os.fsync(stream.fileno())
     print(public)
     output.warn(
-        f"{file} opens the backups, and nothing else does: keep it on paper or in a safe, away from "
+        f"{file} opens the backups, and nothing else does: keep it on paper or in a safe, far from "
         "this server. The line above belongs into backup.recipients."
     )
 
