@@ -145,7 +145,7 @@ async def _run(app: App, node: Node, service: Service, on_ready: Callable[[], No
     from govbot.audit.keeper import Keeper
     from govbot.cli.serve_timers import timers
     from govbot.ingest.watch import watch
-    from govbot.installation import changes, sampling
+    from govbot.installation import backup_wishes, changes, sampling
     from govbot.models.courier import Courier
     from govbot.nodes.presence import Presence
     from govbot.web.server import Server, keep_certificate
@@ -165,6 +165,7 @@ async def _run(app: App, node: Node, service: Service, on_ready: Callable[[], No
         background.append(group.create_task(keeper.run(), name="audit"))
         background.append(group.create_task(changes.follow(app), name="settings"))
         background.append(group.create_task(sampling.follow(app), name="figures"))
+        background.append(group.create_task(backup_wishes.follow(app), name="backups"))
         courier = Courier(app.pool, app.settings)
         bringing = node.duty("models", courier.run)
         background.append(group.create_task(bringing, name="bringing models"))
