@@ -9,6 +9,7 @@ T ?=
 WORKERS ?= $(shell n=$$(nproc); echo $$((n < 4 ? n : 4)))
 
 .PHONY: help run setup setup-test test lint format bench bench-access bench-quality bench-scale lock docs clean
+.PHONY: deb deb-twice deb-test offline-bundle faults
 
 help:
 	@echo "make run     set up, load the demonstration and serve it"
@@ -19,8 +20,13 @@ help:
 	@echo "make bench-quality  measure what each part of the search is worth (an hour)"
 	@echo "make bench-access  play 20 000 random changes of access against a model of the rules"
 	@echo "make bench-scale   a million passages: build, recall and time (GOVBOT_BENCH_CHUNKS=100000)"
+	@echo "make faults  play kills, full disks and other faults (GOVBOT_FAULT_ROUNDS=0.05: quickly)"
 	@echo "make lock    resolve the dependencies again"
 	@echo "make docs    write docs/settings.md and docs/cli.md again"
+	@echo "make deb     the Debian package, into build/ (VERSION=1.2.3, WITH_TORCH=1: docs/package.md)"
+	@echo "make deb-twice  build it twice and compare every byte"
+	@echo "make deb-test   install, upgrade and remove it in a Debian of its own (root; 15 minutes)"
+	@echo "make offline-bundle  one signed file for servers without a network (KEY=, MODELS=)"
 	@echo "make clean   remove .venv and caches; data stays"
 
 run: setup
@@ -57,12 +63,27 @@ bench-access: setup-test
 bench-scale: setup-test
 	$(BIN)/python -m pytest tests/bench/test_scale.py --timeout 0 -s
 
+faults: setup-test
+	$(BIN)/python -m pytest tests/faults $(T)
+
 lock: setup-test
 	@packaging/setup/lock.sh
 
 docs: setup
 	$(BIN)/govbot config docs >docs/settings.md
 	$(BIN)/python packaging/docs/commands.py >docs/cli.md
+
+deb:
+	@packaging/deb/build.sh
+
+deb-twice:
+	@packaging/deb/twice.sh
+
+deb-test:
+	@packaging/deb/test.sh
+
+offline-bundle:
+	@packaging/deb/bundle.sh
 
 clean:
 	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -118,18 +118,19 @@ async def forgive(conn: Connection, attempt: Attempt) -> None:
     """
     for door in attempt.doors:
         if door.shared:
-            await conn.execute(
-                """
-                UPDATE sign_in_failures SET failures = greatest(failures - 1, 0),
-                    blocked_until = CASE WHEN last_at > %(at)s THEN blocked_until END
-                WHERE key = %(key)s
-                """,
-                {"key": door.key, "at": attempt.at},
-            )
+            await _take_back(conn, door, attempt)
         else:
             await conn.execute(
                 "DELETE FROM sign_in_failures WHERE key = %(key)s", {"key": door.key}
             )
+
+
+async def excuse(conn: Connection, attempt: Attempt) -> None:
+    """Nobody could judge the attempt: what others share, such as the address of an office, does
+    not count it."""
+    for door in attempt.doors:
+        if door.shared:
+            await _take_back(conn, door, attempt)
 
 
 async def delete_forgotten(conn: Connection, *, window_minutes: int) -> None:
@@ -138,6 +139,17 @@ async def delete_forgotten(conn: Connection, *, window_minutes: int) -> None:
         "DELETE FROM sign_in_failures"
         " WHERE last_at < now() - failures * make_interval(mins => %(minutes)s)",
         {"minutes": window_minutes},
+    )
+
+
+async def _take_back(conn: Connection, door: Door, attempt: Attempt) -> None:
+    await conn.execute(
+        """
+        UPDATE sign_in_failures SET failures = greatest(failures - 1, 0),
+            blocked_until = CASE WHEN last_at > %(at)s THEN blocked_until END
+        WHERE key = %(key)s
+        """,
+        {"key": door.key, "at": attempt.at},
     )
 
 

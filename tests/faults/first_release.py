@@ -103,13 +103,13 @@ SHAPE = """
 """
 
 
-def make(superuser_dsn: str, owner_dsn: str) -> None:
+def make(superuser_dsn: str, owner_dsn: str, documents: int = DOCUMENTS) -> None:
     """Brings an empty database to the first release's schema and fills it."""
     config = schema._config()
     config.attributes["dsn"] = owner_dsn
     command.upgrade(config, REVISION)
     with psycopg.connect(superuser_dsn) as conn:
-        text = SEED.replace("%(documents)s", str(DOCUMENTS))
+        text = SEED.replace("%(documents)s", str(documents))
         conn.execute(text.encode(), prepare=False)
 
 

@@ -10,7 +10,7 @@ import threading
 import time
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
@@ -70,6 +70,7 @@ class Seen:
     sent: int = 0
     asked: int = 0
     asked_again: int = 0
+    signed_in_again: int = 0  # by how many lost sessions
     refused: dict[str, int] = field(default_factory=dict)  # by status or code
     problems: list[str] = field(default_factory=list)  # what must never be seen
 
@@ -87,6 +88,7 @@ class People:
         self.ending = threading.Event()
         self.until = float("inf")
         self.collection = ""
+        self._forms: dict[httpx.Client, dict[str, str]] = {}
 
     def begin(self) -> list[threading.Thread]:
         """Each in a thread of their own. The service must be ready."""
@@ -106,6 +108,7 @@ class People:
             base_url=self.service.address, headers={"accept": "text/html"}, timeout=30
         )
         form = {"username": username, "password": self.demo.passwords[username]}
+        self._forms[client] = form
         answer = client.post("/entrar", data=form)
         assert answer.status_code == 303, answer.text
         return client
@@ -187,6 +190,8 @@ class People:
                 self.seen.note(type(error).__name__)
             except NoPage as error:
                 self.seen.note(str(error))
+            except SignedOut:
+                self._sign_in_again(client)
             time.sleep(AGAIN_S)
         return None
 
@@ -212,7 +217,15 @@ class People:
                 self.seen.note(type(error).__name__)
             except NoPage as error:
                 self.seen.note(str(error))
+            except SignedOut:
+                self._sign_in_again(client)
             time.sleep(AGAIN_S)
+
+    def _sign_in_again(self, client: httpx.Client) -> None:
+        with suppress(httpx.TransportError):
+            client.cookies.delete("govbot_session")
+            answer = client.post("/entrar", data=self._forms[client])
+            self.seen.signed_in_again += answer.status_code == 303
 
     def _watch(self, client: httpx.Client, path: str) -> None:
         with client.stream("GET", path) as events:
@@ -247,6 +260,8 @@ def answer_state(client: httpx.Client, path: str) -> tuple[str, str]:
         r'<article class="answer" id="a-([0-9a-f-]{36})" (?:data-(running)|data-answer="(\w+)")',
         page.text,
     )
+    if page.status_code in (303, 401):
+        raise SignedOut
     if page.status_code != 200 or not found:
         raise NoPage(str(page.status_code))
     answer_id, running, state = found[-1]

@@ -122,8 +122,8 @@ class Service:
         return checks
 
     def complaints(self) -> dict[str, str]:
-        """What doctor finds wrong now, by check."""
-        return {each["check"]: each["detail"] for each in self.doctor() if not each["ok"]}
+        """What doctor says must be mended now, by check."""
+        return {each["check"]: each["seen"] for each in self.doctor() if each["state"] == "fail"}
 
     def resident_mb(self) -> float:
         """Memory of the server itself."""

@@ -54,7 +54,7 @@ def test_a_full_disk_is_told_of_and_work_goes_on_when_there_is_room(
         service.stop()
     refused = people.seen.refused
     assert doctor == {}
-    assert "data folder" in complaints
+    assert "disk" in complaints
     assert refused.keys() & {"E-DISK-FULL", "E-DATABASE-FULL"}, refused
     told(
         Row(
@@ -65,7 +65,7 @@ def test_a_full_disk_is_told_of_and_work_goes_on_when_there_is_room(
             times,
             "nothing that was accepted",
             again,
-            f"data folder: {_short(complaints['data folder'])}",
+            "; ".join(f"{check}: {_short(words)}" for check, words in complaints.items()),
             {"refused": refused},
         )
     )
@@ -85,7 +85,8 @@ def test_a_disk_that_turns_read_only_loses_nothing_and_is_told_of(
 ) -> None:
     house = demo.copy(disk.place)
     key, times = make_key(house, "bruno.lima"), rounds(3)
-    again, complaints = [], {}
+    again: list[float] = []
+    complaints: dict[str, str] = {}
     ledger = Ledger()
     for _ in range(times):
         service = Service(house, GOVBOT_LOGGING__FORMAT="text")
@@ -133,7 +134,8 @@ def test_a_read_only_folder_of_originals_refuses_files_and_answers_questions(
 ) -> None:  # fmt: skip
     times = rounds(5)
     files = house.data / "files"
-    again, complaints, code = [], {}, ""
+    again, code = [], ""
+    complaints: dict[str, str] = {}
     _mount("--bind", str(files), str(files))
     try:
         with serving(house) as service:

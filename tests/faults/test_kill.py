@@ -49,6 +49,7 @@ def test_after_kills_under_load_everything_accepted_is_there_once(
         assert "Traceback" not in service.output
     assert seen.sent > 0
     assert seen.asked > 0
+    assert seen.signed_in_again == 0
     assert doctor == {}
     told(
         Row(
