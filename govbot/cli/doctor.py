@@ -23,6 +23,7 @@ from govbot.cli import current_settings, output, run_async
 from govbot.cli.doctor_finding import Check, Look, Seen, State, Visit, failed
 from govbot.cli.doctor_looks import DATABASE, MACHINE, PARTS, SCHEMA, STORED
 from govbot.errors import GovBotError
+from govbot.installation.plan import account_for, become, with_credentials
 
 if TYPE_CHECKING:
     from govbot.config import Settings
@@ -41,12 +42,15 @@ def command(
 
     States: ok; warn, look at it; fail, something must be done; absent, left out by choice.
     """
+    with_credentials()
     run_async(_command, as_json)
 
 
 async def _command(as_json: bool) -> None:
     hanging: list[str] = []
-    checks = await examine(current_settings(), hanging)
+    settings = current_settings()
+    become(account_for(settings.data_dir))
+    checks = await examine(settings, hanging)
     code = 1 if any(check.state is State.FAIL for check in checks) else 0
     _print(checks, as_json)
     if hanging:

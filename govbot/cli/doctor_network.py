@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import errno
-import http.client
 import socket
-import ssl
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -15,11 +13,12 @@ from govbot.cli.doctor_finding import Found, Seen, Visit, absent, fail, failed, 
 from govbot.errors import BadConfig
 
 SOON: Final = timedelta(days=21)
-_ASK_S: Final = 3.0
 
 
 def address(visit: Visit) -> Found:
     """The port is GovBot's, or free for it."""
+    from govbot.installation.plan import answers
+
     web = visit.settings.web
     place = f"{web.host} port {web.port}"
     remedy = (
@@ -36,32 +35,10 @@ def address(visit: Visit) -> Found:
         if error.errno != errno.EADDRINUSE:
             words = f"{place}: {error.strerror or error}"
             return fail(words, "Set web.host to an address of this machine.")
-    said = _health(web.host, web.port)
-    if said is None:
+    said = answers(web.host, web.port)
+    if not said:
         return fail(f"{place} is taken by another program", remedy)
     return ok(f"{place}: GovBot answers ({said})")
-
-
-def _health(host: str, port: int) -> str | None:
-    """What GovBot says at that place; None when something else listens there."""
-    target = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared
-    unchecked = ssl.create_default_context()
-    unchecked.check_hostname, unchecked.verify_mode = False, ssl.CERT_NONE
-    links = {
-        "http": http.client.HTTPConnection(target, port, timeout=_ASK_S),
-        "https": http.client.HTTPSConnection(target, port, timeout=_ASK_S, context=unchecked),
-    }
-    for name, link in links.items():
-        try:
-            link.request("GET", "/healthz")
-            answer = link.getresponse()
-            if answer.status == 200 and answer.read(16).strip() == b"ok":
-                return name
-        except (OSError, http.client.HTTPException):
-            continue
-        finally:
-            link.close()
-    return None
 
 
 def reached(visit: Visit) -> Found:

@@ -47,7 +47,7 @@ def rewritten(
     """The text of a file with `changes` ("web.port": 9000) in it, and `tables` ("watch.folders")
     added to those that are there. Raises BadConfig where that cannot be done safely.
     """
-    wanted = _applied(_parsed(text), changes, tables or {})
+    wanted = _applied(settings_of(text), changes, tables or {})
     lines = text.splitlines()
     for key, value in changes.items():
         section, _, name = key.rpartition(".")
@@ -67,6 +67,14 @@ def rewritten(
             "write sections as [web] and lists as [[watch.folders]], or change it by hand"
         )
     return made
+
+
+def settings_of(text: str) -> dict[str, Any]:
+    """What the text of a file says, section by section. Raises BadConfig."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise BadConfig(f"The configuration file is not valid TOML: {error}") from error
 
 
 def replace(file: Path, text: str) -> Path | None:
@@ -107,13 +115,6 @@ def _saved(file: Path) -> Path:
     except OSError as error:
         raise BadConfig(f"{place}: cannot be written ({error.strerror})") from error
     return place
-
-
-def _parsed(text: str) -> dict[str, Any]:
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise BadConfig(f"The configuration file is not valid TOML: {error}") from error
 
 
 def _applied(
@@ -189,10 +190,16 @@ def _places(lines: list[str], name: str = "") -> Iterator[_Place]:
         elif (found := _KEY.match(line)) and not line.lstrip().startswith("#"):
             stop = _end(lines, at)
             yield _Place(section, found[1], at, stop, table=table)
-        elif _OFF.match(line) and (found := _KEY.match(_OFF.sub("", line))):
-            if found[1] == name and _reads(_OFF.sub("", line)):
-                yield _Place(section, found[1], at, stop, off=True, table=table)
+        elif _is_default(line, name):
+            yield _Place(section, name, at, stop, off=True, table=table)
         at = stop
+
+
+def _is_default(line: str, name: str) -> bool:
+    """Whether the line is the commented default of the key `name`."""
+    plain = _OFF.sub("", line)
+    found = _KEY.match(plain) if plain != line else None
+    return found is not None and found[1] == name and _reads(plain)
 
 
 def _end(lines: list[str], start: int) -> int:

@@ -23,6 +23,8 @@ OFFERED: Final = (
     Path(__file__).resolve().parents[2] / "systemd",
     Path(__file__).resolve().parents[2] / "packaging" / "systemd",
 )
+NAMES: Final = ("listen.conf", "paths.conf", "network.conf", "gpu.conf")
+MARK: Final = "# Written by `govbot setup`; without this line it stays as you change it.\n"
 SERVICE, BACKUP, SOCKET = "govbot.service.d", "govbot-backup.service.d", "govbot.socket.d"
 
 
@@ -45,6 +47,29 @@ def wanted(settings: Settings, *, gpu: bool = False, root: Path = DROPINS) -> di
     if gpu:
         found[root / SERVICE / "gpu.conf"] = offered("gpu.conf")
     return {place: text for place, text in found.items() if text}
+
+
+def install(settings: Settings, *, gpu: bool | None = None, root: Path = DROPINS) -> list[str]:
+    """Writes what is needed and takes away what an earlier run wrote and nobody needs any more.
+
+    `gpu` None: as it is. What somebody wrote by hand stays. Returns what changed, in words.
+    """
+    if gpu is None:
+        gpu = (root / SERVICE / "gpu.conf").is_file()
+    needed = {place: MARK + text for place, text in wanted(settings, gpu=gpu, root=root).items()}
+    changed = []
+    for folder in (SERVICE, BACKUP, SOCKET):
+        for name in NAMES:
+            place = root / folder / name
+            there = place.read_text("utf-8") if place.is_file() else None
+            if place in needed and there != needed[place] and (there or MARK).startswith(MARK):
+                place.parent.mkdir(parents=True, exist_ok=True)
+                place.write_text(needed[place], "utf-8")
+                changed.append(f"wrote {place}")
+            elif there is not None and place not in needed and there.startswith(MARK):
+                place.unlink()
+                changed.append(f"removed {place}")
+    return changed
 
 
 def missing(settings: Settings, *, root: Path = DROPINS) -> list[Path]:
