@@ -8,7 +8,7 @@ T ?=
 # Each worker has a database server and models of its own: about 1.5 GB.
 WORKERS ?= $(shell n=$$(nproc); echo $$((n < 4 ? n : 4)))
 
-.PHONY: help run setup setup-test test lint format bench bench-access bench-quality bench-scale lock docs clean
+.PHONY: help run setup setup-test test lint format bench bench-access bench-quality bench-scale bench-capacity lock docs clean
 .PHONY: deb deb-twice deb-test offline-bundle faults
 
 help:
@@ -19,6 +19,7 @@ help:
 	@echo "make bench   measure speed and quality"
 	@echo "make bench-quality  measure what each part of the search is worth (an hour)"
 	@echo "make bench-access  play 20 000 random changes of access against a model of the rules"
+	@echo "make bench-capacity  what a request and a passage cost: the figures of docs/sizing.md"
 	@echo "make bench-scale   a million passages: build, recall and time (GOVBOT_BENCH_CHUNKS=100000)"
 	@echo "make faults  play kills, full disks and other faults (GOVBOT_FAULT_ROUNDS=0.05: quickly)"
 	@echo "make lock    resolve the dependencies again"
@@ -52,13 +53,16 @@ format: setup-test
 	$(BIN)/ruff format .
 
 bench: setup-test
-	$(BIN)/python -m pytest tests/bench --ignore tests/bench/test_access.py --ignore tests/bench/test_ablation.py --ignore tests/bench/test_scale.py --timeout 0 -s
+	$(BIN)/python -m pytest tests/bench --ignore tests/bench/test_access.py --ignore tests/bench/test_ablation.py --ignore tests/bench/test_scale.py --ignore tests/bench/test_capacity.py --timeout 0 -s
 
 bench-quality: setup-test
 	$(BIN)/python -m pytest tests/bench/test_ablation.py --timeout 0 -s
 
 bench-access: setup-test
 	$(BIN)/python -m pytest tests/bench/test_access.py --timeout 0 -s
+
+bench-capacity: setup-test
+	$(BIN)/python -m pytest tests/bench/test_capacity.py --timeout 0 -s
 
 bench-scale: setup-test
 	$(BIN)/python -m pytest tests/bench/test_scale.py --timeout 0 -s

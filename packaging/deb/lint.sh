@@ -11,7 +11,7 @@ dpkg-deb -R "$1" "$scratch/tree"
 plain=$scratch/$(basename "$1")
 dpkg-deb --root-owner-group -Zgzip -z1 -b "$scratch/tree" "$plain" >/dev/null
 step "lintian"
-lintian --allow-root --fail-on error,warning --suppress-tags-from-file \
-  "$PROJECT/packaging/deb/lintian-suppressed" "$plain"
+lintian --allow-root --fail-on error,warning "$plain"
 step "Libraries"
-lost=$("$PROJECT/packaging/deb/libraries.py" "$scratch/tree") || die "libraries that nobody brings: $lost"
+lost=$("$PROJECT/packaging/deb/libraries.py" "$scratch/tree") ||
+  die "libraries that nobody brings: $lost"

@@ -111,11 +111,11 @@ settings() {
 
 units() {
   local file
-  for file in "$PROJECT"/systemd/*.{service,socket,timer,target}; do
-    [[ -f $file ]] && install -D -m 0644 "$file" "$TREE/lib/systemd/system/${file##*/}"
-  done
-  for file in "$PROJECT"/systemd/dropins/*.conf; do
-    [[ -f $file ]] && install -D -m 0644 "$file" "$TREE/usr/share/govbot/dropins/${file##*/}"
+  for file in "$SOURCE"/project/systemd/*; do
+    case $file in
+      *.conf) install -D -m 0644 "$file" "$TREE/usr/share/govbot/dropins/${file##*/}" ;;
+      *) install -D -m 0644 "$file" "$TREE/lib/systemd/system/${file##*/}" ;;
+    esac
   done
 }
 
