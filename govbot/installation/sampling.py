@@ -12,10 +12,14 @@ import shutil
 import threading
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from govbot import metrics
+from govbot.backup import state as backups
+from govbot.backup.folder import folder_of
+from govbot.certificates import examine
 from govbot.db.access import as_system
 from govbot.errors import GovBotError
 from govbot.eval import background
@@ -47,15 +51,9 @@ class App(Protocol):
     def generator(self) -> Models: ...
 
 
-class Usage(NamedTuple):
-    """Bytes of a disk."""
-
-    total: int
-    free: int
-
-
+T = TypeVar("T")
 Look = Callable[[App], Awaitable[None]]
-_under_way: set[Path] = set()
+_under_way: set[str] = set()
 
 
 async def follow(app: App, *, every_s: float = EVERY_S) -> None:
@@ -158,47 +156,73 @@ async def _bounded(conn: Connection) -> None:
     )
 
 
-async def _disks(app: App) -> None:
-    folders = {"data": app.settings.data_dir}
-    for name, folder in folders.items():
-        usage = await _usage(folder)
-        metrics.set_disk(name, free=usage.free, total=usage.total)
+async def _data_disk(app: App) -> None:
+    usage = await _aside("data", partial(shutil.disk_usage, app.settings.data_dir))
+    metrics.set_disk("data", free=usage.free, total=usage.total)
 
 
-async def _usage(folder: Path) -> Usage:
+async def _backups(app: App) -> None:
+    root = folder_of(app.settings).root
+    state = await _aside("backup state", partial(backups.read, root))
+    usage = await _aside("backup", partial(shutil.disk_usage, _that_exists(root)))
+    metrics.set_disk("backup", free=usage.free, total=usage.total)
+    tried_badly = bool(state.verified_at) and not state.verified_good
+    metrics.set_backup(
+        succeeded_at=state.created_at,
+        verified_at=0.0 if tried_badly else state.verified_at,
+        size=state.bytes,
+        failing=state.failed_at > state.created_at or tried_badly,
+    )
+
+
+async def _certificate(app: App) -> None:
+    web = app.settings.web
+    if not web.tls_certificate:
+        return
+    look = partial(examine, Path(web.tls_certificate), Path(web.tls_key))
+    found = await _aside("certificate", look)
+    metrics.set_certificate(found.not_after.timestamp())
+
+
+async def _aside(what: str, look: Callable[[], T]) -> T:
     """In a thread that nobody waits for at the end: a network share that is gone can hold it for
-    ever. Of such a folder one look at a time is enough."""
-    if folder in _under_way:
+    ever. Of such a thing one look at a time is enough."""
+    if what in _under_way:
         raise TimeoutError
     loop = asyncio.get_running_loop()
-    found: asyncio.Future[Usage] = loop.create_future()
+    found: asyncio.Future[T] = loop.create_future()
 
-    def tell(usage: Usage | OSError) -> None:
-        if found.done():
-            return
-        if isinstance(usage, OSError):
-            found.set_exception(usage)
-        else:
-            found.set_result(usage)
+    def tell(put: Callable[[Any], None], value: object) -> None:
+        if not found.done():
+            put(value)
 
-    def look() -> None:
+    def run() -> None:
+        put: Callable[[Any], None]
+        value: object
         try:
-            usage: Usage | OSError = Usage(*shutil.disk_usage(folder)[::2])
-        except OSError as error:
-            usage = error
-        _under_way.discard(folder)
+            put, value = found.set_result, look()
+        except Exception as error:
+            put, value = found.set_exception, error
+        _under_way.discard(what)
         with suppress(RuntimeError):  # the loop is closed
-            loop.call_soon_threadsafe(tell, usage)
+            loop.call_soon_threadsafe(tell, put, value)
 
-    _under_way.add(folder)
-    threading.Thread(target=look, name="disk", daemon=True).start()
+    _under_way.add(what)
+    threading.Thread(target=run, name="figures", daemon=True).start()
     return await found
+
+
+def _that_exists(folder: Path) -> Path:
+    """The folder, or the nearest one above it that is there."""
+    return next((each for each in (folder, *folder.parents) if each.exists()), folder)
 
 
 LOOKS: Final[Mapping[str, Look]] = {
     "queue": _queue,
     "database": _database,
     "folders": _folders,
-    "disks": _disks,
+    "disk": _data_disk,
+    "backup": _backups,
+    "certificate": _certificate,
 }
 SELDOM_LOOKS: Final[Mapping[str, Look]] = {"documents": _documents}

@@ -36,10 +36,12 @@ backup_last_success = gauge(
 )
 backup_last_verify = gauge(
     "govbot_backup_last_verify_timestamp_seconds",
-    "When a backup was last restored as a trial and found good; 0: never.",
+    "When a backup was last tried and found good; 0: never, or the last trial failed.",
 )
 backup_bytes = gauge("govbot_backup_bytes", "Size of the newest complete backup.")
-backup_wanted = gauge("govbot_backup_wanted", "1 where this installation makes backups itself.")
+backup_failing = gauge(
+    "govbot_backup_failing", "1 while the last backup or the last trial of one failed."
+)
 certificate_expiry = gauge(
     "govbot_certificate_expiry_timestamp_seconds",
     "When the certificate of the pages runs out.",
@@ -77,12 +79,10 @@ def set_disk(folder: str, *, free: int, total: int) -> None:
     disk_bytes.labels(folder).set(total)
 
 
-def set_backup(
-    *, wanted: bool, succeeded_at: float = 0.0, verified_at: float = 0.0, size: int = 0
-) -> None:
+def set_backup(*, succeeded_at: float, verified_at: float, size: int, failing: bool) -> None:
     """The newest complete backup and the last good trial of one, in seconds of the epoch (0:
-    never) and bytes; `wanted`: whether this installation makes backups itself."""
-    backup_wanted.set(wanted)
+    never) and bytes; whether the last of either failed."""
+    backup_failing.set(failing)
     backup_last_success.set(succeeded_at)
     backup_last_verify.set(verified_at)
     backup_bytes.set(size)
