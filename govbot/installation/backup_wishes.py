@@ -119,7 +119,7 @@ async def work(app: App, wish: Wish) -> None:
 def parts_of(app: App, by: Actor) -> Parts:
     """What a backup needs, as the service has it open."""
     superuser = "" if app.settings.database.url else make_conninfo(app.owner_dsn, user=SUPERUSER)
-    dsns = Dsns(app=app.pool.conninfo, owner=app.owner_dsn, superuser=superuser)
+    dsns = Dsns(app=app.queue.dsn, owner=app.owner_dsn, superuser=superuser)
     return Parts(app.settings, dsns, app.pool, by)
 
 

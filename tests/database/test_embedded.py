@@ -15,13 +15,14 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from govbot.db import hold
 from govbot.db.access import as_system
 from govbot.db.account import Account
 from govbot.db.cluster import Cluster
 from govbot.db.embedded import EmbeddedPostgres, embedded
 from govbot.db.locks import FileLock
 from govbot.db.pool import open_pool
-from govbot.errors import Unavailable
+from govbot.errors import Conflict, Unavailable
 from tests.database.holder import FAST, ask, holder, is_running
 
 
@@ -269,9 +270,49 @@ def test_other_users_of_the_machine_cannot_look_into_it(tmp_path: Path) -> None:
             assert (tmp_path / "postgres" / name).stat().st_mode & 0o077 == 0
 
 
-def test_a_folder_in_use_from_another_container_is_refused(tmp_path: Path) -> None:
+def test_a_folder_in_use_from_another_container_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with EmbeddedPostgres(tmp_path, options=FAST) as server:
         (tmp_path / "postgres/users.lock").write_text("another boot pid:[1]")
         os.kill(server.pid, signal.SIGKILL)
+        # The kernel does not show processes of elsewhere.
+        monkeypatch.setattr(FileLock, "holders_are_here", lambda _self: False)
         with pytest.raises(Unavailable, match="in use from another container"):
             EmbeddedPostgres(tmp_path, options=FAST).start()
+
+
+def test_a_process_that_is_seen_is_no_other_container_whatever_the_file_says(
+    tmp_path: Path,
+) -> None:
+    with EmbeddedPostgres(tmp_path, options=FAST) as server:
+        (tmp_path / "postgres/users.lock").write_text("a service with a /proc of its own pid:[1]")
+        os.kill(server.pid, signal.SIGKILL)
+        with EmbeddedPostgres(tmp_path, options=FAST) as other:
+            assert ask(other.dsns().app, "SELECT 1") == 1
+
+
+def test_what_a_stopped_server_of_another_container_left_does_not_block(tmp_path: Path) -> None:
+    with EmbeddedPostgres(tmp_path, options=FAST):
+        pass
+    (tmp_path / "postgres/users.lock").write_text("another boot pid:[1]")
+    with EmbeddedPostgres(tmp_path, options=FAST) as server:
+        assert ask(server.dsns().app, "SELECT 1") == 1
+
+
+def test_while_a_restore_holds_the_folder_no_server_starts(tmp_path: Path) -> None:
+    running = pytest.raises(Conflict, match="is running")
+    with EmbeddedPostgres(tmp_path, options=FAST), running, hold.stopped(tmp_path):
+        pass
+    with hold.stopped(tmp_path), pytest.raises(Unavailable, match="Another GovBot"):
+        EmbeddedPostgres(tmp_path, start_timeout_s=0.2).start()
+
+
+def test_a_lock_of_a_folder_that_was_replaced_is_taken_anew(tmp_path: Path) -> None:
+    found = pwd.getpwuid(os.geteuid())
+    lock = FileLock(tmp_path / "x", Account(found.pw_name, found.pw_uid, found.pw_gid))
+    assert lock.try_alone()
+    assert lock.holders_are_here()
+    (tmp_path / "x").rename(tmp_path / "old")
+    assert not lock.try_alone()
+    assert lock.try_alone()
