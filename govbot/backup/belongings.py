@@ -103,7 +103,7 @@ def unpack(backup_id: str, packed: bytes) -> dict[str, bytes]:
 def archived_in(found: dict[str, bytes]) -> dict[str, str]:
     """SHA-256 and name of the old audit files of a backup."""
     told = json.loads(found.get(ARCHIVES, b"{}"))
-    return {str(digest): Path(str(name)).name for name, digest in told.items()}
+    return {str(digest): Path(str(name)).name for digest, name in told.items()}
 
 
 def without_secrets(text: str) -> str:
