@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 
 BEAT_S: Final = 1.0
 ANSWER_S: Final = 5.0
+LEAVE_S: Final = 2.0  # a database that is away must not hold up the end
 STEADY_S: Final = 6.0  # as long as a node may be silent: migrations/sql/0034_nodes.sql
 
 DutyName = Literal["timers", "watch", "models"]
@@ -114,16 +115,16 @@ class Node:
     async def others_live(self) -> bool:
         """Whether another node could go on with what this one leaves."""
         try:
-            async with as_system(self._pool) as conn:
+            async with asyncio.timeout(LEAVE_S), as_system(self._pool) as conn:
                 return await roster.others_live(conn, self.id)
-        except GovBotError:
+        except (GovBotError, TimeoutError):
             return False
 
     async def leave(self) -> None:
         """Is no longer one of them: what it did not finish is the others' at once."""
         await self._drop()
-        with suppress(GovBotError):
-            async with as_system(self._pool) as conn:
+        with suppress(GovBotError, TimeoutError):
+            async with asyncio.timeout(LEAVE_S), as_system(self._pool) as conn:
                 await roster.leave(conn, self.id)
 
     async def _beat(self) -> None:
