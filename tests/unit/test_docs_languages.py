@@ -85,7 +85,7 @@ def test_quoted_sentences_of_errors_are_those_of_the_catalog() -> None:
     rows = [line for line in portuguese.splitlines() if CODE.match(line)]
     quoted = [sentence for row in rows for sentence in _quoted(row)]
     assert len(quoted) > 100
-    assert [sentence for sentence in quoted if sentence not in known] == []
+    assert [sentence for sentence in quoted if not _is_known(sentence, known)] == []
 
 
 @pytest.mark.parametrize(
@@ -107,6 +107,14 @@ def _pair(name: str) -> tuple[str, str]:
     if not portuguese.is_file():
         pytest.skip("no Portuguese page")
     return (ENGLISH / name).read_text(encoding="utf-8"), portuguese.read_text(encoding="utf-8")
+
+
+def _is_known(sentence: str, known: set[str]) -> bool:
+    """Whether a sentence of the catalog is quoted, whole or up to a closing …"""
+    if sentence in known:
+        return True
+    start = sentence.removesuffix("…")
+    return sentence != start and any(each.startswith(start) for each in known)
 
 
 def _quoted(row: str) -> list[str]:
