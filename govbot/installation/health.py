@@ -28,6 +28,7 @@ from govbot.ingest.work import Group, count_work
 from govbot.installation import key_files, model_files
 from govbot.installation.vectors import vectors
 from govbot.jobs import control
+from govbot.nodes import roster
 
 if TYPE_CHECKING:
     from govbot.app import App
@@ -75,6 +76,7 @@ async def examine(app: App, *, worker_alive: Callable[[], bool] = lambda: True) 
         "keys": _keys,
         "accounts": _accounts,
         "directory": _directory,
+        "nodes": _nodes,
     }
     found: list[Finding] = []
     for part, look in looks.items():
@@ -280,3 +282,21 @@ async def _directory(app: App) -> list[Finding]:
         return [Finding("directory", "problem", "directory.failed", {"reason": syncs[0].reason})]
     facts = {"accounts": syncs[0].accounts, "at": syncs[0].started_at}
     return [Finding("directory", "ok", "directory", facts)]
+
+
+async def _nodes(app: App) -> list[Finding]:
+    async with as_system(app.pool) as conn:
+        listed = await roster.listed(conn)
+    living = [each for each in listed if each.lives]
+    gone = ", ".join(each.name for each in listed if not each.lives)
+    found = [
+        Finding("nodes", "problem", "nodes.problem", {"name": each.name, "code": each.problem})
+        for each in living
+        if each.problem
+    ]
+    if gone:
+        found.append(Finding("nodes", "note", "nodes.gone", {"names": gone}))
+    if len({each.version for each in living}) > 1:
+        versions = ", ".join(f"{each.name}: {each.version}" for each in living)
+        found.append(Finding("nodes", "note", "nodes.versions", {"versions": versions}))
+    return found or [Finding("nodes", "ok", "nodes", {"nodes": len(living)})]

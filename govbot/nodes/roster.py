@@ -81,13 +81,18 @@ async def others_live(conn: Connection, node_id: NodeId) -> bool:
 
 
 async def listed(conn: Connection) -> list[Listed]:
-    """All nodes of the last day, as system, the oldest first."""
+    """All nodes of the last day, as system, the oldest first; a dead one that was started again
+    under its name since is left out."""
     cursor = await conn.execute(
         """
-        SELECT n.id, n.name, n.version, n.started_at, n.seen_at, govbot_node_lives(n.id) AS lives,
-               n.duties, n.problem,
+        SELECT n.id, n.name, n.version, n.started_at, n.seen_at, n.lives,
+               CASE WHEN n.lives THEN n.duties ELSE '{}' END AS duties, n.problem,
                (SELECT count(*) FROM answers_under_way u WHERE u.node_id = n.id) AS answers
-        FROM nodes n
+        FROM (SELECT m.id, m.number, m.name, m.version, m.started_at, m.seen_at, m.duties,
+                     m.problem, govbot_node_lives(m.id) AS lives
+              FROM nodes m) n
+        WHERE n.lives
+           OR NOT EXISTS (SELECT FROM nodes s WHERE s.name = n.name AND s.number > n.number)
         ORDER BY n.started_at, n.id
         """
     )

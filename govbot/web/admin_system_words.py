@@ -21,6 +21,7 @@ PARTS: Final = {
     "keys": _("Keys and secrets"),
     "accounts": _("Accounts"),
     "directory": _("Directory of people"),
+    "nodes": _("Nodes"),
 }
 # Where more can be seen or done.
 LINKS: Final = {
@@ -82,6 +83,10 @@ SENTENCES: Final = {
     "directory.none": _("None is set: accounts are made here."),
     "directory.never": _("It was never compared with the accounts."),
     "directory.failed": _("The last comparison failed: %(reason)s"),
+    "nodes": _("Processes that serve now: %(nodes)s."),
+    "nodes.gone": _("Without a sign of life: %(names)s"),
+    "nodes.problem": _("%(name)s cannot serve everything: %(code)s"),
+    "nodes.versions": _("They are of different versions: %(versions)s"),
 }
 REMEDIES: Final = {
     "slow": _("Look at the load of the server, and try again."),
@@ -119,4 +124,7 @@ REMEDIES: Final = {
     "accounts.one": _("Make a second one: nobody could help if that person loses the password."),
     "directory.never": _("Compare now, on the page of the directory."),
     "directory.failed": _("Test the connection on the page of the directory."),
+    "nodes.gone": _("Start them again. What they were writing, another node has taken up."),
+    "nodes.problem": _("Look at the log of that node; the code stands in the list of error codes."),
+    "nodes.versions": _("Bring all nodes to the same version."),
 }
