@@ -21,6 +21,7 @@ from govbot.backup.scratch import at, make_database, prepare
 from govbot.backup.settle import fill_and_settle
 from govbot.backup.verify import in_thread
 from govbot.config import Settings
+from govbot.db.cluster import APPLICATION
 from govbot.db.dsns import Dsns
 from govbot.db.schema import unreachable
 from govbot.errors import Conflict
@@ -67,6 +68,7 @@ async def _beside(
     await asyncio.to_thread(_make, dsns.owner, made)
     try:
         await fill_and_settle(order, at(dsns, made), settings, meter, known, done)
+        await asyncio.to_thread(_close, settings, dsns.owner, made)
         await asyncio.to_thread(_rename, dsns.owner, {name: aside, made: name})
     except BaseException:
         await asyncio.to_thread(_drop, dsns.owner, made)
@@ -95,6 +97,18 @@ def _erased(settings: Settings, dsns: Dsns) -> Erasures:
 def _make(dsn: str, name: str) -> None:
     with psycopg.connect(dsn, autocommit=True) as conn:
         make_database(conn, name, superuser=False)
+
+
+def _close(settings: Settings, dsn: str, name: str) -> None:
+    """Nobody else connects to it, as to the one whose place it takes (docs/operate.md)."""
+    reader = conninfo_to_dict(settings.backup.database_url).get("user")
+    database = sql.Identifier(name)
+    with psycopg.connect(dsn) as conn:
+        conn.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(database))
+        for role in (APPLICATION, *([str(reader)] if reader else [])):
+            conn.execute(
+                sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(database, sql.Identifier(role))
+            )
 
 
 def _rename(dsn: str, names: dict[str, str]) -> None:

@@ -23,6 +23,7 @@ from govbot.db.dsns import Dsns
 from govbot.db.schema import unreachable
 from govbot.errors import Unavailable
 
+NO_SCRATCH: Final = "E-BACKUP-SCRATCH"
 _PREFIX: Final = "govbot_scratch"
 
 
@@ -71,7 +72,7 @@ def make_database(conn: psycopg.Connection, name: str, *, superuser: bool) -> No
             "The database role may not make a database to restore into (%(reason)s): let an "
             "administrator of the server run ALTER ROLE ... CREATEDB, and see docs/backup.md.",
             reason=str(error.diag.message_primary or error),
-            code="E-BACKUP-SCRATCH",
+            code=NO_SCRATCH,
         ) from error
 
 

@@ -19,13 +19,13 @@ from govbot.backup.manifest import Gold, Manifest, Verdict
 from govbot.backup.objects import CLEAR, check, listed, names_key, sealed_name
 from govbot.backup.programs import Programs
 from govbot.backup.progress import Meter
-from govbot.backup.scratch import fill, scratch
+from govbot.backup.scratch import NO_SCRATCH, fill, scratch
 from govbot.config import Settings
 from govbot.db import schema
 from govbot.db.access import as_system
 from govbot.db.dsns import Dsns
 from govbot.db.pool import Pool, open_pool
-from govbot.errors import GovBotError
+from govbot.errors import GovBotError, Unavailable
 
 T = TypeVar("T")
 
@@ -125,7 +125,13 @@ async def _restored(backup: Backup, proof: Proof, meter: Meter, found: Findings)
         return False
     programs = Programs(settings.backup.programs)
     opened = _Context(dsns)
-    target = await in_thread(opened.enter, meter)
+    try:
+        target = await in_thread(opened.enter, meter)
+    except Unavailable as error:
+        if error.error_code != NO_SCRATCH:
+            raise
+        found.notes.append(f"Checksums alone were compared. {error}")
+        return False
     try:
         await in_thread(lambda: fill(backup, target, programs, proof.identities, meter), meter)
         meter.begin("count")
