@@ -28,7 +28,10 @@ log = logging.getLogger(__name__)
 
 STREAMS_END_S: Final = 10  # open event streams may end within this at shutdown
 ACCEPTED_S: Final = 0.2  # in which a connection that was just accepted shows its request
-KEEP_ALIVE_S: Final = 15  # a proxy must let go of an idle connection before: docs/proxy.md
+KEEP_ALIVE_S: Final = 15  # of browsers, which hold several connections each
+# Longer than proxies keep a connection that rests: one that we close while a request is on its way
+# becomes an error there.
+PROXY_KEEP_ALIVE_S: Final = 130
 LOOK_S: Final = 10.0  # for another certificate
 WARN_EVERY_S: Final = 24 * 3600
 _BACKLOG: Final = 2048
@@ -94,7 +97,9 @@ class Server(uvicorn.Server):
                 limit_concurrency=2000,
                 lifespan="on",
                 backlog=_BACKLOG,
-                timeout_keep_alive=KEEP_ALIVE_S,
+                timeout_keep_alive=PROXY_KEEP_ALIVE_S
+                if app.settings.proxy.trusted
+                else KEEP_ALIVE_S,
                 ssl_context_factory=_context_of(certificate) if certificate else None,
             )
         )
