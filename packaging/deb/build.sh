@@ -61,13 +61,11 @@ wheels() {
   step "Libraries"
   local extras=(--extra otel) llama
   [[ -z ${WITH_TORCH:-} ]] || extras+=(--extra torch --torch-index "${TORCH_INDEX:-}")
-  "$WORK/tools/bin/python" "$PROJECT/packaging/deb/wheels.py" "$WORK/wheels" \
-    --python "$WORK/python/bin/python3.11" --skip llama-cpp-python "${extras[@]}" \
-    >"$SOURCE/wheels.txt"
   llama=$(llama_wheel)
   "$WORK/tools/bin/python" "$PROJECT/packaging/llama/check.py" "$llama" >&2 ||
     [[ -n ${LLAMA_UNCHECKED:-} ]] || die "$llama is not fit for other machines"
-  printf '%s\n' "$llama" >>"$SOURCE/wheels.txt"
+  "$WORK/tools/bin/python" "$PROJECT/packaging/deb/wheels.py" "$WORK/wheels" \
+    --python "$WORK/python/bin/python3.11" --have "$llama" "${extras[@]}" >"$SOURCE/wheels.txt"
   note "$(wc -l <"$SOURCE/wheels.txt") wheels"
 }
 
@@ -124,6 +122,8 @@ control() {
     printf ' -- %s  %s\n' "$maintainer" "$(date -R -u -d "@$SOURCE_DATE_EPOCH")"
   } >"$SOURCE/debian/changelog"
   cp "$SOURCE/project/CHANGELOG.md" "$SOURCE/"
+  # A checkout's own dates must not get in.
+  find "$SOURCE/debian" "$SOURCE/CHANGELOG.md" -exec touch --date="@$SOURCE_DATE_EPOCH" {} +
 }
 
 # What only this variant asks for.

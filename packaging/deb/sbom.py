@@ -216,7 +216,7 @@ def _copyright(parts: list[Part]) -> str:
         " and in sbom.cdx.json; the texts are in /usr/share/doc/govbot/licenses.",
         "",
         "Files: *",
-        "Copyright: The authors of GovBot",
+        "Copyright: 2025-2026 The authors of GovBot",
         "License: Apache-2.0",
         "",
     ]

@@ -1,7 +1,7 @@
 """Brings the wheels of the package into a folder: what pyproject.toml names and what those need,
 in the versions and with the hashes of the lock files, and nothing else.
 
-    wheels.py FOLDER --python INTERPRETER [--extra NAME]... [--torch-index ADDRESS] [--skip NAME]...
+    wheels.py FOLDER --python INTERPRETER [--extra NAME]... [--torch-index ADDRESS] [--have WHEEL]...
 
 Prints the files, sorted. The needs are read from the wheels themselves, so that a package without
 PyTorch leaves out what only PyTorch asks for.
@@ -37,12 +37,12 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     locked = _locked()
     waiting = _named(given.extra)
-    wheels: dict[str, Path] = {}
+    wheels = {_name(file): file for file in given.have}
     known: set[str] = set()
     while waiting:
-        names = {canonicalize_name(each.name) for each in waiting} - set(given.skip)
+        names = {canonicalize_name(each.name) for each in waiting} - wheels.keys()
         names = {name for name in names if not NOT_PACKAGED.fullmatch(name)}
-        _bring(sorted(names - wheels.keys()), locked, folder, given)
+        _bring(sorted(names), locked, folder, given)
         wheels |= {name: _wheel(folder, name, locked) for name in sorted(names)}
         known |= {str(each) for each in waiting}
         asked = [need for each in waiting for need in _needs(each, wheels)]
@@ -55,7 +55,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("folder")
     parser.add_argument("--python", required=True)
     parser.add_argument("--extra", action="append", default=[])
-    parser.add_argument("--skip", action="append", default=[])
+    parser.add_argument("--have", action="append", default=[], type=Path)
     parser.add_argument("--torch-index", default="")
     return parser.parse_args()
 
@@ -108,6 +108,10 @@ def _there(folder: Path, line: str) -> bool:
 def _wheel(folder: Path, name: str, locked: dict[str, str]) -> Path:
     version = locked[name].partition("==")[2].split()[0] if name in locked else ""
     return _files(folder, name, version)[-1]
+
+
+def _name(wheel: Path) -> str:
+    return parse_wheel_filename(wheel.name)[0]
 
 
 def _files(folder: Path, name: str, version: str) -> list[Path]:
