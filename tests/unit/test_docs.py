@@ -88,9 +88,10 @@ def test_every_section_is_explained() -> None:
 
 @cache
 def _variables_of_programs() -> frozenset[str]:
-    """Those that no setting stands behind: read by commands, by scripts of the package, by tests."""
-    files = [ROOT / "Makefile", *(ROOT / "govbot").rglob("*.py"), *(ROOT / "tests").rglob("*.py")]
-    files += [file for file in (ROOT / "packaging").rglob("*") if file.is_file()]
+    """Those without a setting: of commands, of the package, of the faults that are played."""
+    files = [ROOT / "Makefile"]
+    for folder, names in (("govbot", "*.py"), ("packaging", "*"), ("tests/faults", "*.py")):
+        files += [file for file in (ROOT / folder).rglob(names) if file.is_file()]
     texts = (file.read_text(encoding="utf-8", errors="replace") for file in files)
     return frozenset(name for text in texts for name in VARIABLE.findall(text))
 
