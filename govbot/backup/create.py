@@ -72,7 +72,8 @@ def create(folder: Folder, settings: Settings, dsns: Dsns, wish: Wish, meter: Me
     programs = Programs(settings.backup.programs)
     if wish.originals:
         with source.open_source(dsn) as conn:
-            work.take(list(source.named_originals(conn)))
+            named = list(source.named_originals(conn))
+        work.take(named)
     with source.open_source(dsn) as conn:
         programs.require_fit(conn)
         snapshot = source.snapshot_of(conn)
@@ -110,7 +111,8 @@ class _Work:
         """Brings the originals that no backup of the folder has yet."""
         new = [each for each in contents if not self._has(each)]
         sizes = [_size(self.files.path_of(each)) for each in new]
-        require_room(self.folder.root, 0 if self._shares_disk() else sum(sizes))
+        free = not self.seal and any(self.objects.shares(self.files.path_of(c)) for c in new[:1])
+        require_room(self.folder.root, 0 if free else sum(sizes))
         self.meter.begin("files", sum(sizes))
         for content in new:
             self._keep(self.files.path_of(content), content)
@@ -124,7 +126,7 @@ class _Work:
     def dump(self, programs: Programs, dsn: str, snapshot: str, facts: Facts) -> None:
         require_room(self.folder.root, facts.bytes // 3)
         self.meter.begin("database")
-        with programs.dump(dsn, snapshot) as stream:
+        with programs.dump(dsn, snapshot, self.meter) as stream:
             self.write(manifests.DATABASE, stream)
 
     def write(self, name: str, stream: IO[bytes]) -> None:
@@ -219,12 +221,6 @@ class _Work:
 
     def _name(self, content: str) -> str:
         return sealed_name(content, self.key) if self.seal else content
-
-    def _shares_disk(self) -> bool:
-        """Whether originals take no room in the folder of the backups."""
-        if self.seal or not self.files.root.exists():
-            return False
-        return self.files.root.stat().st_dev == self.folder.root.stat().st_dev
 
 
 def _known(folder: Folder, store: str) -> dict[bytes, tuple[int, bytes]]:

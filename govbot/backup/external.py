@@ -90,7 +90,7 @@ def _prepare(dsn: str) -> None:
 
 
 def _erased(settings: Settings, dsns: Dsns) -> Erasures:
-    with psycopg.connect(source.dsn_of(settings, dsns)) as conn:
+    with source.open_source(source.dsn_of(settings, dsns)) as conn:
         return Erasures(source.erased(conn), source.purged(conn))
 
 

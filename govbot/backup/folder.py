@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -95,13 +96,11 @@ class Folder:
         handle = os.open(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
             manifests.like_folder(file)
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+            if not _held(handle):
                 raise Busy(
                     "Another backup, or the check of one, is under way in this folder.",
                     code="E-BACKUP-BUSY",
-                ) from None
+                )
             self._sweep()
             yield
         finally:
@@ -202,6 +201,18 @@ def look(place: Path) -> Backup:
         return Backup(place, manifests.read(place), verdict)
     except GovBotError as error:
         return Backup(place, None, verdict, error)
+
+
+def _held(handle: int) -> bool:
+    """Tried some times: who only looks whether anything runs holds it for an instant, too."""
+    for _try in range(5):
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(0.02)
+        else:
+            return True
+    return False
 
 
 def _is_backup(place: Path) -> bool:

@@ -55,6 +55,17 @@ class Objects:
         draft.replace(target)
         return Piece(name=name, size=piece.size, sha256=piece.sha256), content
 
+    def shares(self, source: Path) -> bool:
+        """Whether this file would take no room here: not across disks, nor across mounts."""
+        probe = self.folder / f"{_DRAFT}probe"
+        self._prepare(self.folder)
+        try:
+            return _linked(source, probe)
+        except FileNotFoundError:
+            return False
+        finally:
+            probe.unlink(missing_ok=True)
+
     def check(self, piece: Piece, meter: Meter) -> str:
         """Compares an object with what it was; empty when it is the same, else what is wrong."""
         return check(self.path(piece.name), piece, meter)

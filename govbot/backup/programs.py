@@ -15,6 +15,7 @@ from typing import IO, Final
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
+from govbot.backup.progress import Meter
 from govbot.db import cluster
 from govbot.errors import BadConfig, Unavailable
 
@@ -64,22 +65,22 @@ class Programs:
             )
 
     @contextmanager
-    def dump(self, dsn: str, snapshot: str) -> Iterator[IO[bytes]]:
+    def dump(self, dsn: str, snapshot: str, meter: Meter) -> Iterator[IO[bytes]]:
         """A dump of that snapshot, to be read to its end. Raises Unavailable when it fails."""
         options = ["--format=custom", "--compress=gzip:3", "--no-password", "--no-owner"]
         # The extension is the server's own affair, and only its superuser may make it.
         options += ["--exclude-extension=*", f"--snapshot={snapshot}"]
-        with self._child("pg_dump", options, dsn, stdout=subprocess.PIPE) as child:
+        with self._child("pg_dump", options, dsn, meter, stdout=subprocess.PIPE) as child:
             assert child.stdout is not None  # noqa: S101 - it is a pipe
             yield child.stdout
 
     @contextmanager
-    def restore(self, dsn: str, *, role: str, single: bool) -> Iterator[IO[bytes]]:
+    def restore(self, dsn: str, meter: Meter, *, role: str, single: bool) -> Iterator[IO[bytes]]:
         """Takes a dump into an empty database. `single`: all of it or nothing."""
         options = ["--format=custom", "--no-password", "--no-owner", "--exit-on-error"]
         options += [f"--role={role}"] * bool(role) + ["--single-transaction"] * single
         options += [f"--dbname={conninfo_to_dict(dsn)['dbname']}"]
-        with self._child("pg_restore", options, dsn, stdin=subprocess.PIPE) as child:
+        with self._child("pg_restore", options, dsn, meter, stdin=subprocess.PIPE) as child:
             assert child.stdin is not None  # noqa: S101 - it is a pipe
             yield child.stdin
 
@@ -89,6 +90,7 @@ class Programs:
         name: str,
         options: list[str],
         dsn: str,
+        meter: Meter,
         *,
         stdin: int = subprocess.DEVNULL,
         stdout: int = subprocess.DEVNULL,
@@ -98,6 +100,7 @@ class Programs:
             child = subprocess.Popen(
                 command, env=_environment(dsn), stdin=stdin, stdout=stdout, stderr=said
             )
+            meter.children.append(child)
             try:
                 yield child
                 for pipe in (child.stdin, child.stdout):
@@ -107,6 +110,7 @@ class Programs:
             except BrokenPipeError:
                 status = child.wait() or 1
             finally:
+                meter.children.remove(child)
                 _end(child)
             if status:
                 said.seek(0)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from subprocess import Popen
 from threading import Event
 from time import monotonic
 from typing import Final, Literal
@@ -49,8 +50,15 @@ class Meter:
     step: str = ""
     done: int = 0
     total: int = 0
+    children: list[Popen[bytes]] = field(default_factory=list)
     _since: datetime = field(default_factory=lambda: datetime.now(UTC))
     _told: float = 0.0
+
+    def call_off(self) -> None:
+        """Ends the work soon; programs that say nothing for hours, too."""
+        self.stop.set()
+        for child in self.children:
+            child.kill()
 
     def begin(self, step: Step, total: int = 0) -> None:
         """The next step, of so many bytes; 0: nobody knows."""

@@ -64,7 +64,7 @@ def _server(settings: Settings, draft: Path) -> EmbeddedPostgres:
     owner = hold.owner_name(settings.data_dir) if os.geteuid() == 0 else ""
     return EmbeddedPostgres(
         draft,
-        run_as=owner if owner != "root" else settings.database.run_as,
+        run_as=owner or settings.database.run_as,
         start_timeout_s=settings.database.start_timeout_s,
         options=_QUICK,
     )

@@ -101,7 +101,7 @@ def fill(
     dsn, role = (target.superuser, OWNER) if target.superuser else (target.owner, "")
     with (
         (backup.place / piece.name).open("rb") as file,
-        programs.restore(dsn, role=role, single=single) as stream,
+        programs.restore(dsn, meter, role=role, single=single) as stream,
     ):
         unseal(Metered(file, meter), Counting(stream), identities)
     with psycopg.connect(target.superuser or target.owner, autocommit=True) as conn:

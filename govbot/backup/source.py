@@ -56,6 +56,7 @@ def open_source(dsn: str) -> Iterator[psycopg.Connection]:
             conn.execute("SET statement_timeout = 0")
             conn.execute("SET idle_in_transaction_session_timeout = 0")
             conn.execute("SET search_path = public")
+            conn.execute("SET timezone = 'UTC'")
             conn.commit()
             conn.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
             conn.read_only = True
@@ -68,10 +69,21 @@ def open_source(dsn: str) -> Iterator[psycopg.Connection]:
                     name=row[0],
                     code="E-BACKUP-ROLE",
                 )
+            if not has_schema(conn):
+                raise Unavailable(
+                    "There is nothing to back up yet: the database has no schema.",
+                    code="E-BACKUP-DATABASE",
+                )
             yield conn
             conn.rollback()
     except psycopg.OperationalError as error:
         raise unreachable(error) from error
+    except psycopg.Error as error:
+        raise Unavailable(
+            "The database cannot be backed up: %(reason)s.",
+            reason=str(error.diag.message_primary or error).rstrip("."),
+            code="E-BACKUP-DATABASE",
+        ) from error
 
 
 def dsn_of(settings: Settings, dsns: Dsns) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -26,6 +27,8 @@ from govbot.db.access import as_system
 from govbot.db.dsns import Dsns
 from govbot.db.pool import Pool, open_pool
 from govbot.errors import GovBotError, Unavailable
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -82,7 +85,10 @@ async def verify(backup: Backup, proof: Proof, meter: Meter) -> Verdict:
         problems=found.all_problems(),
         notes=tuple(found.notes),
     )
-    manifests.write_verdict(backup.place, verdict)
+    try:
+        manifests.write_verdict(backup.place, verdict)
+    except OSError as error:  # a disk that cannot be written is checked all the same
+        log.warning("The verdict is not kept: %s", error, extra={"action": "backup.verdict"})
     return verdict
 
 
@@ -92,7 +98,7 @@ async def in_thread(work: Callable[[], T], meter: Meter) -> T:
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
-        meter.stop.set()
+        meter.call_off()
         await asyncio.gather(task, return_exceptions=True)
         raise
 

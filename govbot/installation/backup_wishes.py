@@ -86,8 +86,8 @@ async def follow(app: App) -> None:
                 await work(app, wish)
             except GovBotError as error:
                 log.error("The backup asked for failed: %s", error, extra={"action": "backup"})
-            except OSError as error:
-                log.error("The backup asked for failed: %s", error, extra={"action": "backup"})
+            except Exception:  # a backup must never take the service down
+                log.exception("The backup asked for failed", extra={"action": "backup"})
         await asyncio.sleep(LOOK_S)
 
 

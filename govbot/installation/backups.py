@@ -6,6 +6,8 @@ prove its search, the erasures that a restore has to repeat, and the record of i
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -34,7 +36,7 @@ from govbot.db.access import OPERATOR, Actor, as_actor, as_system
 from govbot.db.database import open_database
 from govbot.db.dsns import Dsns
 from govbot.db.pool import Pool, open_pool
-from govbot.errors import Conflict, GovBotError, NotFound
+from govbot.errors import Conflict, GovBotError, NotFound, Unavailable
 from govbot.eval import gold
 from govbot.eval.questions import Question
 from govbot.eval.score import DEPTH, Place, rank
@@ -46,6 +48,7 @@ from govbot.retrieval.retrieve import find
 log = logging.getLogger(__name__)
 
 GOLD_QUESTIONS: Final = 50
+_FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +104,8 @@ async def make(
             made = await in_thread(
                 lambda: creating.create(folder, parts.settings, parts.dsns, wish, meter), meter
             )
-        except GovBotError as error:
-            state.failed(folder.root, datetime.now(UTC), error.error_code)
-            log.error("No backup was made: %s", error, extra={"action": "backup.failed"})
-            raise
+        except (GovBotError, OSError) as error:
+            raise _failed(folder, error) from error
         state.created(folder.root, made.backup.known)
         await _record_made(parts, made.backup)
         verdict = await _proven(parts, made.backup, made.once, meter) if check else None
@@ -174,6 +175,21 @@ async def ask_gold(pool: Pool, settings: Settings) -> Gold:
         ]
         hits += rank(question, places, by_page=False) is not None
     return Gold(asked=len(questions), found=hits)
+
+
+def _failed(folder: Folder, error: GovBotError | OSError) -> GovBotError:
+    """What is told; it is kept for whoever looks later."""
+    told = error
+    if isinstance(told, OSError):
+        told = Unavailable(
+            "The backup cannot be written (%(reason)s).",
+            reason=told.strerror or str(told),
+            code="E-BACKUP-SPACE" if told.errno in _FULL else "E-BACKUP-FOLDER",
+        )
+    log.error("No backup was made: %s", told, extra={"action": "backup.failed"})
+    with contextlib.suppress(OSError):
+        state.failed(folder.root, datetime.now(UTC), told.error_code)
+    return told
 
 
 async def _ask_if_current(parts: Parts) -> Gold | None:
