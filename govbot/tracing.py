@@ -7,6 +7,7 @@ document, which is why what may be noted is a list (NAMES) and why messages of e
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 import socket
@@ -254,6 +255,9 @@ class _Traced:
     def failed(self, error: BaseException) -> None:
         from opentelemetry.trace import StatusCode
 
+        if isinstance(error, asyncio.CancelledError):  # who asked went away
+            self.event("cancelled")
+            return
         code = error.error_code if isinstance(error, GovBotError) else type(error).__name__
         self.note(code=code)
         self._span.set_status(StatusCode.ERROR)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import logging
 import subprocess
 import sys
@@ -58,17 +59,21 @@ def test_steps_arrive_below_one_another_with_numbers_and_codes_and_no_words() ->
                 raise Busy(f"Too many of {SECRET}")
             with pytest.raises(ValueError, match=SECRET), tracing.span("check"):
                 raise ValueError(SECRET)
+            with pytest.raises(asyncio.CancelledError), tracing.span("left"):
+                raise asyncio.CancelledError
         tracing.close()
         found = {span.name: span for span in receiver.spans()}
     assert receiver.paths == ["/v1/traces"]
     assert {name: span.parent for name, span in found.items()} == {
         "answer": "", "model": "answer", "retrieve": "answer", "check": "answer",
+        "left": "answer",
     }  # fmt: skip
     assert found["answer"].facts == {
         "govbot.answer": "a1", "govbot.outcome": "answered", "govbot.seconds.search": 0.25,
     }  # fmt: skip
     assert found["model"].events == ("first words",)
     assert not found["answer"].failed
+    assert (found["left"].failed, found["left"].events) == (False, ("cancelled",))
     assert found["retrieve"].failed
     assert found["retrieve"].facts == {"error.type": "E-BUSY"}
     assert found["check"].facts == {"error.type": "ValueError"}
