@@ -41,25 +41,23 @@ def looking(house: Installation) -> Iterator[Database]:
         yield conn
 
 
-def documents_under_way(house: Installation) -> int:
-    """Versions that are not at their end, and jobs."""
-    with looking(house) as conn:
-        row = conn.execute(
-            "SELECT (SELECT count(*) FROM document_versions"
-            "        WHERE state IN ('queued', 'extracting', 'embedding'))"
-            "     + (SELECT count(*) FROM procrastinate_jobs"
-            "        WHERE task_name = 'process_version') AS n"
-        ).fetchone()
-    return int(row["n"]) if row else 0
-
-
 def settle(house: Installation, within_s: float = 300) -> float:
-    """Seconds until every document had come to its end."""
+    """Seconds until every document and every job had come to its end."""
     began = time.monotonic()
-    while documents_under_way(house):
-        assert time.monotonic() - began < within_s, "documents never came to their end"
-        time.sleep(0.3)
+    with looking(house) as conn:
+        while left := _under_way(conn):
+            assert time.monotonic() - began < within_s, f"{left} never came to their end"
+            time.sleep(0.3)
     return time.monotonic() - began
+
+
+def _under_way(conn: Database) -> int:
+    row = conn.execute(
+        "SELECT (SELECT count(*) FROM document_versions"
+        "        WHERE state IN ('queued', 'extracting', 'embedding'))"
+        "     + (SELECT count(*) FROM procrastinate_jobs) AS n"
+    ).fetchone()
+    return int(row["n"]) if row else 0
 
 
 def assert_nothing_lost(house: Installation, ledger: Ledger) -> None:

@@ -19,7 +19,7 @@ from typing import IO, Any
 import httpx
 
 from govbot.demo.load import demo_users
-from tests.faults.census import documents_under_way
+from tests.faults.census import settle
 from tests.system.installation import GOVBOT, Installation, free_port
 
 WITHIN_S = 120.0
@@ -187,8 +187,8 @@ def make_demo(folder: Path) -> Demo:
     service.start("--demo")
     try:
         service.wait_ready()
-        until(lambda: "Ctrl-C stops everything" in service.output)
-        until(lambda: documents_under_way(house) == 0, 300, every_s=0.5)
+        until(lambda: "Ctrl-C stops everything" in service.output, 300)
+        settle(house, 600)
     finally:
         service.stop()
     passwords = {user.username: user.password for user in demo_users(house.data)}
