@@ -9,6 +9,7 @@
 # PYTHON             interpreter of the tools, 3.11 or later; default: python3
 # PYTHON_DEBS        a folder with Debian's python3.11, instead of apt-get download
 # COMPRESS           zstd (default), xz for tools that know no zstd, none
+# LEVEL              how hard it is compressed; default: 12 for zstd, 6 for xz
 # BUILD              folder of the results; default: build. WORK: what builds share; build/deb
 # SOURCE_DATE_EPOCH  the date of all files; default: that of the last commit
 # DEB_MAINTAINER     who answers for the package: "Name <address>"

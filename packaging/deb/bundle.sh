@@ -49,18 +49,19 @@ the_package() {
 
 # What a server with the least of packages lacks: apt is told that nothing else is installed.
 dependencies() {
-  local status=$1/status asked=(openssl) name
+  local status=$1/status asked=(openssl)
   [[ ${OCR:-yes} == no ]] || asked+=(tesseract-ocr tesseract-ocr-por)
   printf '%s\n' govbot "${asked[@]}" >"$1/debs/INSTALL"
-  for name in $(debootstrap --print-debs --variant=minbase "${SUITE:-bookworm}" "$1/base"); do
-    apt-cache show --no-all-versions "$name" 2>/dev/null |
-      awk 'BEGIN { RS = ""; ORS = "\n\n" } NR == 1 { sub(/\n/, "\nStatus: install ok installed\n"); print }'
-  done >"$status"
+  debootstrap --print-debs --variant=minbase "${SUITE:-bookworm}" "$1/base" 2>"$1/log" |
+    xargs apt-cache show --no-all-versions |
+    awk 'BEGIN { RS = ""; ORS = "\n\n" } { sub(/\n/, "\nStatus: install ok installed\n"); print }' \
+      >"$status"
+  rm -f "$1/log"
   rm -rf "$1/base"
   mkdir -p "$1/debs/partial"
   apt-get -qq -y --no-install-recommends --download-only -o Dir::State::status="$status" \
     -o Dir::Cache::archives="$1/debs" -o Debug::NoLocking=1 -o APT::Sandbox::User=root \
-    -o DPkg::Pre-Install-Pkgs:: -o Dir::State::extended_states=/dev/null \
+    -o Dir::State::extended_states=/dev/null \
     install "$1"/debs/govbot_*.deb "${asked[@]}" >/dev/null
   rm -rf "$1/debs/partial" "$1/debs/lock" "$status"
   (cd "$1/debs" && apt-ftparchive packages . >Packages)
