@@ -10,12 +10,15 @@ import platform
 import shutil
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from govbot import __version__, audit
 from govbot.audit import checkpoints, positions
 from govbot.audit.keys import open_key
 from govbot.auth import ldap_sync
+from govbot.backup import state
+from govbot.backup.folder import folder_of
 from govbot.db import schema
 from govbot.db.access import as_system
 from govbot.db.pool import Connection
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
 Level = Literal["ok", "note", "problem"]
 FREE_GB: Final = 2.0  # below it something must be done; `govbot doctor` says so too
 SCARCE_GB: Final = 10.0
+OLD_BACKUP: Final = timedelta(days=2)
 SLOW_S: Final = 20.0  # a part that answers later counts as one that does not answer
 SHOWN: Final = 5
 
@@ -73,6 +77,7 @@ async def examine(app: App, *, worker_alive: Callable[[], bool] = lambda: True) 
         "ocr": _ocr,
         "folders": _folders,
         "audit": _audit,
+        "backups": _backups,
         "keys": _keys,
         "accounts": _accounts,
         "directory": _directory,
@@ -240,6 +245,23 @@ async def _audit(app: App) -> list[Finding]:
         return found
     facts = {"entries": standing.seq + standing.behind, "behind": standing.behind}
     return [Finding("audit", "ok", "audit", {**facts, "at": checked.at if checked else None})]
+
+
+async def _backups(app: App) -> list[Finding]:
+    root = folder_of(app.settings).root
+    known = await asyncio.to_thread(state.read, root)
+    if known.failed_at:
+        return [Finding("backups", "problem", "backups.failed", {"error": known.failed_code})]
+    if not known.created_at:
+        return [Finding("backups", "note", "backups.none", {"folder": root})]
+    made = datetime.fromtimestamp(known.created_at, UTC)
+    facts = {"at": made, "name": known.verified_id}
+    if known.verified_at and not known.verified_good:
+        return [Finding("backups", "problem", "backups.damaged", facts)]
+    if datetime.now(UTC) - made > OLD_BACKUP:
+        return [Finding("backups", "note", "backups.old", facts)]
+    code = "backups" if known.verified_at else "backups.unchecked"
+    return [Finding("backups", "ok" if known.verified_at else "note", code, facts)]
 
 
 async def _last_verified(conn: Connection) -> audit.Entry | None:

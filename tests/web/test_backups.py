@@ -1,4 +1,4 @@
-"""The page of the backups: nothing yet, one under way, what was found; and the wish that it leaves."""
+"""The page of the backups: nothing yet, one under way, what was found; the wish that it leaves."""
 
 from __future__ import annotations
 
