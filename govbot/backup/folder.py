@@ -162,12 +162,7 @@ class Folder:
         """From here on it is a backup: everything in it is on the disk."""
         for file in draft.iterdir():
             manifests.like_folder(file)
-            handle = os.open(file, os.O_RDONLY)
-            try:
-                os.fsync(handle)
-            finally:
-                os.close(handle)
-        os.sync()  # the originals and the names of their folders
+        manifests.sync_disk(self.root)  # the originals and the names of their folders
         place = draft.with_name(draft.name.removeprefix(DRAFT))
         draft.rename(place)
         manifests.sync_folder(self.root)

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from govbot.backup.manifest import like_folder, sync_folder
+from govbot.backup.manifest import like_folder, sync_disk, sync_folder
 from govbot.errors import Conflict, Unavailable
 
 NOT_EMPTY: Final = "E-BACKUP-NOT-EMPTY"
@@ -62,7 +62,7 @@ def put_in_place(data_dir: Path, place: Path) -> Path | None:
     The originals of the old one are kept beside it, as other names of the same files.
     """
     target, made = data_dir / "postgres", place / "postgres"
-    os.sync()
+    sync_disk(data_dir)
     if not (target / "data").exists():
         shutil.rmtree(target, ignore_errors=True)
         made.rename(target)

@@ -120,6 +120,16 @@ async def test_an_encrypted_backup_holds_the_keys_and_opens_with_its_own_alone(
     assert (made.verdict.problems, made.verdict.restored) == ((), True)
     again = await backups.make(making, Meter())
     assert again.backup.known.added_bytes == 0
+    newest = await backups.make(making, Meter(), originals=False)
+    rules = {"keep_last": 1, "keep_daily": 0, "keep_weekly": 0, "keep_monthly": 0}
+    own = making.settings.backup.model_copy(update=rules)
+    few = replace(making, settings=making.settings.model_copy(update={"backup": own}))
+    # The first one is the newest that was proven.
+    done = await backups.tidy(few, Meter())
+    assert (done.removed, set(done.kept)) == (
+        (again.backup.id,), {newest.backup.id, made.backup.id},
+    )  # fmt: skip
+    assert "backup.pruned" in await actions(making.dsns.app)
     for file in made.backup.place.iterdir():
         assert b"licita" not in file.read_bytes()
     verdict = await backups.prove(making, made.backup, None, Meter())
