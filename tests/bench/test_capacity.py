@@ -19,7 +19,10 @@ from pathlib import Path
 import httpx
 import psycopg
 
+from govbot import audit
+from govbot.db.access import as_system
 from govbot.db.embedded import EmbeddedPostgres
+from govbot.db.pool import Pool, open_pool
 from govbot.db.schema import migrate
 from govbot.ingest import vector_index
 from tests.bench.large_library import DIMENSION, build
@@ -62,7 +65,10 @@ async def test_processor_time_of_a_request(tmp_path: Path) -> None:
         while "0 running, 0 waiting" not in house.ok("jobs", "list"):
             await asyncio.sleep(2)
         idle = await _idle(house, node)
-        print(f"\nidle: {idle:.1f} ms of processor a second; {REQUESTS} of each, ms each")
+        status = Path(f"/proc/{node.process.pid}/status").read_text()
+        memory = int(re.findall(r"VmRSS:\s+(\d+)", status)[0]) // 1024
+        print(f"\nidle: {idle:.1f} ms of processor a second, {memory} MiB of memory")
+        print(f"{REQUESTS} of each, ms of processor each")
         print(f"{'':34}{'node':>8}{'database':>10}{'a second on one core':>22}")
         async with _signed_in(node, password) as client:
             path = await _asked(client, 0)
@@ -103,6 +109,28 @@ async def test_bytes_of_a_passage(tmp_path: Path) -> None:
                 f"{f'index of vectors ({DIMENSION})':34}{(after - before) / library.chunks:10.0f}"
             )
             print(f"{'all of the database':34}{(after - empty) / library.chunks:10.0f}")
+
+
+async def test_entries_of_the_audit_log_a_second(tmp_path: Path) -> None:
+    """One after the other, over all nodes: the chain is one. With every commit on the disk."""
+    with EmbeddedPostgres(tmp_path) as server:
+        dsns = server.dsns()
+        migrate(dsns.owner)
+        for writers in (1, 8, 32):
+            pool = await open_pool(dsns.app, size=writers, name="bench")
+            until = time.monotonic() + 5
+
+            async def write(pool: Pool = pool, until: float = until) -> int:
+                done = 0
+                while time.monotonic() < until:
+                    async with as_system(pool) as conn:
+                        await audit.record(conn, actor=None, action="question.asked")
+                    done += 1
+                return done
+
+            written = sum(await asyncio.gather(*(write() for _ in range(writers))))
+            await pool.close()
+            print(f"\n{writers} writers: {written / 5:.0f} entries a second", flush=True)
 
 
 async def _measure(

@@ -72,7 +72,7 @@ async def test_an_answer_of_a_dead_node_is_begun_anew_and_its_stream_goes_on_els
         stream = living.events(cast.reader, started.answer_id, after=7000)
         async for event in stream:
             seen.append(event)
-            if event.text == "Vinte ":
+            if event.text == "Vinte":
                 break
         async with looking_after(living):
             seen += [event async for event in stream]
@@ -137,11 +137,11 @@ async def test_a_living_node_keeps_its_answers_and_hears_of_a_stop_elsewhere(
     started = await answers.start(cast.reader, conversation, PATERNITY)
     async with asyncio.timeout(20), looking_after(answers), looking_after(other):
         async for event in other.events(cast.reader, started.answer_id):
-            if event.text == "Vinte ":
+            if event.text == "Vinte":
                 await other.stop(cast.reader, started.answer_id)
         message = event.message
     assert message is not None
-    assert (message.state, message.content) == ("stopped", "Vinte ")
+    assert (message.state, message.content) == ("stopped", "Vinte")
     await answers.close()
 
 
