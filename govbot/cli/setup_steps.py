@@ -321,23 +321,32 @@ def _units(plan: Plan) -> None:
     if plan.backup_timer:
         _systemctl("enable", "--now", "govbot-backup.timer")
         _say("backup", "every night (govbot-backup.timer)")
+    if any("listen.conf" in words for words in changed):
+        # A socket takes another address only while its service does not run.
+        runs = _systemctl("is-active", "govbot.socket", may_fail=True)
+        _systemctl("stop", "govbot.service", "govbot.socket")
+        if runs:
+            _systemctl("start", "govbot.socket")
     if plan.start:
-        if any("listen.conf" in words for words in changed):
-            _systemctl("stop", "govbot.service", "govbot.socket")
         _systemctl("enable", "govbot.socket", "govbot.service")
-        _systemctl("restart", "govbot.socket", "govbot.service")
+        _systemctl("start", "govbot.socket")
+        _systemctl("restart", "govbot.service")
         _say("service", "runs, now and after every boot")
+    else:
+        _systemctl("try-restart", "govbot.service")  # so that the settings are in force
 
 
-def _systemctl(*words: str) -> None:
+def _systemctl(*words: str, may_fail: bool = False) -> bool:
+    """Whether it went well. Raises Unavailable when it must."""
     done = subprocess.run(
         ["systemctl", *words], capture_output=True, text=True, timeout=UNIT_S, check=False
     )
-    if done.returncode:
+    if done.returncode and not may_fail:
         last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
         raise Unavailable(
             "systemctl %(words)s: %(reason)s", words=" ".join(words), reason=last[:300]
         )
+    return done.returncode == 0
 
 
 def _next(plan: Plan, settings: Settings) -> str:

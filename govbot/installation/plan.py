@@ -10,6 +10,8 @@ import os
 import pwd
 import socket
 import subprocess
+import sys
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -124,7 +126,8 @@ class Plan:
 
 
 def account_for(data_dir: Path) -> Account | None:
-    """Whom commands are run as when root sets up: who owns the data folder. None: ourselves."""
+    """Whom commands are run as when root sets up: who owns the data folder, if that account can
+    run the program. None: ourselves."""
     if os.geteuid() != 0:
         return None
     there = data_dir if data_dir.exists() else None
@@ -142,7 +145,10 @@ def account_for(data_dir: Path) -> Account | None:
             uid=uid,
         ) from error
     groups = [gid for gid in os.getgrouplist(entry.pw_name, entry.pw_gid) if _known(gid)]
-    return Account(entry.pw_name, entry.pw_uid, entry.pw_gid, tuple(groups))
+    account = Account(entry.pw_name, entry.pw_uid, entry.pw_gid, tuple(groups))
+    # A program below /root, say, is nobody else's: it goes on as root, as it does without setup.
+    runs = account.may("x", Path(sys.executable)) and account.may("r", Path(__file__))
+    return account if runs else None
 
 
 def become(account: Account | None) -> None:
@@ -171,6 +177,7 @@ def problems(plan: Plan, account: Account | None) -> list[GovBotError]:
     except BadConfig as error:
         return [error]
     looks: list[Callable[[], None]] = [
+        *(lambda key=key: require_ours(key, plan, settings) for key in plan.changes),
         lambda: require_data_folder(settings.data_dir, account),
         lambda: require_address(settings.web.host, settings.web.port),
         lambda: require_certificate(settings),
@@ -190,18 +197,32 @@ def problems(plan: Plan, account: Account | None) -> list[GovBotError]:
     return found
 
 
+def require_ours(key: str, plan: Plan, settings: Settings) -> None:
+    """Raises BadConfig where an answer would not count, as the environment says otherwise."""
+    section, _, name = key.rpartition(".")
+    value = getattr(getattr(settings, section) if section else settings, name)
+    place, answer = settings.origin(key), plan.changes[key]
+    same = str(value) == str(answer) or (isinstance(value, tuple) and list(value) == answer)
+    if place.startswith("GOVBOT_") and not same:
+        raise BadConfig(f"{place}: the environment says {key}, and wins: take it out there")
+
+
 def require_data_folder(folder: Path, account: Account | None) -> None:
     """Raises Invalid or Unavailable where the data cannot lie there."""
     near = _nearest(folder)
     if not near.is_dir():
         raise Invalid("%(path)s is no folder: choose another for the data.", path=near)
-    made_by_us = account is not None and near != folder  # root makes it and gives it away
-    if not made_by_us and not _may(account, "w", near):
+    if account is not None and near == folder:
+        reason = "" if account.may("w", near) else "permission denied"
+    else:  # we make it, and root gives it away
+        reason = _why_not_made(near)
+    if reason:
         raise Invalid(
-            "The data folder %(path)s cannot be written by %(name)s: choose another, or give it "
-            "with chown.",
+            "The data folder %(path)s cannot be written by %(name)s (%(reason)s): choose another, "
+            "or give it with chown.",
             path=folder,
             name=account.name if account else "this account",
+            reason=reason,
         )
     try:
         usage = os.statvfs(near)
@@ -317,8 +338,6 @@ def require_admin(plan: Plan, settings: Settings) -> None:
 
 def example() -> str:
     """The commented example file, for an installation without one; empty where it is not here."""
-    import sys
-
     root = Path(__file__).resolve().parents[2]
     places = (root / EXAMPLE, Path(sys.prefix) / "share" / "govbot" / EXAMPLE)
     found = next((place for place in places if place.is_file()), None)
@@ -329,6 +348,15 @@ def _may(account: Account | None, what: str, path: Path) -> bool:
     if account is not None:
         return account.may(what, path)
     return os.access(path, {"r": os.R_OK, "w": os.W_OK, "x": os.X_OK}[what])
+
+
+def _why_not_made(folder: Path) -> str:
+    """Why nothing can be made in a folder, tried; modes say little of root and of mounts."""
+    try:
+        os.rmdir(tempfile.mkdtemp(prefix=".govbot-", dir=folder))
+    except OSError as error:
+        return (error.strerror or str(error)).lower()
+    return ""
 
 
 def _nearest(path: Path) -> Path:
