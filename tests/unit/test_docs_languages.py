@@ -48,6 +48,12 @@ def test_tables_have_as_many_rows(name: str) -> None:
     assert _rows(portuguese) == _rows(english)
 
 
+@pytest.mark.parametrize("name", PAGES)
+def test_no_figure_waits_to_be_filled_in(name: str) -> None:
+    """A script that measures puts figures in the place of @NAMES@."""
+    assert [left for text in _pair(name) for left in re.findall(r"@[A-Z]{2,}@", text)] == []
+
+
 def test_no_portuguese_page_is_without_an_english_one() -> None:
     assert {page.name for page in PORTUGUESE.glob("*.md")} - set(PAGES) == set()
 
