@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Final
 
 from govbot.backup.manifest import like_folder, sync_disk, sync_folder
+from govbot.db.cluster import Cluster
+from govbot.db.process import wait_all_gone
 from govbot.errors import Conflict, Unavailable
 
 NOT_EMPTY: Final = "E-BACKUP-NOT-EMPTY"
@@ -46,6 +48,8 @@ def draft(data_dir: Path) -> Iterator[Path]:
         data_dir.mkdir(parents=True, mode=0o711 if os.geteuid() == 0 else 0o700)
         like_folder(data_dir)
     for left in data_dir.glob(f"{DRAFT}*"):
+        # Its server may still run, with nobody to wait for it.
+        wait_all_gone(Cluster(left / "postgres").processes, kill_after_s=0)
         shutil.rmtree(left, ignore_errors=True)
     place = data_dir / f"{DRAFT}{os.getpid()}"
     place.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700)
