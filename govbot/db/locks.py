@@ -49,10 +49,11 @@ class FileLock:
         return True
 
     def holders_are_here(self) -> bool:
-        """Whether every process that holds it can be seen from this one.
+        """Whether every process that holds it is certainly in this container.
 
-        The kernel shows the process id 0 for the holder of a lock that is in another container,
-        and nothing for one on another machine. Not every file system tells of its locks there.
+        The kernel shows the process id 0 for a holder in a container beside ours, several ids for
+        one in a container inside ours, and nothing for one on another machine. Not every file
+        system tells of its locks there.
         """
         found = os.fstat(self.open())
         place = f"{os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x}:{found.st_ino}"
@@ -61,7 +62,7 @@ class FileLock:
         except OSError:
             return False
         held = [words for line in lines if "->" not in (words := line.split()) and place in words]
-        return bool(held) and all(int(words[4]) > 0 for words in held)
+        return bool(held) and all(_is_here(int(words[4])) for words in held)
 
     def read(self) -> str:
         """What the file says."""
@@ -102,3 +103,13 @@ class FileLock:
             fcntl.flock(self._fd, fcntl.LOCK_UN)
             os.close(self._fd)
             self._fd = -1
+
+
+def _is_here(pid: int) -> bool:
+    """Whether a process sees the same processes as we do: it has one id, and that is known here."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return False
+    ids = next((line.split()[1:] for line in lines if line.startswith("NSpid:")), [])
+    return pid > 0 and len(ids) == 1

@@ -7,6 +7,8 @@ import contextlib
 import os
 import pwd
 import signal
+import subprocess
+import sys
 import threading
 import time
 from dataclasses import dataclass, field
@@ -317,3 +319,22 @@ def test_a_lock_of_a_folder_that_was_replaced_is_taken_anew(tmp_path: Path) -> N
     (tmp_path / "x").rename(tmp_path / "old")
     assert not lock.try_alone()
     assert lock.try_alone()
+
+
+def test_a_holder_in_a_container_inside_or_beside_ours_is_elsewhere(tmp_path: Path) -> None:
+    hold_it = (
+        "import fcntl, sys, time; f = open(sys.argv[1], 'w'); fcntl.flock(f, fcntl.LOCK_SH);"
+        "print('held', flush=True); time.sleep(60)"
+    )
+    command = ["unshare", "--fork", "--kill-child", "--pid", "--mount-proc"]
+    command += [sys.executable, "-c", hold_it, str(tmp_path / "x")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as inside:
+        assert inside.stdout is not None
+        if inside.stdout.readline() != b"held\n":
+            pytest.skip("no container can be made here")
+        found = pwd.getpwuid(os.geteuid())
+        lock = FileLock(tmp_path / "x", Account(found.pw_name, found.pw_uid, found.pw_gid))
+        assert not lock.try_alone()
+        assert not lock.holders_are_here()
+        lock.close()
+        inside.kill()
