@@ -45,8 +45,10 @@ def place(tmp_path: Path, dsns: Dsns, monkeypatch: pytest.MonkeyPatch) -> Path:
     @asynccontextmanager
     async def open_store(_: Any) -> AsyncIterator[Pool]:
         pool = await open_pool(dsns.app, size=2, name="test-cli")
-        yield pool
-        await pool.close()
+        try:
+            yield pool
+        finally:
+            await pool.close()
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("govbot.app.open_store", open_store)

@@ -107,8 +107,8 @@ async def test_a_document_shows_its_steps_below_its_job(parts: Parts, cast: Cast
 
 
 async def test_a_document_that_fails_is_counted_by_its_code(parts: Parts, cast: Cast) -> None:
-    labels = {"place": "document", "code": "E-VAZIO"}
+    labels = {"place": "document", "code": "E-CORROMPIDO"}
     before = metrics.registry.get_sample_value("govbot_errors_total", labels) or 0
-    await take(parts, cast.curator, cast.a, "vazio.txt", " \n\n ")
+    await take(parts, cast.curator, cast.a, "lei.pdf", "%PDF-1.4\nnada mais")
     await parts.work()
     assert metrics.registry.get_sample_value("govbot_errors_total", labels) == before + 1
