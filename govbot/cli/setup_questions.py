@@ -25,7 +25,8 @@ def ask(plan: Plan, now: Settings) -> Plan:
     from govbot.installation.plan import account_for
 
     _require_terminal()
-    print(f"GovBot is set up in {plan.file}. Enter keeps what stands in brackets.\n")
+    print(f"GovBot is set up in {plan.file}.")
+    print("Enter keeps what stands in brackets, - leaves it empty.\n")
     changes: dict[str, object] = dict(plan.changes)
     secrets = {each.key: each for each in plan.secrets}
     _organisation(changes, now)
@@ -158,7 +159,7 @@ def _admin(plan: Plan, now: Settings) -> dict[str, Any]:
         return text
 
     default = plan.admin or ("admin" if fresh else "")
-    admin = _ask("User name of an administrator to add (empty: none)", default, username)
+    admin = _ask("User name of an administrator to add (-: none)", default, username)
     if not admin:
         return {"admin": ""}
     name = _ask("Full name", plan.admin_name, str)
@@ -325,7 +326,7 @@ def _ask(
         text = str(typer.prompt(words, default=default, show_default=bool(default),
                                 hide_input=hidden)).strip()  # fmt: skip
         try:
-            return check(text)
+            return check("" if text == "-" else text)
         except GovBotError as error:
             print(f"  {error}")
             bad += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import re
@@ -14,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from govbot.installation.settings_file import rewritten
+from tests.certificates import make_authority
 from tests.system.installation import GOVBOT, ROOT, Installation, free_port
 
 PASSWORD = "correto cavalo bateria grampo"
@@ -81,6 +84,33 @@ def test_again_it_changes_what_is_given_and_keeps_the_rest_and_the_old_file(
     assert copy.read_text() == before
 
 
+def test_doctor_tells_what_is_broken_as_json(
+    house: Installation, made: subprocess.CompletedProcess[str], tmp_path: Path
+) -> None:
+    certificate, key = make_authority(tmp_path).issue("localhost", days=-1)
+    file = tmp_path / "broken.toml"
+    broken = {
+        "web.tls_certificate": str(certificate),
+        "web.tls_key": str(key),
+        "generation.model_path": str(tmp_path / "gone.gguf"),
+    }
+    file.write_text(rewritten((house.folder / "govbot.toml").read_text(), broken))
+    environ = {key: value for key, value in house.environ.items() if key != "GOVBOT_DATA_DIR"}
+    done = subprocess.run(
+        [*GOVBOT, "doctor", "--json", "--config", str(file)],
+        cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=200, check=False,
+    )  # fmt: skip
+    checks = {check["check"]: check for check in json.loads(done.stdout)}
+    assert done.returncode == 1
+    assert {name for name, each in checks.items() if each["state"] == "fail"} == {
+        "certificate web",
+        "generator",
+    }
+    assert "expired" in checks["certificate web"]["seen"]
+    assert "gone.gguf" in checks["generator"]["seen"]
+    assert checks["generator"]["remedy"]
+
+
 def test_wizard_asks_checks_and_writes_only_when_told(house: Installation, tmp_path: Path) -> None:
     file = tmp_path / "new.toml"
     port = free_port()
@@ -88,13 +118,13 @@ def test_wizard_asks_checks_and_writes_only_when_told(house: Installation, tmp_p
         "Name of the organisation": "Órgão de Teste",
         "Folder of all data": ["/proc/nada", str(tmp_path / "data")],
         "Port": ["70000", str(port)],
-        "User name of an administrator": "",
+        "User name of an administrator": "-",
         "Folder to watch": ["/nada", str(house.folder / "normas"), ""],
         "Do it?": "n",
     }
     shown = _typed(house, ["setup", "--config", str(file)], answers)
     assert "The data folder /proc/nada cannot be written" in shown
-    assert "must be an integer from 1 to 65535, not 70000" in shown
+    assert 'must be an integer from 1 to 65535, not "70000"' in shown
     assert "There is no folder /nada" in shown
     assert f"+port = {port}" in shown
     assert '+organisation = "Órgão de Teste"' in shown

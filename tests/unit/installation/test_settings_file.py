@@ -28,9 +28,7 @@ def test_commented_default_becomes_the_value_and_keeps_its_remark() -> None:
 
 
 def test_value_over_several_lines_is_replaced_whole() -> None:
-    text = (
-        '[ldap]\nservers = [ # two\n  "ldaps://a",  # 1\n  "ldaps://b",\n]\ntls = "off" # x\n'
-    )
+    text = '[ldap]\nservers = [ # two\n  "ldaps://a",  # 1\n  "ldaps://b",\n]\ntls = "off" # x\n'
     made = rewritten(text, {"ldap.servers": ["ldaps://c"], "ldap.tls": "required"})
     assert made == '[ldap]\nservers = ["ldaps://c"]\ntls = "required" # x\n'
 
