@@ -12,10 +12,10 @@ from typing import Self
 
 @dataclass
 class ModelServer:
-    """`with ModelServer() as server`: while `slow` is set, an answer says `first` and then nothing
-    until it is not; then `answer` to its end."""
+    """`with ModelServer() as server`: while `slow` is set, an answer says `meanwhile` on and on;
+    then `answer` to its end."""
 
-    first: str = "Um momento. "
+    meanwhile: str = "Um momento, por favor. "
     answer: str = "A licença-paternidade é de vinte dias corridos [1]."
     slow: threading.Event = field(default_factory=threading.Event)
     asked: int = 0
@@ -33,11 +33,9 @@ class ModelServer:
                 server.asked += 1
                 self._head("text/event-stream")
                 try:
-                    if server.slow.is_set():
-                        self._say(server.first)
-                        while server.slow.is_set():
-                            server.gone.wait(0.05)
-                            self.wfile.write(b": waits\n\n")
+                    while server.slow.is_set():
+                        self._say(server.meanwhile)
+                        server.gone.wait(0.1)
                     self._say(server.answer)
                     self.wfile.write(b"data: [DONE]\n\n")
                 except OSError:

@@ -13,6 +13,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import httpx
+import psycopg
 import pytest
 
 from govbot.auth import users
@@ -25,7 +26,7 @@ from govbot.documents.types import Level, Principal, Target
 from govbot.installation import changes
 from tests.embedding_server import EmbeddingServer
 from tests.model_server import ModelServer
-from tests.system.installation import Installation, Serving, through
+from tests.system.installation import Installation, Serving, free_port, through
 
 PASSWORD = "cavalo bateria grampo correto"
 PEOPLE = ("ana", "bia", "caio")
@@ -36,6 +37,7 @@ Art. 1º O servidor tem direito a trinta dias de férias por ano de exercício.
 
 Art. 2º A licença-paternidade é de vinte dias corridos, contados do nascimento do filho.
 """
+UNDER_WAY = "SELECT count(*) FROM messages WHERE state = 'running' AND content <> ''"
 PATERNITY = "Quantos dias dura a licença-paternidade?"
 
 
@@ -49,9 +51,15 @@ class Pair:
     a: Serving
     b: Serving
 
-    def nodes(self) -> list[dict[str, object]]:
-        found: list[dict[str, object]] = self.house.json("nodes", "list")
-        return found
+    def number(self, query: str) -> int:
+        """What the database says, as its superuser: a command would take a second."""
+        with psycopg.connect(self.dsns.superuser) as conn:
+            row = conn.execute(query.encode()).fetchone()
+        assert row is not None
+        return int(row[0])
+
+    def taken_in(self) -> bool:
+        return self.number("SELECT count(*) FROM procrastinate_jobs") == 0
 
 
 @pytest.fixture(scope="module")
@@ -78,15 +86,15 @@ def pair(tmp_path_factory: pytest.TempPathFactory, module_dsns: Dsns) -> Iterato
             stack.callback(node.end)
             node.wait_ready()
         pair = Pair(house, module_dsns, model, *nodes)
-        _until(lambda: "0 waiting" in house.ok("jobs", "list"))
+        _until(pair.taken_in)
         yield pair
 
 
 def test_both_are_listed_and_one_of_them_does_what_is_done_once(pair: Pair) -> None:
-    listed = pair.nodes()
+    listed = pair.house.json("nodes", "list")
     assert [node["lives"] for node in listed] == [True, True]
-    assert sorted(duty for node in listed for duty in node["duties"]) == ["models", "timers"]  # type: ignore[attr-defined]
-    assert len({str(node["name"]) for node in listed}) == 2
+    assert sorted(duty for node in listed for duty in node["duties"]) == ["models", "timers"]
+    assert len({node["name"] for node in listed}) == 2
 
 
 def test_a_node_whose_models_are_elsewhere_loads_none(pair: Pair) -> None:
@@ -126,25 +134,22 @@ def test_an_answer_is_watched_and_stopped_at_the_node_that_does_not_write_it(pai
         path = _ask(bia, PATERNITY)
         seen = []
         with elsewhere.stream("GET", path, headers={"Last-Event-ID": "5000"}) as stream:
-            for kind, data in _events(stream):
-                seen.append((kind, data))
+            for kind, html in _events(stream):
+                seen.append((kind, html))
                 if kind == "text" and len(seen) == 1:
                     stop = path.replace("/eventos", "/parar")
-                    assert elsewhere.post(stop, data={"csrf": _csrf(elsewhere)}).is_success
-    assert [kind for kind, _ in seen] == ["text", "done"]
+                    data = {"csrf": _csrf(elsewhere)}
+                    assert elsewhere.post(stop, data=data).status_code == 303
+    assert {kind for kind, _ in seen[:-1]} == {"text"}
+    assert seen[-1][0] == "done"
     assert 'data-answer="stopped"' in seen[-1][1]
 
 
-@pytest.mark.parametrize("same_key", [False, True])
-def test_a_node_with_another_key_or_another_folder_does_not_start(
-    pair: Pair, tmp_path: Path, same_key: bool
-) -> None:
+def test_a_node_with_another_key_does_not_start(pair: Pair, tmp_path: Path) -> None:
     stray = Installation(tmp_path, dict(pair.house.settings))
-    if same_key:
-        stray.settings["GOVBOT_SECURITY__KEY"] = (pair.house.data / "secret.key").read_text()
-    done = stray.govbot("serve", GOVBOT_WEB__PORT="0")
+    done = stray.govbot("serve", GOVBOT_WEB__PORT=str(free_port()))
     assert done.returncode == 1
-    assert ("E-NODE-FILES" if same_key else "E-NODE-KEY") in done.stderr.splitlines()[-1]
+    assert "E-NODE-KEY" in done.stderr.splitlines()[-1]
 
 
 def test_no_question_is_lost_when_a_node_is_killed(pair: Pair) -> None:
@@ -153,9 +158,9 @@ def test_no_question_is_lost_when_a_node_is_killed(pair: Pair) -> None:
     with ExitStack() as stack:
         clients = [stack.enter_context(_signed_in(pair.a, name)) for name in PEOPLE]
         paths = [_ask(client, PATERNITY) for client in clients]
-        laws = [pair.house.write(f"lei {n}.txt", f"{LAW}\nArt. {n}º Nada.") for n in range(3, 9)]
+        laws = [pair.house.write(f"lei {n}.txt", f"{LAW}\nArt. {n}º Nada.") for n in range(3, 6)]
         pair.house.ok("ingest", *laws, "--collection", "Leis")
-        _until(lambda: _running(pair) == 3)
+        _until(lambda: pair.number(UNDER_WAY) == len(PEOPLE))
         pair.a.send(signal.SIGKILL)
         pair.a.process.wait(10)
         pair.model.slow.clear()
@@ -168,9 +173,11 @@ def test_no_question_is_lost_when_a_node_is_killed(pair: Pair) -> None:
                 assert 'data-answer="done"' in data
                 assert "vinte dias corridos" in data
     assert time.monotonic() - died < 30
-    _until(lambda: pair.nodes()[0]["lives"] is False)
-    assert set(pair.nodes()[1]["duties"]) == {"models", "timers"}  # type: ignore[arg-type]
-    _until(lambda: "0 running, 0 waiting, 0 failed" in pair.house.ok("jobs", "list"))
+    _until(pair.taken_in)
+    assert pair.number("SELECT count(*) FROM document_versions WHERE state <> 'ready'") == 0
+    listed = {node["lives"]: node for node in pair.house.json("nodes", "list")}
+    assert listed[False]["answers"] == 0
+    assert sorted(listed[True]["duties"]) == ["models", "timers"]
 
 
 async def _people(dsns: Dsns) -> None:
@@ -209,10 +216,6 @@ async def _set(dsns: Dsns, **wishes: object) -> None:
         await changes.change(Holder(load_settings(environ={}), pool), OPERATOR, wishes)  # type: ignore[arg-type]
     finally:
         await pool.close()
-
-
-def _running(pair: Pair) -> int:
-    return sum(int(str(node["answers"])) for node in pair.nodes())
 
 
 @contextmanager
