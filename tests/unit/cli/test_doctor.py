@@ -6,17 +6,22 @@ import os
 import subprocess
 import threading
 import time
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
-from govbot.cli import doctor, doctor_machine, doctor_network, doctor_parts
+from govbot.backup import manifest
+from govbot.backup import state as backup_state
+from govbot.backup.manifest import Manifest, Verdict
+from govbot.cli import doctor, doctor_backup, doctor_machine, doctor_network, doctor_parts
 from govbot.cli.doctor_finding import Look, Seen, State, Visit, ok
 from govbot.cli.doctor_looks import DATABASE, MACHINE, PARTS, SCHEMA, STORED
 from govbot.config import load_settings
 from govbot.installation import cards, units
-from govbot.models.store import Kind, Manifest, ModelFile, Store
+from govbot.models.store import Kind, ModelFile, Store
+from govbot.models.store import Manifest as ModelManifest
 from tests.certificates import make_authority
 
 
@@ -130,7 +135,7 @@ def model(tmp_path: Path) -> Path:
             ModelFile(name, len(content), sha256(content).hexdigest())
             for name, content in contents.items()
         )
-        store.place(Manifest("modelo", Kind.EMBEDDER, "test", "", "", files))
+        store.place(ModelManifest("modelo", Kind.EMBEDDER, "test", "", "", files))
     return store.folder / "modelo"
 
 
@@ -226,3 +231,41 @@ def test_drop_ins_follow_what_the_settings_reach(tmp_path: Path) -> None:
     assert "/home/ana/normas" in paths
     assert 'ReadWritePaths="/srv/govbot"' in found[tmp_path / "govbot-backup.service.d/paths.conf"]
     assert units.outward(asked) == ["database.url"]
+
+
+def test_backups_are_judged_by_age_check_and_the_last_attempt(tmp_path: Path) -> None:
+    asked = visit(tmp_path)
+    assert one(doctor_backup.backup(asked)).state is State.WARN
+    assert one(doctor_backup.checked(asked)).state is State.ABSENT
+    root = tmp_path / "data" / "backups"
+    now = datetime.now(UTC)
+    made = _backup(root, now - timedelta(hours=3))
+    assert one(doctor_backup.backup(asked)).state is State.OK
+    assert one(doctor_backup.checked(asked)).state is State.WARN
+    manifest.write_verdict(made, Verdict(at=now, good=True, restored=True, seconds=1))
+    assert "restored and counted" in one(doctor_backup.checked(asked)).seen
+    manifest.write_verdict(
+        made, Verdict(at=now, good=False, restored=True, seconds=1, problems=("bad",))
+    )
+    assert one(doctor_backup.checked(asked)).state is State.FAIL
+    backup_state.failed(root, now, "E-BACKUP-SPACE")
+    attempt = one(doctor_backup.backup(asked))
+    assert attempt.state is State.FAIL
+    assert "E-BACKUP-SPACE" in attempt.seen
+
+
+def test_old_backup_is_a_warning(tmp_path: Path) -> None:
+    _backup(tmp_path / "data" / "backups", datetime.now(UTC) - timedelta(days=9))
+    seen = one(doctor_backup.backup(visit(tmp_path)))
+    assert seen.state is State.WARN
+    assert "9 days old" in seen.seen
+
+
+def _backup(root: Path, at: datetime) -> Path:
+    made = Manifest(
+        format=1, id=manifest.new_id(at), made_at=at, reason="test", govbot="1",
+        schema_revision="1", server="18",
+    )  # fmt: skip
+    (root / made.id).mkdir(parents=True)
+    manifest.write(root / made.id, made)
+    return root / made.id
