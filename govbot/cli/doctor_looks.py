@@ -75,7 +75,7 @@ STORED: Final = (
     Look("accounts", "govbot user list", wait=doctor_stored.accounts),
     Look("audit log", "govbot audit verify", wait=doctor_stored.audit, within_s=60),
     Look("vectors", "govbot reindex", wait=doctor_stored.vectors, within_s=60),
-    Look("evaluation", "govbot eval list", wait=doctor_stored.evaluation, within_s=60),
+    Look("evaluation", "govbot eval sets", wait=doctor_stored.evaluation, within_s=60),
 )
 
 # What is asked with the settings as the database completes them: secrets, changes of the pages.

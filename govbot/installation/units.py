@@ -84,6 +84,7 @@ def outward(settings: Settings) -> list[str]:
         "oidc.issuer": settings.oidc.issuer,
         "embedder.base_url": settings.embedder.base_url,
         "generation.base_url": settings.generation.base_url,
+        "tracing.endpoint": settings.tracing.endpoint,
     }
     found += [f"{key} {value}" for key, value in addresses.items() if value]
     found += [
