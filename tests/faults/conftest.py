@@ -2,6 +2,8 @@
 
 make faults                            all faults, as often as docs/reliability.md says
 GOVBOT_FAULT_ROUNDS=0.05 make faults   a quick look
+
+GOVBOT_FAULT_DEMO names a folder that keeps the demonstration, which takes minutes to take in.
 """
 
 from __future__ import annotations
@@ -34,13 +36,18 @@ def rounds() -> Callable[[int], int]:
 
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
-    return make_demo(tmp_path_factory.mktemp("demo"))
+    kept = os.environ.get("GOVBOT_FAULT_DEMO")
+    return make_demo(Path(kept) if kept else tmp_path_factory.mktemp("demo"))
 
 
 @pytest.fixture
-def house(demo: Demo, tmp_path: Path) -> Installation:
-    """The demonstration, to be harmed."""
-    return demo.copy(tmp_path)
+def house(demo: Demo, tmp_path: Path) -> Iterator[Installation]:
+    """The demonstration, to be harmed. A fault that fails must not leave a database behind."""
+    house = demo.copy(tmp_path)
+    yield house
+    for pid in house.postgres():
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGQUIT)
 
 
 @pytest.fixture
@@ -59,16 +66,6 @@ def told(request: pytest.FixtureRequest) -> Callable[[Row], None]:
         request.config.stash.setdefault(_ROWS, []).append(row)
 
     return tell
-
-
-@pytest.fixture(autouse=True)
-def _no_server_is_left(request: pytest.FixtureRequest) -> Iterator[None]:
-    """A fault that fails must not leave a database behind."""
-    yield
-    if "house" in request.fixturenames:
-        for pid in request.getfixturevalue("house").postgres():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGQUIT)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

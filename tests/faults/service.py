@@ -15,10 +15,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
+from urllib.parse import quote
 
 import httpx
+from psycopg.conninfo import conninfo_to_dict
 
-from govbot.demo.load import demo_users
+from govbot.db.dsns import Dsns
+from govbot.demo.load import demo_users, manifest
 from tests.faults.census import settle
 from tests.system.installation import GOVBOT, Installation, free_port
 
@@ -181,9 +184,12 @@ class Demo:
 
 
 def make_demo(folder: Path) -> Demo:
-    """Serves the demonstration until all its documents are ready, and stops it."""
+    """Serves the demonstration until all its documents are ready, and stops it; what is in the
+    folder already is taken as it is."""
     house = Installation(folder)
     service = Service(house)
+    if house.data.exists():
+        return _demo_in(house)
     service.start("--demo")
     try:
         service.wait_ready()
@@ -191,10 +197,26 @@ def make_demo(folder: Path) -> Demo:
         settle(house, 600)
     finally:
         service.stop()
+    return _demo_in(house)
+
+
+def _demo_in(house: Installation) -> Demo:
     passwords = {user.username: user.password for user in demo_users(house.data)}
-    shelves = house.json("collection", "list")
-    name = next(each["name"] for each in shelves if each["name"].startswith("Normas"))
-    return Demo(house.data, passwords, name)
+    return Demo(house.data, passwords, manifest()["collections"][0]["name"])
+
+
+def elsewhere(dsns: Dsns) -> dict[str, str]:
+    """Settings for a database that somebody else runs."""
+    return {
+        "GOVBOT_DATABASE__URL": _url(dsns.app),
+        "GOVBOT_DATABASE__OWNER_URL": _url(dsns.owner),
+    }
+
+
+def _url(dsn: str) -> str:
+    parts = conninfo_to_dict(dsn)
+    host = quote(str(parts["host"]), safe="")
+    return f"postgresql://{parts['user']}@/{parts['dbname']}?host={host}&port={parts['port']}"
 
 
 def until(condition: Any, within_s: float = 60, every_s: float = 0.1) -> float:

@@ -16,10 +16,10 @@ from govbot.db import cluster
 from govbot.db.embedded import EmbeddedPostgres
 from tests.faults.census import assert_nothing_lost, looking, settle
 from tests.faults.people import at_work
-from tests.faults.service import Demo, Service, serving, until
+from tests.faults.service import Demo, Service, elsewhere, serving, until
 from tests.faults.table import Row
 from tests.faults.writer import slow_writer
-from tests.system.installation import Installation, through
+from tests.system.installation import Installation
 
 LIBRARIES = ("libfaketimeMT.so.1", "libfaketime.so.1")
 PLACES = ("/usr/lib/x86_64-linux-gnu/faketime", "/usr/lib/aarch64-linux-gnu/faketime")
@@ -76,7 +76,7 @@ def test_a_clock_that_jumps_loses_nothing_and_keeps_nobody_out(
     doctor: dict[str, str] = {}
     with slow_writer() as writer, EmbeddedPostgres(house.data) as server:
         settings = {
-            **through(server.dsns()), **writer, **clock.environ,
+            **elsewhere(server.dsns()), **writer, **clock.environ,
             "GOVBOT_DOCUMENTS__TRASH_DAYS": "30", "GOVBOT_PRIVACY__CONVERSATION_DAYS": "30",
         }  # fmt: skip
         with serving(house, **settings) as service:

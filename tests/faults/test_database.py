@@ -13,10 +13,10 @@ import pytest
 from govbot.db.embedded import EmbeddedPostgres
 from tests.faults.census import assert_nothing_lost, settle
 from tests.faults.people import at_work
-from tests.faults.service import Demo, serving, until
+from tests.faults.service import Demo, elsewhere, serving, until
 from tests.faults.table import Row
 from tests.faults.writer import slow_writer
-from tests.system.installation import Installation, through
+from tests.system.installation import Installation
 
 WAYS = (signal.SIGINT, signal.SIGKILL)  # a fast shutdown as an administrator does it; a crash
 
@@ -72,7 +72,7 @@ def test_a_database_elsewhere_that_is_away_for_long_is_told_of_and_waited_for(
     times = rounds(3)
     again, words, slowest = [], "", 0.0
     with slow_writer() as writer, EmbeddedPostgres(house.data) as server:
-        with serving(house, **through(server.dsns()), **writer) as service:
+        with serving(house, **elsewhere(server.dsns()), **writer) as service:
             with at_work(service, demo, key) as people:
                 for _ in range(times):
                     time.sleep(3)

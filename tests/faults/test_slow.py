@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 CLIENTS = 1000
 LARGE = 6 << 20  # bytes: far more than the buffers of a connection
-BOUND_S = 5.0
+BOUND_S = 10.0
+COMING_S = 25.0  # in which they arrive: opening a document is work, reading it slowly is not
 SECONDS = 30.0
 
 
@@ -105,7 +106,7 @@ async def _slow(people: People, path: str) -> AsyncIterator[Callable[[], int]]:
 
 async def _client(people: People, path: str, number: int, connected: set[int]) -> None:
     """One that comes again when it is cut off."""
-    await asyncio.sleep(number / CLIENTS * 8)
+    await asyncio.sleep(number / CLIENTS * COMING_S)
     while True:
         with contextlib.suppress(OSError):
             reader, writer = await asyncio.open_connection("127.0.0.1", people.service.port)
@@ -115,7 +116,7 @@ async def _client(people: People, path: str, number: int, connected: set[int]) -
             finally:
                 connected.discard(number)
                 writer.close()
-        await asyncio.sleep(1)
+        await asyncio.sleep(5)
 
 
 async def _write(
