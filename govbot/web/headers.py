@@ -112,7 +112,8 @@ class Frame:
 def _traced(scope: HTTPScope) -> AbstractContextManager[tracing.Span]:
     """A span for what people and programs ask; monitors and the files of the pages would only
     hide it. What a request says of a trace of its own is not believed."""
-    if scope["path"] in WATCHED or scope["path"].startswith("/static/"):
+    path = scope.get("path", "")
+    if path in WATCHED or path.startswith("/static/"):
         return nullcontext(tracing.OFF)
     return tracing.span("request", method=scope["method"])
 
