@@ -338,3 +338,17 @@ def test_a_holder_in_a_container_inside_or_beside_ours_is_elsewhere(tmp_path: Pa
         assert not lock.holders_are_here()
         lock.close()
         inside.kill()
+
+
+def test_a_server_that_cannot_be_looked_at_is_never_taken_for_a_dead_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with systemd's ProtectProc= and PrivateUsers=: it lives, and /proc does not show it."""
+    here = Cluster(tmp_path)
+    here.data.mkdir()
+    (here.data / "postmaster.pid").write_text(f"{os.getpid()}\n")
+    assert here.postmaster() is None  # a stranger that got the number
+    shown = Path.exists
+    monkeypatch.setattr(Path, "exists", lambda path: "/proc/" not in str(path) and shown(path))
+    with pytest.raises(Unavailable, match="cannot be seen from here"):
+        here.postmaster()
