@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-DATABASE_S: Final = 90.0  # an embedded database that recovers from a crash needs its time
+DATABASE_S: Final = 45.0  # an embedded database that recovers from a crash needs its time
 TOGETHER_S: Final = 240.0
 
 

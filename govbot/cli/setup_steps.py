@@ -350,10 +350,14 @@ def _systemctl(*words: str, may_fail: bool = False) -> bool:
 
 
 def _next(plan: Plan, settings: Settings) -> str:
+    from govbot.installation.plan import answers
+
     web = settings.web
     scheme = "https" if web.tls_certificate else "http"
     host = "127.0.0.1" if web.host in ("0.0.0.0", "::") else web.host  # noqa: S104 - compared
     address = web.base_url or f"{scheme}://{host}:{web.port}"
+    if why_no_units(plan.file) and answers(web.host, web.port):
+        return f"Restart it, so that all settings count: {address}"
     if why_no_units(plan.file) or not plan.start:
         return f"Start it (`govbot serve`), then open {address}"
     return f"Open {address}"
