@@ -158,7 +158,7 @@ class People:
     def _note_refusal(self, answer: httpx.Response) -> None:
         """A refusal must be a sentence with a code, and one that passes."""
         try:
-            code = str(answer.json()["error_code"])
+            code = str(answer.json()["code"])
         except (ValueError, KeyError):
             code = ""
         self.seen.note(code or str(answer.status_code))

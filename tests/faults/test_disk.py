@@ -146,7 +146,7 @@ def test_a_read_only_folder_of_originals_refuses_files_and_answers_questions(
                     until(lambda: _remounted(files, "ro"), 30)
                     refused = _sent(client, people)
                     assert refused.status_code == 503, refused.text
-                    code = refused.json()["error_code"]
+                    code = refused.json()["code"]
                     question = {"question": "Quantos dias de férias o servidor tem por ano?"}
                     answered = client.post("/api/v1/ask", json=question, headers=people._bearer())
                     assert answered.status_code in (200, 201), answered.text
