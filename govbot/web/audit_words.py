@@ -156,6 +156,7 @@ GROUPS: Final = {
     "gold": _("Gold questions"),
     "grant": _("Grants"),
     "group": _("Groups"),
+    "installation": _("Installation"),
     "key": _("API keys"),
     "model": _("Models"),
     "passage": _("Pinned passages"),
