@@ -63,6 +63,7 @@ def told(request: pytest.FixtureRequest) -> Callable[[Row], None]:
 
     def tell(row: Row) -> None:
         row.figures["minutes"] = round((time.monotonic() - began) / 60, 1)
+        table.write(REPORT, [row])  # now: a run that is broken off keeps what it has
         request.config.stash.setdefault(_ROWS, []).append(row)
 
     return tell
@@ -72,7 +73,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     rows = terminalreporter.config.stash.get(_ROWS, [])
     if not rows:
         return
-    table.write(REPORT, rows)
     terminalreporter.section("faults")
     terminalreporter.write_line(table.markdown(rows))
     terminalreporter.write_line(f"Written to {REPORT}")

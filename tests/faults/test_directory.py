@@ -67,7 +67,7 @@ def test_while_the_directory_is_down_local_accounts_work_and_others_are_told(
         again.append(until(lambda: _sign_in(service, "maria", PASSWORD).is_redirect, 60))
     _office(service, own_slapd, demo)
     assert "Traceback" not in service.output
-    assert service.complaints() == {}
+    assert "directory" not in service.complaints()
     assert slowest["local"] < LOCAL_S
     assert slowest["told"] < TOLD_S
     told(
