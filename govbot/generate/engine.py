@@ -281,7 +281,7 @@ class Engine:
         """The answer whose turn it is, if there is a place for it."""
         with self._wake:
             chats = self._queue.waits(Priority.CHAT)
-            if chats and self._next is not None and _rests(self._next):
+            if chats and self._next is not None and self._next.rests:
                 self._resting.insert(0, self._next)
                 self._next = None
         if self._next is None and len(self._running) >= model.slots:
@@ -319,13 +319,13 @@ class Engine:
     def _make_rest(self, model: Model, chat: Running) -> bool:
         """Takes the newest background answer out, for a chat that needs its memory."""
         newest = self._newest_background()
-        if newest is None or _rests(chat):
+        if newest is None or chat.rests:
             return False
         self._rest(model, newest)
         return True
 
     def _newest_background(self) -> Running | None:
-        return next((each for each in reversed(self._running) if _rests(each)), None)
+        return next((each for each in reversed(self._running) if each.rests), None)
 
     def _rest(self, model: Model, answer: Running) -> None:
         model.withdraw(answer)
@@ -398,7 +398,3 @@ class Engine:
         with self._wake:
             if self._state is not State.CLOSED:
                 self._state = state
-
-
-def _rests(answer: Running) -> bool:
-    return answer.ticket.request.priority is Priority.BACKGROUND
