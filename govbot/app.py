@@ -17,6 +17,7 @@ from govbot.db.access import OPERATOR, as_system
 from govbot.db.database import open_database
 from govbot.db.dsns import Dsns
 from govbot.db.pool import Pool, open_pool
+from govbot.ids import NodeId, new_id
 from govbot.sealing import Sealer, open_sealer
 
 if TYPE_CHECKING:
@@ -52,6 +53,8 @@ class App:
     directory: PasswordDirectory | None = None
     # As the owner of the tables, who alone makes indexes. It may hold a password.
     owner_dsn: str = field(default="", repr=False)
+    # This process among those that share the database.
+    node: NodeId = field(default_factory=lambda: NodeId(new_id()))
 
     @property
     def answers(self) -> Answers:
@@ -88,14 +91,16 @@ async def open_app(
     from govbot.models.entailment import open_entailment
     from govbot.models.mood import open_mood
     from govbot.models.reranker import open_reranker
+    from govbot.nodes import installation
 
     async with AsyncExitStack() as stack:
         sealer = open_sealer(settings.security.key.get_secret_value(), settings.data_dir)
         pool, dsns = await _open_database(stack, settings, migrate, on_progress)
-        settings = await sealed.fill(settings, pool, sealer)
-        settings = await changes.fill(settings, pool)
         files = FileStore(settings.data_dir / "files")
         files.prepare()
+        files.mark = await installation.join(pool, sealer, files)
+        settings = await sealed.fill(settings, pool, sealer)
+        settings = await changes.fill(settings, pool)
         embedder = await asyncio.to_thread(open_embedder, settings)
         if embedder is not None:
             stack.push_async_callback(embedder.aclose)
@@ -115,7 +120,7 @@ async def open_app(
         app.directory = open_directory(settings.ldap, pool)
         app.entailment = entailment
         app.owner_dsn = dsns.owner
-        app._answers = Answers(app, mood)
+        app._answers = Answers(app, mood, node=app.node)
         stack.push_async_callback(app._answers.close)
         yield app
 

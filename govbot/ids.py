@@ -14,6 +14,7 @@ DocumentId = NewType("DocumentId", UUID)
 VersionId = NewType("VersionId", UUID)
 ConversationId = NewType("ConversationId", UUID)
 MessageId = NewType("MessageId", UUID)
+NodeId = NewType("NodeId", UUID)
 
 
 def new_id() -> UUID:

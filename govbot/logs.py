@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import TextIO
 
+from govbot import tracing
 from govbot.config.table import Settings
 from govbot.privacy import mask
 
@@ -28,6 +30,7 @@ QUIET = (
     "httpx",
     "litestar",
     "markdown_it",
+    "opentelemetry",
     "PIL",
     "procrastinate",
     "psycopg",
@@ -43,6 +46,10 @@ QUIET = (
     "watchdog",
 )
 _ESCAPED = "\u2028\u200b"  # stands for the two characters of an escaped end of line: a space
+_at_least: int | None = None  # of the last configuration, if there was one
+_own: set[str] = set()  # loggers with a level of their own from the settings
+_LONGEST = 16_000  # characters
+_HALF = _LONGEST // 2
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message"}
 
 
@@ -53,22 +60,65 @@ def configure(
 
     `at_least` raises the configured level: commands that print results log warnings only.
     """
+    global _at_least  # noqa: PLW0603 - logging is one for the process
     stream = stream or sys.stderr
-    level = max(logging.getLevelNamesMapping()[settings.logging.level], at_least)
     as_text = settings.logging.format == "text" or (
         settings.logging.format == "auto" and stream.isatty()
     )
     handler = logging.StreamHandler(stream)
-    handler.setFormatter(TextFormatter() if as_text else JsonFormatter())
+    formatter: logging.Formatter = TextFormatter() if as_text else JsonFormatter()
+    handler.setFormatter(JournalFormatter(formatter) if _is_journal(stream) else formatter)
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(level)
     for name in QUIET:
         logger = logging.getLogger(name)
         logger.handlers.clear()
         logger.propagate = True
-        logger.setLevel(max(level, logging.WARNING))
     logging.captureWarnings(True)
+    _at_least = at_least
+    adjust(settings)
+
+
+def adjust(settings: Settings) -> None:
+    """Takes up the levels of the settings, which may change while the service runs; does nothing
+    in a process that has not called `configure`."""
+    if _at_least is None:
+        return
+    levels = logging.getLevelNamesMapping()
+    level = max(levels[settings.logging.level], _at_least)
+    logging.getLogger().setLevel(level)
+    for name in QUIET:
+        logging.getLogger(name).setLevel(max(level, logging.WARNING))
+    wanted = dict(each.split("=") for each in settings.logging.loggers.split())
+    for name in _own - wanted.keys():
+        logging.getLogger(name).setLevel(logging.NOTSET)
+    for name, word in wanted.items():
+        logging.getLogger(name).setLevel(max(levels[word], _at_least))
+    _own.clear()
+    _own.update(wanted)
+
+
+def _is_journal(stream: TextIO) -> bool:
+    """Whether the stream leads to systemd's journal: it says so by the file's numbers."""
+    try:
+        found = os.fstat(stream.fileno())
+    except (OSError, ValueError):
+        return False
+    return os.environ.get("JOURNAL_STREAM") == f"{found.st_dev}:{found.st_ino}"
+
+
+class JournalFormatter(logging.Formatter):
+    """Before each line the priority that the journal takes off again (sd-daemon(3))."""
+
+    def __init__(self, inner: logging.Formatter) -> None:
+        super().__init__()
+        self._inner = inner
+
+    def format(self, record: logging.LogRecord) -> str:
+        steps = ((logging.CRITICAL, 2), (logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6))
+        priority = next((number for level, number in steps if record.levelno >= level), 7)
+        lines = self._inner.format(record).splitlines() or [""]
+        return "\n".join(f"<{priority}>{line}" for line in lines)
 
 
 class JsonFormatter(logging.Formatter):
@@ -79,12 +129,12 @@ class JsonFormatter(logging.Formatter):
             "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": _hidden(record.getMessage()),
+            "message": _cut(_hidden(record.getMessage())),
             **_context(),
             **_extra(record),
         }
         if record.exc_info:
-            line["exception"] = _hidden(self.formatException(record.exc_info))
+            line["exception"] = _cut(_hidden(self.formatException(record.exc_info)))
         return json.dumps(line, ensure_ascii=False, default=str)
 
 
@@ -104,12 +154,21 @@ class TextFormatter(logging.Formatter):
 
 
 def _context() -> dict[str, object]:
-    found = {"request_id": request_id.get(), "job_id": job_id.get()}
+    found = {
+        "request_id": request_id.get(),
+        "job_id": job_id.get(),
+        "trace_id": tracing.trace_id(),
+    }
     return {key: value for key, value in found.items() if value}
 
 
 def _extra(record: logging.LogRecord) -> dict[str, object]:
     return {key: _masked(value) for key, value in vars(record).items() if key not in _STANDARD}
+
+
+def _cut(text: str) -> str:
+    """The beginning and the end of what is very long: the journal breaks lines of 48 KiB."""
+    return text if len(text) <= _LONGEST else f"{text[:_HALF]} [...] {text[-_HALF:]}"
 
 
 def _masked(value: object) -> object:

@@ -30,6 +30,11 @@ def locales_dir() -> Path:
     return _PACKAGE / "locales"
 
 
+def models_dir() -> Path:
+    """Models that a package brings along; a checkout has none, so the folder may be absent."""
+    return Path(sys.prefix) / "share" / "govbot" / "models"
+
+
 def _find(name: str) -> Path:
     """The source tree wins over what is installed, so that a checkout uses its own files."""
     places = (_PACKAGE.parent / name, Path(sys.prefix) / "share" / "govbot" / name)

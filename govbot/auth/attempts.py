@@ -101,7 +101,8 @@ class Attempt:
 async def take(pool: Pool, doors: Sequence[Door], *, window_minutes: int) -> Attempt:
     """Count an attempt as failed before it is judged, so that many at once cannot outrun it.
 
-    Raises TooManyAttempts and counts nothing while one of the doors waits.
+    Raises TooManyAttempts and counts nothing while one of the doors waits. A wait that is longer
+    than the longest was written before the clock was set back, and is none.
     """
     ordered = tuple(sorted(doors, key=lambda each: each.key))
     async with as_system(pool) as conn:
@@ -117,18 +118,19 @@ async def forgive(conn: Connection, attempt: Attempt) -> None:
     """
     for door in attempt.doors:
         if door.shared:
-            await conn.execute(
-                """
-                UPDATE sign_in_failures SET failures = greatest(failures - 1, 0),
-                    blocked_until = CASE WHEN last_at > %(at)s THEN blocked_until END
-                WHERE key = %(key)s
-                """,
-                {"key": door.key, "at": attempt.at},
-            )
+            await _take_back(conn, door, attempt)
         else:
             await conn.execute(
                 "DELETE FROM sign_in_failures WHERE key = %(key)s", {"key": door.key}
             )
+
+
+async def excuse(conn: Connection, attempt: Attempt) -> None:
+    """Nobody could judge the attempt: what others share, such as the address of an office, does
+    not count it."""
+    for door in attempt.doors:
+        if door.shared:
+            await _take_back(conn, door, attempt)
 
 
 async def delete_forgotten(conn: Connection, *, window_minutes: int) -> None:
@@ -140,6 +142,17 @@ async def delete_forgotten(conn: Connection, *, window_minutes: int) -> None:
     )
 
 
+async def _take_back(conn: Connection, door: Door, attempt: Attempt) -> None:
+    await conn.execute(
+        """
+        UPDATE sign_in_failures SET failures = greatest(failures - 1, 0),
+            blocked_until = CASE WHEN last_at > %(at)s THEN blocked_until END
+        WHERE key = %(key)s
+        """,
+        {"key": door.key, "at": attempt.at},
+    )
+
+
 async def _take(conn: Connection, door: Door, window_s: int) -> datetime:
     cursor = await conn.execute(
         """
@@ -147,15 +160,17 @@ async def _take(conn: Connection, door: Door, window_s: int) -> datetime:
         VALUES (%(key)s, 1, now(), CASE WHEN %(free)s <= 1 THEN now() + interval '1 second' END)
         ON CONFLICT (key) DO UPDATE SET
             failures = 1 + greatest(
-                0, f.failures - floor(extract(epoch FROM now() - f.last_at) / %(window)s)::integer),
+                0, f.failures - greatest(0, floor(
+                    extract(epoch FROM now() - f.last_at) / %(window)s))::integer),
             last_at = now(),
             blocked_until = (
                 SELECT CASE WHEN n >= %(free)s THEN now() + make_interval(
                     secs => least(%(window)s, power(2, least(n - %(free)s, 20)))) END
-                FROM (SELECT 1 + greatest(0, f.failures - floor(
-                          extract(epoch FROM now() - f.last_at) / %(window)s)::integer) AS n) AS c
+                FROM (SELECT 1 + greatest(0, f.failures - greatest(0, floor(
+                          extract(epoch FROM now() - f.last_at) / %(window)s))::integer) AS n) AS c
             )
         WHERE coalesce(f.blocked_until, '-infinity') <= now()
+           OR f.blocked_until > now() + 2 * %(window)s * interval '1 second'
         RETURNING f.last_at
         """,
         {"key": door.key, "free": door.free, "window": window_s},

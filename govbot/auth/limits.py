@@ -16,15 +16,19 @@ from govbot.db.pool import Connection, Pool
 from govbot.errors import Busy
 
 # A bucket that would run over changes nothing; then the wait is read. `now()` is the start of the
-# transaction: one that waited for a lock is judged by when it came.
+# transaction: one that waited for a lock is judged by when it came. A bucket that is full later
+# than it can be was written before the clock was set back: it counts as new.
 _HIT = """
     WITH hit AS (
         INSERT INTO rate_buckets AS b (key, full_at)
         VALUES (%(key)s, now() + %(step)s * interval '1 second')
         ON CONFLICT (key) DO UPDATE
-            SET full_at = greatest(b.full_at, now()) + %(step)s * interval '1 second'
+            SET full_at = CASE WHEN b.full_at > now() + 2 * %(window)s * interval '1 second'
+                               THEN now() ELSE greatest(b.full_at, now()) END
+                          + %(step)s * interval '1 second'
             WHERE greatest(b.full_at, now()) + %(step)s * interval '1 second'
                   <= now() + %(window)s * interval '1 second'
+               OR b.full_at > now() + 2 * %(window)s * interval '1 second'
         RETURNING b.key
     )
     SELECT EXISTS (SELECT FROM hit) AS counted,

@@ -67,6 +67,7 @@ SEALED: Final = (
     Column("totp", "secret", ("user_id",)),
     Column("oidc_requests", "verifier", ("state_hash",)),
     Column("outside_sessions", "id_token", ("session_id",)),
+    Column("installation", "proof", ("single",)),
 )
 
 

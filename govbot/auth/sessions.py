@@ -21,6 +21,8 @@ from govbot.ids import UserId, new_id
 Connection = AsyncConnection[DictRow]
 
 PRIVILEGED = frozenset({Role.ADMIN, Role.CURATOR, Role.AUDITOR})
+# A session from later than this was opened before the clock was set back: it would live too long.
+_FUTURE = timedelta(hours=1)
 # Between the password and the code.
 PENDING_LIFE = timedelta(minutes=15)
 
@@ -201,6 +203,7 @@ async def session_of(
           AND s.created_at > now() - CASE WHEN s.factor = 'pending' THEN %(pending)s
                                           WHEN u.role = ANY(%(privileged)s)
                                           THEN %(privileged_absolute)s ELSE %(absolute)s END
+          AND s.created_at < now() + %(future)s
         """,
         {"hash": _digest(token), **_limits(settings)},
     )
@@ -270,6 +273,7 @@ async def list_sessions(
           AND s.created_at > now() - CASE WHEN s.factor = 'pending' THEN %(pending)s
                                           WHEN u.role = ANY(%(privileged)s)
                                           THEN %(privileged_absolute)s ELSE %(absolute)s END
+          AND s.created_at < now() + %(future)s
         ORDER BY s.last_seen_at DESC, s.id
         """,
         {"user": user_id, **_limits(settings)},
@@ -376,6 +380,7 @@ def _limits(settings: SessionSettings) -> dict[str, object]:
         "privileged_idle": timedelta(minutes=settings.privileged_idle_minutes),
         "privileged_absolute": timedelta(hours=settings.privileged_absolute_hours),
         "pending": PENDING_LIFE,
+        "future": _FUTURE,
     }
 
 

@@ -28,7 +28,7 @@ from govbot.auth.sessions import (
 from govbot.auth.totp import WrongCode
 from govbot.auth.users import USERNAME
 from govbot.db.access import Actor, Role, as_system
-from govbot.errors import Denied, GovBotError
+from govbot.errors import Denied, GovBotError, Unavailable
 from govbot.ids import UserId
 from govbot.sealing import Sealer
 
@@ -126,6 +126,9 @@ async def sign_in(
         wrong = isinstance(error, WrongCredentials)
         reason = "credentials" if wrong else error.error_code
         await record_failure(pool, username, origin.ip, reason)
+        if isinstance(error, Unavailable) and method is Method.LDAP:
+            async with as_system(pool) as conn:
+                await attempts.excuse(conn, attempt)
         raise
 
 

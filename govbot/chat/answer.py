@@ -12,7 +12,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import date
 
-from govbot import audit, metrics
+from govbot import audit, metrics, tracing
 from govbot.chat import answer_cache, citations, pins, prompt, store
 from govbot.chat.checking import checked
 from govbot.chat.followup import preferred, standalone
@@ -184,9 +184,10 @@ async def _finished(
     text = written.text
     found: list[Support] = []
     if text and not prompt.says_not_found(text):
-        text, found = await checked(
-            parts, text, written.order, written.sources, asked.question, stopped=written.stopped
-        )
+        with tracing.span("check"):
+            text, found = await checked(
+                parts, text, written.order, written.sources, asked.question, stopped=written.stopped
+            )
         if not parts.generator.excerpts:
             clock.mark("check_ms")
     if prompt.says_not_found(text) or not (text or written.stopped):
@@ -224,6 +225,15 @@ async def _instructions(
 
 
 async def _evidence(parts: Parts, actor: Actor, asked: Asked) -> Retrieval:
+    with tracing.span("retrieve") as step:
+        found = await _found(parts, actor, asked)
+        step.stages(found.timings)
+        step.note(passages=len(found.passages), sufficient=found.sufficient)
+    metrics.observe_retrieval(found.timings)
+    return found
+
+
+async def _found(parts: Parts, actor: Actor, asked: Asked) -> Retrieval:
     found = await find(
         parts.pool,
         actor,
@@ -240,7 +250,6 @@ async def _evidence(parts: Parts, actor: Actor, asked: Asked) -> Retrieval:
     if asked.answer_id is not None:
         async with as_actor(parts.pool, actor) as conn:
             found = await _pinned_first(conn, parts, asked, asked.answer_id, found)
-    metrics.observe_retrieval(found.timings)
     return found
 
 

@@ -129,10 +129,18 @@ async def add_answer(
 
 
 async def set_sources(conn: Connection, answer_id: MessageId, document_keys: Sequence[int]) -> None:
-    """Bind an answer to the documents it is made from, before the first word of it."""
+    """Bind an answer to the documents it is made from, before the first word of it.
+
+    One that is begun anew stays bound to those of its first beginning, too.
+    """
     await conn.execute(
-        "UPDATE messages SET sources = %(keys)s::integer[] WHERE id = %(id)s",
-        {"id": answer_id, "keys": sorted(set(document_keys))},
+        """
+        UPDATE messages SET sources = ARRAY(
+            SELECT DISTINCT k FROM unnest(sources || %(keys)s::integer[]) AS k ORDER BY k
+        )
+        WHERE id = %(id)s
+        """,
+        {"id": answer_id, "keys": list(document_keys)},
     )
 
 
@@ -281,16 +289,6 @@ async def get_citation(
         if citation.number == number and citation_kind == kind:
             return citation
     raise NotFound
-
-
-async def fail_interrupted(conn: Connection, answer_id: MessageId | None = None) -> int:
-    """Close answers that were left under way, all or one (as system); returns how many."""
-    cursor = await conn.execute(
-        "UPDATE messages SET state = 'failed', error_code = 'E-INTERRUPTED', finished_at = now()"
-        " WHERE state = 'running' AND (%(id)s::uuid IS NULL OR id = %(id)s::uuid)",
-        {"id": answer_id},
-    )
-    return cursor.rowcount
 
 
 def _message(

@@ -11,6 +11,7 @@ import typer
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
+from govbot.certificates import examine
 from govbot.cli import current_settings
 from govbot.cli.output import print_json, print_table
 from govbot.config import Settings, allowed, fields, is_secret, table_of
@@ -59,6 +60,10 @@ def check() -> None:
                 f"{settings.origin('watch.folders')}: [[watch.folders]] number {number}: path: "
                 f"there is no folder {folder.path}"
             )
+    if settings.web.tls_certificate:
+        certificate = Path(settings.web.tls_certificate)
+        if problem := examine(certificate, Path(settings.web.tls_key)).problem():
+            raise BadConfig(f"[web] tls_certificate {certificate}: {problem}")
     print(f"{settings.file or 'no configuration file, defaults'}: ok")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from govbot.errors import GovBotError
+from govbot.cli.doctor_finding import Seen, absent, fail, ok
 
 if TYPE_CHECKING:
     from govbot.config import Settings
@@ -13,18 +13,13 @@ if TYPE_CHECKING:
     from govbot.generate.members import ModelState
     from govbot.generate.pool import Pool
 
-Found = tuple[str, bool, str]  # what was looked at, whether it is well, and a remark
 
-
-async def models(settings: Settings) -> list[Found]:
-    """One line for each model; those that are set to run elsewhere are asked whether they are
-    there, and none is loaded."""
+async def models(settings: Settings) -> list[Seen]:
+    """One finding for each model; those that are set to run elsewhere are asked whether they are
+    there, and none is loaded. Raises GovBotError."""
     from govbot.generate.router import open_pool
 
-    try:
-        pool = open_pool(settings.generation)
-    except GovBotError as error:
-        return [("generator", False, str(error))]
+    pool = open_pool(settings.generation)
     try:
         await pool.look()
         return [*(_model(each, settings) for each in pool.models()), *_memory(pool, settings)]
@@ -32,20 +27,23 @@ async def models(settings: Settings) -> list[Found]:
         await pool.aclose()
 
 
-def _model(state: ModelState, settings: Settings) -> Found:
+def _model(state: ModelState, settings: Settings) -> Seen:
     from govbot.generate import State
 
-    name = "generator" if not settings.generation.models else f"generator {state.name}"
+    name = "" if not settings.generation.models else state.name
     if state.kind == "extractive":
-        return (name, True, "extractive: no model is set, answers are excerpts")
+        return absent("extractive: no model is set, answers are excerpts", "docs/models.md")
     if state.kind == "openai":
-        failing = state.status.state is State.FAILED
         words = f"openai: {state.status.device}"
-        return (name, not failing, f"{words}: {state.status.error}" if failing else words)
+        if state.status.state is State.FAILED:
+            remedy = "See that the server runs, and check base_url, model and api_key."
+            return fail(f"{words}: {state.status.error}", remedy, name)
+        return ok(words, name)
     missing = [file for file in _files(settings, state.name) if not Path(file).is_file()]
     if missing:
-        return (name, False, f"llama: there is no file {', '.join(missing)}")
-    return (name, True, f"llama: {state.where}, about {state.bytes >> 20} MB when loaded")
+        remedy = "Bring the file back (`govbot models add`), or correct model_path."
+        return fail(f"llama: there is no file {', '.join(missing)}", remedy, name)
+    return ok(f"llama: {state.where}, about {state.bytes >> 20} MB when loaded", name)
 
 
 def _files(settings: Settings, name: str) -> list[str]:
@@ -59,10 +57,11 @@ def _files(settings: Settings, name: str) -> list[str]:
     ]
 
 
-def _memory(pool: Pool, settings: Settings) -> list[Found]:
+def _memory(pool: Pool, settings: Settings) -> list[Seen]:
     """Whether each model fits below the bound by itself."""
     bound = settings.generation.memory_mb
     large = [each.name for each in pool.models() if bound and each.bytes > bound << 20]
     if not large:
         return []
-    return [("model memory", False, f"larger than generation.memory_mb: {', '.join(large)}")]
+    words = f"larger than generation.memory_mb: {', '.join(large)}"
+    return [fail(words, "Raise it, or give the model less context or fewer slots.", "memory")]

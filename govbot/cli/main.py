@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
+from typer._completion_classes import completion_init
 from typer.core import TyperCommand, TyperGroup
 
 from govbot import __version__
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
     from typer._click import Command, Context
 
 __all__ = ["COMMANDS", "current_settings", "main", "run_async"]
+
+
+COMPLETE = "_GOVBOT_COMPLETE"  # see packaging/docs/completions.py
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +67,12 @@ COMMANDS = {
     "folder": Entry("folder", "See the watched folders and what they would change.", group=True),
     "key": Entry("key", "Make, list and revoke API keys.", group=True),
     "secret": Entry("secret", "Keep secrets of the settings sealed; change their key.", group=True),
+    "log": Entry("log", "See and change how much the service logs.", group=True),
+    "backup": Entry("backup", "Make, check and restore backups.", group=True),
     "audit": Entry("audit", "List and verify the audit log.", group=True),
+    "nodes": Entry("nodes", "See the nodes that share this database.", group=True),
     "config": Entry("config", "Show, check and document the settings.", group=True),
+    "setup": Entry("setup", "Set this installation up, or change how it is."),
     "doctor": Entry("doctor", "Check this installation, part by part."),
     "demo": Entry("demo", "Load the demonstration documents and users."),
 }
@@ -156,6 +164,8 @@ def _root() -> Command:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_options)
+    if COMPLETE in os.environ:  # a shell asks what could come next
+        completion_init()
     return typer.main.get_group(app)
 
 

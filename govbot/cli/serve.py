@@ -3,36 +3,38 @@
 from __future__ import annotations
 
 import asyncio
+import faulthandler
 import logging
 import os
 import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from time import monotonic, perf_counter
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from time import perf_counter
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from govbot.cli import current_settings, run_async
+from govbot.cli import config_file, current_settings, run_async
 
 if TYPE_CHECKING:
-    import uvicorn
-
     from govbot.app import App
     from govbot.audit.keeper import Keeper
+    from govbot.certificates import Served
     from govbot.config import Settings
     from govbot.demo.load import DemoUser
+    from govbot.installation.pulse import Pulse
+    from govbot.nodes.node import Node
+    from govbot.systemd import Notifier
+    from govbot.web.server import Server
 
 log = logging.getLogger(__name__)
 
-STREAMS_END_S = 10  # open event streams may end within this at shutdown
-HOUSEKEEPING_S = 3600
-TEMPORARY_LOOK_S = 60  # for temporary conversations whose time is over
-DIRECTORY_LOOK_S = 60
-SWEEP_S = 24 * 3600  # walks through the whole store
+STEP_S = 60  # what one step of the start may take before systemd gives up
 
 
 def command(
@@ -58,10 +60,11 @@ def _leave() -> None:
 
 
 async def _serve(demo: bool) -> None:
-    from govbot import logs
+    from govbot import logs, tracing
     from govbot.app import open_app
     from govbot.chat.live import close_interrupted
     from govbot.cli.eval_gate import ask_gate
+    from govbot.web.server import address_of
 
     settings = current_settings()
     if demo:
@@ -69,14 +72,56 @@ async def _serve(demo: bool) -> None:
     else:  # the demo's start tells of its steps in words
         logs.configure(settings)
     started = perf_counter()
-    say = _say if demo else _silent
-    listening = _listen(settings)
-    async with open_app(settings, migrate=demo, on_progress=say) as app:
+    service = _service(settings)
+    tracing.configure(settings)
+    say = _say if demo else partial(service.notifier.progress, seconds=STEP_S)
+    async with open_app(settings, migrate=demo, on_progress=say) as app, _node(app) as node:
         await close_interrupted(app)
         users = await _load_demo(app) if demo else []
         logs.configure(settings)
         await ask_gate(app)
-        await _run(app, listening, lambda: _announce(settings, users, perf_counter() - started))
+
+        def ready() -> None:
+            service.notifier.ready()
+            address = address_of(settings, service.sockets[0])
+            _announce(settings, address, users, perf_counter() - started)
+
+        await _run(app, node, service, ready)
+    tracing.close()
+
+
+@asynccontextmanager
+async def _node(app: App) -> AsyncIterator[Node]:
+    """This process as one of those that share the database, until it leaves."""
+    from govbot.nodes.node import Node
+
+    web = app.settings.web
+    node = Node(app.pool, app.queue.dsn, app.node, f"{socket.gethostname()}:{web.port}")
+    node.problem = lambda: "E-FILES-AWAY" if app.files.away else ""
+    await node.enter()
+    try:
+        yield node
+    finally:
+        await node.leave()
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What the process was started with: opened before anything else."""
+
+    sockets: list[socket.socket]
+    certificate: Served | None
+    notifier: Notifier
+    watchdog_s: float | None
+
+
+def _service(settings: Settings) -> Service:
+    """Raises Unavailable without a port, BadConfig with a certificate that cannot be used."""
+    from govbot.systemd import Notifier, watchdog_s
+    from govbot.web.server import certificate_of, listening
+
+    faulthandler.enable()  # says where it hangs when the watchdog ends it
+    return Service(listening(settings), certificate_of(settings), Notifier(), watchdog_s())
 
 
 def _as_demo(settings: Settings) -> Settings:
@@ -94,125 +139,118 @@ def _as_demo(settings: Settings) -> Settings:
     return settings.model_copy(update=changes)
 
 
-def _listen(settings: Settings) -> socket.socket:
-    """The listening socket, before anything else is opened. Raises Unavailable."""
-    from govbot.errors import Unavailable
-
-    web = settings.web
-    try:
-        return socket.create_server(
-            (web.host, web.port),
-            family=socket.AF_INET6 if ":" in web.host else socket.AF_INET,
-            backlog=2048,
-        )
-    except OSError as error:
-        raise Unavailable(
-            "Cannot listen on %(host)s port %(port)s (%(reason)s): choose another web.port.",
-            host=web.host,
-            port=web.port,
-            reason=error.strerror or str(error),
-        ) from error
-
-
-async def _run(app: App, listening: socket.socket, on_ready: Callable[[], None]) -> None:
+async def _run(app: App, node: Node, service: Service, on_ready: Callable[[], None]) -> None:
     """Everything that runs until a signal; the order of the end is the reverse of the start."""
     from govbot import tasks
     from govbot.audit.keeper import Keeper
+    from govbot.cli.serve_timers import timers
     from govbot.ingest.watch import watch
-    from govbot.installation import changes
+    from govbot.installation import backup_wishes, changes, sampling
     from govbot.models.courier import Courier
+    from govbot.nodes.presence import Presence
+    from govbot.web.server import Server, keep_certificate
 
-    ready = asyncio.Event()
     keeper = Keeper(app.pool, app.settings)
     async with asyncio.TaskGroup() as group:
         worker = group.create_task(tasks.worker(app).run(), name="worker")
-        server = _server(app, ready, worker_alive=lambda: not worker.done())
-        background = [worker, group.create_task(_housekeeping(app), name="housekeeping")]
-        background.append(group.create_task(_end_temporary(app), name="temporary"))
-        if app.settings.ldap.servers and app.settings.ldap.sync_minutes:
-            background.append(group.create_task(_compare_accounts(app), name="directory"))
+        server = Server(app, node, service.certificate, worker_alive=lambda: not worker.done())
+        background = [worker, group.create_task(node.run(), name="node")]
+        background.append(group.create_task(Presence(app.files).run(), name="originals"))
+        background.append(group.create_task(app.answers.look_after(node), name="answers"))
+        regular = node.duty("timers", lambda: timers(app))
+        background.append(group.create_task(regular, name="timers"))
         if app.settings.watch.folders:
-            background.append(group.create_task(watch(app), name="watcher"))
+            watching = node.duty("watch", lambda: watch(app))
+            background.append(group.create_task(watching, name="watcher"))
         background.append(group.create_task(keeper.run(), name="audit"))
         background.append(group.create_task(changes.follow(app), name="settings"))
+        background.append(group.create_task(sampling.follow(app), name="figures"))
+        background.append(group.create_task(backup_wishes.follow(app), name="backups"))
         courier = Courier(app.pool, app.settings)
-        background.append(group.create_task(courier.run(), name="models"))
+        bringing = node.duty("models", courier.run)
+        background.append(group.create_task(bringing, name="bringing models"))
         background.append(group.create_task(_index_vectors(app), name="vector index"))
         background.append(group.create_task(app.generator.watch(), name="models"))
-        welcome = _welcome(app, keeper, ready, on_ready)
+        pulse = _pulse(app, service, worker_alive=lambda: not worker.done())
+        background.append(group.create_task(pulse.run(), name="pulse"))
+        if service.certificate is not None:
+            keeping = keep_certificate(service.certificate)
+            background.append(group.create_task(keeping, name="certificate"))
+        welcome = _welcome(app, keeper, server.ready, on_ready)
         background.append(group.create_task(welcome, name="welcome"))
-        with _signals(server):
-            await server.serve(sockets=[listening])
+
+        def reload() -> None:
+            background.append(group.create_task(_reload(app, service), name="reload"))
+
+        with _signals(server, service.notifier, reload):
+            await server.serve(sockets=service.sockets)
         for task in background:
             task.cancel()
     await keeper.close()
 
 
-def _server(app: App, ready: asyncio.Event, *, worker_alive: Callable[[], bool]) -> uvicorn.Server:
-    import uvicorn
+def _pulse(app: App, service: Service, *, worker_alive: Callable[[], bool]) -> Pulse:
+    from govbot.installation import pulse
 
-    from govbot.web.site import build_site
-    from govbot.web.wire import GuardedProtocol
-
-    class Server(uvicorn.Server):
-        @contextmanager
-        def capture_signals(self) -> Iterator[None]:
-            yield  # `_signals` below decides, so that the database is stopped last
-
-        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-            await super().startup(sockets)
-            ready.set()
-
-        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-            # Streams end when their answers do, and uvicorn waits for them.
-            closing = asyncio.create_task(app.answers.close())
-            await super().shutdown(sockets)
-            await closing
-
-    return Server(
-        uvicorn.Config(
-            build_site(app, worker_alive=worker_alive),
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            timeout_graceful_shutdown=STREAMS_END_S,
-            http=GuardedProtocol,
-            ws="none",
-            limit_concurrency=2000,
-            lifespan="on",
-        )
+    parts = (
+        pulse.database(app.pool, embedded=not app.settings.database.url),
+        pulse.models(app.generator),
+        pulse.worker(worker_alive),
     )
+    return pulse.Pulse(service.notifier, parts, watchdog_s=service.watchdog_s)
 
 
 @contextmanager
-def _signals(server: uvicorn.Server) -> Iterator[None]:
-    """The first SIGINT or SIGTERM ends the server in order, a second one at once."""
+def _signals(server: Server, notifier: Notifier, reload: Callable[[], None]) -> Iterator[None]:
+    """The first SIGINT or SIGTERM ends the server in order, a second one at once; SIGHUP reloads,
+    but where a terminal was closed it ends."""
     loop = asyncio.get_running_loop()
 
     def stop() -> None:
+        notifier.stopping()
         server.force_exit = server.should_exit
         server.should_exit = True
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop)
+    handlers = {signal.SIGINT: stop, signal.SIGTERM: stop}
+    handlers[signal.SIGHUP] = stop if sys.stderr.isatty() else reload
+    for number, handler in handlers.items():
+        loop.add_signal_handler(number, handler)
     try:
         yield
     finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in handlers:
             loop.remove_signal_handler(number)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # what is left is the end
+
+
+async def _reload(app: App, service: Service) -> None:
+    """Takes up anew what may change without a new start: how logs are written, the certificate."""
+    from govbot import logs
+    from govbot.config import load_settings
+    from govbot.errors import BadConfig
+    from govbot.web.server import renew
+
+    service.notifier.reloading()
+    try:
+        fresh = load_settings(config_file.get())
+    except BadConfig as error:
+        log.error("The settings stay as they were: %s", error, extra={"action": "reload.refused"})
+    else:
+        app.settings = app.settings.model_copy(update={"logging": fresh.logging})
+        logs.configure(app.settings)
+        log.info("The settings of the logs were read anew", extra={"action": "service.reloaded"})
+    if service.certificate is not None:
+        await renew(service.certificate, always=True)
+    service.notifier.ready()
 
 
 async def _welcome(
     app: App, keeper: Keeper, ready: asyncio.Event, on_ready: Callable[[], None]
 ) -> None:
-    import sdnotify
-
     from govbot.errors import GovBotError
 
     await ready.wait()
     await keeper.started()
-    sdnotify.SystemdNotifier().notify("READY=1")
     on_ready()
     if app.embedder is None:
         log.warning(
@@ -231,60 +269,6 @@ async def _welcome(
         )
 
 
-async def _housekeeping(app: App) -> None:
-    from govbot.auth import attempts, limits, sessions
-    from govbot.chat import cached
-    from govbot.db.access import as_system
-    from govbot.documents import disposal
-    from govbot.errors import GovBotError
-    from govbot.feedback import gathering
-    from govbot.ingest import acronyms, parts, upkeep
-    from govbot.ingest.ocr_return import requeue_unread
-    from govbot.ingest.personal import look_through
-    from govbot.persons.retention import purge_conversations
-
-    swept = float(-SWEEP_S)
-    while True:
-        try:
-            async with as_system(app.pool) as conn:
-                await sessions.delete_expired(conn)
-                window = app.settings.auth.sign_in_window_minutes
-                await attempts.delete_forgotten(conn, window_minutes=window)
-                await limits.forget(conn)
-            await upkeep.sweep(app)
-            await requeue_unread(app)
-            days = app.settings.documents.trash_days
-            await disposal.purge_trash(app.pool, app.files, days=days)
-            await purge_conversations(app.pool, days=app.settings.privacy.conversation_days)
-            await look_through(app.pool)
-            await parts.sweep(app)
-            await acronyms.look_through(app.pool)
-            async with as_system(app.pool) as conn:
-                await cached.trim(conn)
-            await gathering.keep_up(app)
-            if monotonic() - swept >= SWEEP_S:
-                await disposal.sweep_originals(app.pool, app.files)
-                swept = monotonic()
-        except GovBotError as error:
-            log.warning("Housekeeping waits: %s", error, extra={"action": "housekeeping.failed"})
-        await asyncio.sleep(HOUSEKEEPING_S)
-
-
-async def _end_temporary(app: App) -> None:
-    """Deletes temporary conversations soon after their time is over."""
-    from govbot.chat.conversations import end_temporary
-    from govbot.errors import GovBotError
-
-    while True:
-        try:
-            await end_temporary(app.pool)
-        except GovBotError as error:
-            log.warning(
-                "Temporary conversations wait: %s", error, extra={"action": "temporary.failed"}
-            )
-        await asyncio.sleep(TEMPORARY_LOOK_S)
-
-
 async def _index_vectors(app: App) -> None:
     """Looks now and then whether the vectors need an index; making one takes minutes."""
     from govbot.errors import GovBotError
@@ -298,38 +282,13 @@ async def _index_vectors(app: App) -> None:
         await asyncio.sleep(vector_index.LOOK_S)
 
 
-async def _compare_accounts(app: App) -> None:
-    """Compares the accounts with the directory; of several nodes, one does it each time."""
-    from govbot.auth import ldap_sync
-    from govbot.auth.ldap import LdapDirectory
-    from govbot.db.access import as_system
-    from govbot.errors import GovBotError
-
-    minutes = app.settings.ldap.sync_minutes
-    ldap = LdapDirectory(app.settings.ldap, app.pool)
-    while True:
-        try:
-            async with as_system(app.pool) as conn:
-                due = await ldap_sync.is_due(conn, minutes)
-            if due:
-                await ldap_sync.sync(ldap)
-        except GovBotError as error:
-            log.warning(
-                "The accounts are not compared with the directory: %s",
-                error,
-                extra={"action": "directory.failed"},
-            )
-        await asyncio.sleep(DIRECTORY_LOOK_S)
-
-
 async def _load_demo(app: App) -> list[DemoUser]:
     from govbot.demo.load import load
 
     return await load(app, _say)
 
 
-def _announce(settings: Settings, users: list[DemoUser], seconds: float) -> None:
-    address = settings.web.base_url or f"http://{settings.web.host}:{settings.web.port}"
+def _announce(settings: Settings, address: str, users: list[DemoUser], seconds: float) -> None:
     log.info(
         "GovBot is ready at %s after %.1f s", address, seconds, extra={"action": "service.ready"}
     )
@@ -353,7 +312,3 @@ def _announce(settings: Settings, users: list[DemoUser], seconds: float) -> None
 
 def _say(text: str) -> None:
     print(f"  {text}", file=sys.stderr, flush=True)
-
-
-def _silent(_text: str) -> None:
-    pass

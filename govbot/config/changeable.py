@@ -59,6 +59,7 @@ GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
         "limits.api_key_per_minute",
         "limits.api_user_per_minute",
     ),
+    "logging": ("logging.level", "logging.loggers"),
 }
 KEYS: Final = frozenset(key for keys in GROUPS.values() for key in keys)
 # A smaller number of days (0: never) deletes what is older at the next housekeeping.

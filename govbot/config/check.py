@@ -41,6 +41,16 @@ def check_together(settings: Settings) -> None:
             "database.owner_url",
             "needs [database] url, the connection of the application role",
         ),
+        (
+            bool(settings.web.tls_certificate) and not settings.web.tls_key,
+            "web.tls_certificate",
+            "needs tls_key, the file of its key",
+        ),
+        (
+            bool(settings.web.tls_key) and not settings.web.tls_certificate,
+            "web.tls_key",
+            "needs tls_certificate, the file of the certificate",
+        ),
         *_federation_demands(settings),
         *colour_demands(settings.appearance),
     )

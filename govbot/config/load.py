@@ -169,22 +169,31 @@ def _from_file(file: Path) -> _Layer:
 
 
 def _from_credentials(environ: Mapping[str, str]) -> _Layer:
-    """systemd's LoadCredential: one file per setting, named like `generation.api_key`."""
+    """systemd's LoadCredential: one file per setting, named like `generation.api_key`; with
+    `govbot_` before it where systemd loaded a whole folder under our name.
+    """
     layer = _Layer()
     folder = environ.get("CREDENTIALS_DIRECTORY")
     if not folder or not Path(folder).is_dir():
         return layer
     for file in sorted(Path(folder).iterdir()):
-        section, _, key = file.name.partition(".")
+        section, _, key = file.name.removeprefix("govbot_").partition(".")
         of_list, _, rest = key.partition(".")
         if section in SECTIONS and rest:
             name, _, inner = rest.rpartition(".")
             _part(layer, section, (of_list, name, inner), read_secret(file, str(file)), str(file))
         elif section in SECTIONS and key:
             _require_known(section, key, str(file))
-            layer.put(file.name, read_secret(file, str(file)), str(file))
+            layer.put(f"{section}.{key}", _credential(section, key, file), str(file))
     _resolve(layer, Path.cwd())
     return layer
+
+
+def _credential(section: str, key: str, file: Path) -> str:
+    """What the file holds; where the setting names a file, such as a key for TLS, this file."""
+    if marks(SECTIONS[section].model_fields[key]).get("path") and not key.endswith("_file"):
+        return str(file)
+    return read_secret(file, str(file))
 
 
 def _from_environment(environ: Mapping[str, str]) -> _Layer:

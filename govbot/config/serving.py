@@ -9,7 +9,15 @@ from pydantic import (
     SecretStr,
 )
 
-from govbot.config.section import ADDRESS, CONNECTION, PATH, SECRET, Level, Section
+from govbot.config.section import (
+    ADDRESS,
+    CONNECTION,
+    PATH,
+    SECRET,
+    Level,
+    Network,
+    Section,
+)
 
 
 class Web(Section):
@@ -27,7 +35,8 @@ class Web(Section):
     secure_cookies: bool = Field(
         False,
         description="Send cookies over HTTPS only, with the name prefix __Host-, and tell "
-        "browsers to stay with HTTPS. On by itself when base_url begins with https.",
+        "browsers to stay with HTTPS. On by itself with tls_certificate and when base_url begins "
+        "with https.",
     )
     max_upload_mb: int = Field(200, ge=1, le=10_000, description="Largest upload, in MB.")
     stream_timeout_s: int = Field(
@@ -39,11 +48,28 @@ class Web(Section):
         "base_url and host, the name of this machine, localhost, and the address at which the "
         "request came in. Health pages answer to every IP address.",
     )
+    metrics_from: tuple[Network, ...] = Field(
+        ("127.0.0.0/8", "::1/128"),
+        json_schema_extra={"allowed": "a list of addresses and networks: 10.0.0.5, 10.1.0.0/16"},
+        description="Networks whose machines may read /metrics without signing in, such as "
+        '"10.1.2.3/32" of the Prometheus server. Never through a reverse proxy; administrators '
+        "may always.",
+    )
+    tls_certificate: str = Field(
+        "",
+        json_schema_extra=PATH,
+        description="File of the certificate in PEM form, those that signed it below it: pages are "
+        "then served over HTTPS, without a proxy. Taken up anew when the file changes.",
+    )
+    tls_key: str = Field(
+        "", json_schema_extra=PATH, description="File of the certificate's key, without password."
+    )
 
     @property
     def secure(self) -> bool:
         """Whether browsers reach the application over HTTPS."""
-        return self.secure_cookies or self.base_url.startswith("https://")
+        over_tls = bool(self.tls_certificate) or self.base_url.startswith("https://")
+        return self.secure_cookies or over_tls
 
 
 class Database(Section):
@@ -142,6 +168,31 @@ class Logging(Section):
     """Logs on standard error."""
 
     level: Level = Field("INFO", description="Least severe messages to write.")
+    loggers: str = Field(
+        "",
+        max_length=500,
+        pattern=r"^\s*(govbot(\.\w+)*=(DEBUG|INFO|WARNING|ERROR)(\s+|$))*$",
+        json_schema_extra={"allowed": "a text such as govbot.ingest=DEBUG govbot.chat=WARNING"},
+        description="Other levels for parts of GovBot, parted by spaces, such as "
+        "govbot.ingest=DEBUG. `govbot log level` changes them while the service runs.",
+    )
     format: Literal["auto", "json", "text"] = Field(
-        "auto", description="auto: text on a terminal, JSON lines elsewhere."
+        "auto",
+        description="auto: text on a terminal, JSON lines elsewhere. In the journal of systemd "
+        "each line has its priority.",
+    )
+
+
+class Tracing(Section):
+    """Traces for OpenTelemetry, with the extra `otel` (docs/monitoring.md)."""
+
+    endpoint: str = Field(
+        "",
+        pattern=r"^(https?://\S+)?$",
+        json_schema_extra=ADDRESS,
+        description="Receiver of OTLP over HTTP, such as http://127.0.0.1:4318. Empty: no traces. "
+        "They hold times, numbers and ids, never the text of a question or document.",
+    )
+    sample: float = Field(
+        0.1, ge=0, le=1, description="Share of the requests and jobs that are traced; 1: all."
     )

@@ -26,13 +26,14 @@ from govbot.config.answering import (
     Retrieval,
 )
 from govbot.config.appearance import Appearance
+from govbot.config.backup import Backup
 from govbot.config.embedding import Embedder
 from govbot.config.generation import Generation, ModelSettings
 from govbot.config.keeping import Audit, AuditReceiver, Documents, Ingest, Ocr, Watch, WatchedFolder
 from govbot.config.models import Models
 from govbot.config.people import Auth, Ldap, Oidc, OutsideGroup, Privacy, Proxy
 from govbot.config.section import PATH, Section
-from govbot.config.serving import Api, Database, Limits, Logging, Security, Web
+from govbot.config.serving import Api, Database, Limits, Logging, Security, Tracing, Web
 
 __all__ = [
     "SECTIONS",
@@ -44,6 +45,7 @@ __all__ = [
     "Audit",
     "AuditReceiver",
     "Auth",
+    "Backup",
     "Database",
     "Documents",
     "Embedder",
@@ -66,6 +68,7 @@ __all__ = [
     "Section",
     "Security",
     "Settings",
+    "Tracing",
     "Watch",
     "WatchedFolder",
     "Web",
@@ -109,6 +112,7 @@ class Settings(Section):
     ocr: Ocr = Ocr()
     watch: Watch = Watch()
     audit: Audit = Audit()
+    backup: Backup = Backup()
     privacy: Privacy = Privacy()
     feedback: Feedback = Feedback()
     analytics: Analytics = Analytics()
@@ -116,6 +120,7 @@ class Settings(Section):
     limits: Limits = Limits()
     api: Api = Api()
     logging: Logging = Logging()
+    tracing: Tracing = Tracing()
 
     _file: Path | None = PrivateAttr(default=None)
     _origins: dict[str, str] = PrivateAttr(default_factory=dict)

@@ -27,6 +27,9 @@ log = logging.getLogger(__name__)
 
 DATABASE_FULL: Final = "E-DATABASE-FULL"
 _SYSTEM: Final = "system"
+# Where PostgreSQL says so of its own files (a disk that turned read-only) and not of a policy: both
+# have the same code (errcode_for_file_access).
+_FILES: Final = frozenset({"md.c", "fd.c", "smgr.c", "slru.c", "xlog.c", "relmapper.c", "file.c"})
 _SET_ACTOR: Final = """
     SELECT set_config('govbot.actor', %(actor)s, true),
            set_config('govbot.role', %(role)s, true),
@@ -113,6 +116,15 @@ def _translated() -> Iterator[None]:
     except PoolTimeout as error:
         raise Unavailable("The database is busy or stopped: try again in a moment.") from error
     except psycopg.errors.InsufficientPrivilege as error:
+        if error.diag.source_file in _FILES:
+            log.error(
+                "The database may not write its files", extra={"action": "database.read-only"}
+            )
+            raise Unavailable(
+                "The disk of the database cannot be written: see to it, then start the machine "
+                "again. Nothing that was accepted is lost.",
+                code="E-DATABASE-DISK",
+            ) from error
         raise Denied from error
     except psycopg.errors.DiskFull as error:
         log.error("The disk of the database is full", extra={"action": "database.full"})

@@ -97,12 +97,22 @@ class Cluster:
         return True
 
     def postmaster(self) -> Postmaster | None:
-        """The server that runs on this folder, if any; a stale postmaster.pid is no server."""
+        """The server that runs on this folder, if any; a stale postmaster.pid is no server.
+
+        Raises Unavailable when that cannot be told: a second server would destroy the data.
+        """
         try:
             lines = (self.data / "postmaster.pid").read_text().splitlines()
             pid = int(lines[0])
         except (FileNotFoundError, IndexError, ValueError):
             return None
+        if _is_hidden(pid):
+            raise Unavailable(
+                'The database in "%(path)s" may be running as process %(pid)s, which cannot be '
+                "seen from here: with systemd, ProtectProc= must not hide it.",
+                path=str(self.folder),
+                pid=pid,
+            )
         if not self._is_ours(pid, self.title()):
             return None
         socket_dir = lines[4] if len(lines) > 4 else ""
@@ -189,6 +199,17 @@ class Cluster:
             socket_dir = Path(short) / f"govbot-{account.uid}-{digest}"
         own_private(socket_dir, account)
         return socket_dir
+
+
+def _is_hidden(pid: int) -> bool:
+    """Whether a process lives that /proc does not show (hidepid; another user namespace)."""
+    if Path(f"/proc/{pid}").exists():
+        return False
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, PermissionError):  # gone, or another account's: not the server
+        return False
+    return not Path(f"/proc/{pid}").exists()
 
 
 def own_private(folder: Path, account: Account) -> None:

@@ -235,11 +235,15 @@ class EmbeddedPostgres:
     def _refuse_strangers(self, account: Account) -> None:
         """Two servers on one folder would destroy it, and neither sees the other's processes
         when they run in different containers: only the lock file is common to both.
+
+        What the file says is left by whoever held it last, and one machine may give several names
+        to itself (a service with a /proc of its own, say): it only counts where the kernel does
+        not show the holder.
         """
         here = pid_namespace()
         users = self._users_lock(account)
         try:
-            if not users.try_alone() and users.read() != here:
+            if not users.try_alone() and not users.holders_are_here() and users.read() != here:
                 raise Unavailable(
                     'The database folder "%(path)s" is in use from another container: stop that '
                     "GovBot first, or give this one its own data folder.",

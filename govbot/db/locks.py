@@ -43,7 +43,26 @@ class FileLock:
             fcntl.flock(self.open(), fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
+        if self._is_replaced():  # a restore put another folder in place while we waited
+            self.close()
+            return False
         return True
+
+    def holders_are_here(self) -> bool:
+        """Whether every process that holds it is certainly in this container.
+
+        The kernel shows the process id 0 for a holder in a container beside ours, several ids for
+        one in a container inside ours, and nothing for one on another machine. Not every file
+        system tells of its locks there.
+        """
+        found = os.fstat(self.open())
+        place = f"{os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x}:{found.st_ino}"
+        try:
+            lines = Path("/proc/locks").read_text().splitlines()
+        except OSError:
+            return False
+        held = [words for line in lines if "->" not in (words := line.split()) and place in words]
+        return bool(held) and all(_is_here(int(words[4])) for words in held)
 
     def read(self) -> str:
         """What the file says."""
@@ -70,9 +89,27 @@ class FileLock:
         finally:
             self.close()
 
+    def _is_replaced(self) -> bool:
+        try:
+            there = self._path.stat()
+        except FileNotFoundError:
+            return True
+        here = os.fstat(self._fd)
+        return (there.st_dev, there.st_ino) != (here.st_dev, here.st_ino)
+
     def close(self) -> None:
         """Free it, also for child processes that inherited the descriptor."""
         if self._fd >= 0:
             fcntl.flock(self._fd, fcntl.LOCK_UN)
             os.close(self._fd)
             self._fd = -1
+
+
+def _is_here(pid: int) -> bool:
+    """Whether a process sees the same processes as we do: it has one id, and that is known here."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return False
+    ids = next((line.split()[1:] for line in lines if line.startswith("NSpid:")), [])
+    return pid > 0 and len(ids) == 1

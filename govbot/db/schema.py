@@ -181,6 +181,11 @@ def head() -> str:
     return newest[0] if newest else ""
 
 
+def knows(revision: str) -> bool:
+    """Whether a database at this revision can be brought to the newest one."""
+    return revision in _revisions()
+
+
 @functools.cache
 def _revisions() -> dict[str, str]:
     """Each revision of `migrations/versions` and the one before it, read without running them."""

@@ -80,8 +80,9 @@ async def sweep_originals(pool: Pool, files: FileStore, *, now: datetime | None 
     """Removes originals older than a day that no version names; returns how many.
 
     They are left by a process that died between storing a file and entering it, or between
-    deleting a document and its file.
+    deleting a document and its file. Raises Unavailable while the folder is away.
     """
+    await asyncio.to_thread(files.require)  # another installation's would all be nobody's
     before = (now or datetime.now(UTC)) - ORPHAN_AGE
     listed = files.listed()
     swept = 0

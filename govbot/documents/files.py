@@ -22,6 +22,7 @@ from govbot.errors import BadDocument, NotFound, TooLarge, Unavailable
 logger = logging.getLogger(__name__)
 
 BLOCK = 1 << 20
+MARK_FILE = ".installation"
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -37,11 +38,15 @@ class StoredFile:
 class FileStore:
     """The originals under one folder. Safe for several processes at once.
 
-    `drawn` are pictures of their pages, in the folder `pages` beside it.
+    `drawn` are pictures of their pages, in the folder `pages` beside it. `mark` is the id of the
+    installation that the folder must bear, for it may be shared and come and go; empty: any folder
+    will do. `away` is set by who looks whether it is there (govbot/nodes/presence.py).
     """
 
     def __init__(self, root: Path):
         self.root = root
+        self.mark = ""
+        self.away = False
         self.drawn = DrawnPages(root.with_name("pages"), self.path_of)
         self._incoming = root / "incoming"
 
@@ -57,12 +62,43 @@ class FileStore:
                     file.unlink()
                     logger.info("Unfinished file removed", extra={"action": "file.swept"})
 
+    def read_mark(self) -> str | None:
+        """The id of the installation that the folder belongs to; None where nothing says so."""
+        try:
+            return (self.root / MARK_FILE).read_text(encoding="ascii").strip() or None
+        except (FileNotFoundError, NotADirectoryError, UnicodeDecodeError):
+            return None
+        except OSError as error:
+            raise _unavailable(error) from error
+
+    def write_mark(self, mark: str) -> None:
+        """Says in the folder which installation it belongs to."""
+        draft = self.root / f"{MARK_FILE}.{os.getpid()}"
+        with _as_unavailable():
+            draft.write_text(f"{mark}\n", encoding="ascii")
+            draft.replace(self.root / MARK_FILE)
+            _sync_folder(self.root)
+
+    def holds(self, sha256: str) -> bool:
+        """Whether a content is there."""
+        return self.path_of(sha256).exists()
+
+    def require(self) -> None:
+        """Raises Unavailable E-FILES-AWAY while the folder is not that of the installation."""
+        if self.away or (self.mark and self.read_mark() != self.mark):
+            raise Unavailable(
+                "The folder of the originals is not there: the administrator has to mount it. The "
+                "work goes on by itself then.",
+                code="E-FILES-AWAY",
+            )
+
     async def put(self, source: Path | AsyncIterator[bytes], *, max_bytes: int) -> StoredFile:
         """Stores the content of a file or a stream; the same content twice is stored once.
 
         Raises BadDocument E-VAZIO when empty, TooLarge E-TAMANHO above `max_bytes`, NotFound when
-        the file cannot be opened, Unavailable when the disk is full or not writable.
+        the file cannot be opened, Unavailable when the disk is full, not writable or away.
         """
+        await asyncio.to_thread(self.require)
         self._incoming.mkdir(parents=True, exist_ok=True, mode=0o700)
         if isinstance(source, Path):
             return await asyncio.to_thread(self._put_file, source, max_bytes)
@@ -180,16 +216,20 @@ def _as_unavailable() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in _FULL:
-            raise Unavailable(
-                "The disk that holds the documents is full. Free some space and try again.",
-                code="E-DISK-FULL",
-            ) from error
-        raise Unavailable(
-            "The folder of the documents cannot be written (%(reason)s).",
-            code="E-DISK",
-            reason=error.strerror or str(error),
-        ) from error
+        raise _unavailable(error) from error
+
+
+def _unavailable(error: OSError) -> Unavailable:
+    if error.errno in _FULL:
+        return Unavailable(
+            "The disk that holds the documents is full. Free some space and try again.",
+            code="E-DISK-FULL",
+        )
+    return Unavailable(
+        "The folder of the documents cannot be written (%(reason)s).",
+        code="E-DISK",
+        reason=error.strerror or str(error),
+    )
 
 
 def _touch(path: Path) -> None:

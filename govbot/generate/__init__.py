@@ -146,7 +146,9 @@ class State(StrEnum):
 class Status:
     """State for the health page and the doctor; `device` is text such as "CPU, 8 threads".
 
-    `failure` is what is wrong now; `prefix_tokens`: of prompts kept for the next question.
+    `failure` is what is wrong now; `prefix_tokens`: of prompts kept for the next question;
+    `cells`: tokens whose keys and values are in memory, and how many fit. `step_s`: how long the
+    step that runs now has taken; the loading of a model is none.
     """
 
     state: State
@@ -157,6 +159,8 @@ class Status:
     slots: int = 1
     tokens_per_s: float = 0.0
     prefix_tokens: int = 0
+    cells: tuple[int, int] = (0, 0)
+    step_s: float = 0.0
 
     @property
     def error(self) -> str:

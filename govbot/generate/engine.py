@@ -56,6 +56,9 @@ class Model(Protocol):
     @property
     def prefix_tokens(self) -> int: ...
 
+    @property
+    def cells(self) -> tuple[int, int]: ...
+
     def prepare(self, ticket: Ticket) -> Running:
         """Reads the request. Raises `Invalid` when it does not fit the model."""
         ...
@@ -113,6 +116,7 @@ class Engine:
         self._failure: GovBotError | None = None
         self._failed_at = 0.0
         self._late_seen_at = 0.0
+        self._step_began = 0.0  # 0: none runs
 
     async def stream(self, request: Request) -> AsyncIterator[str]:
         """Text deltas. Raises `Busy` when the queue is full, `Unavailable` without a model."""
@@ -134,7 +138,7 @@ class Engine:
 
     def status(self) -> Status:
         with self._wake:
-            model = self._model
+            model, began = self._model, self._step_began
             return Status(
                 state=self._state,
                 device=model.device if model else "",
@@ -144,6 +148,8 @@ class Engine:
                 slots=model.slots if model else 1,
                 tokens_per_s=self._pace.written_per_s,
                 prefix_tokens=model.prefix_tokens if model else 0,
+                cells=model.cells if model else (0, 0),
+                step_s=self._clock() - began if began else 0.0,
             )
 
     async def aclose(self) -> None:
@@ -219,6 +225,7 @@ class Engine:
             self._step(model)
 
     def _step(self, model: Model) -> None:
+        self._step_began = self._clock()
         try:
             step = model.step(self._pace)
         except Exception:
@@ -227,6 +234,8 @@ class Engine:
                 self._over(model, answer, failed())
             model.reset()
             return
+        finally:
+            self._step_began = 0.0
         deliver(step.texts)
         for answer, error in step.over:
             if error is None:
@@ -272,7 +281,7 @@ class Engine:
         """The answer whose turn it is, if there is a place for it."""
         with self._wake:
             chats = self._queue.waits(Priority.CHAT)
-            if chats and self._next is not None and _rests(self._next):
+            if chats and self._next is not None and self._next.rests:
                 self._resting.insert(0, self._next)
                 self._next = None
         if self._next is None and len(self._running) >= model.slots:
@@ -310,13 +319,13 @@ class Engine:
     def _make_rest(self, model: Model, chat: Running) -> bool:
         """Takes the newest background answer out, for a chat that needs its memory."""
         newest = self._newest_background()
-        if newest is None or _rests(chat):
+        if newest is None or chat.rests:
             return False
         self._rest(model, newest)
         return True
 
     def _newest_background(self) -> Running | None:
-        return next((each for each in reversed(self._running) if _rests(each)), None)
+        return next((each for each in reversed(self._running) if each.rests), None)
 
     def _rest(self, model: Model, answer: Running) -> None:
         model.withdraw(answer)
@@ -389,7 +398,3 @@ class Engine:
         with self._wake:
             if self._state is not State.CLOSED:
                 self._state = state
-
-
-def _rests(answer: Running) -> bool:
-    return answer.ticket.request.priority is Priority.BACKGROUND

@@ -92,6 +92,10 @@ class LlamaModel:
     def prefix_tokens(self) -> int:
         return self._slots.remembered
 
+    @property
+    def cells(self) -> tuple[int, int]:
+        return self._slots.held, self._context.total_cells
+
     def prepare(self, ticket: Ticket) -> Running:
         """Raises `Invalid` when the question alone does not fit, or its grammar is none."""
         request = ticket.request

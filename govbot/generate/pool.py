@@ -14,9 +14,9 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import Final, cast
 
-from govbot import metrics
+from govbot import metrics, tracing
 from govbot.errors import Busy, GovBotError, NotFound, Unavailable
-from govbot.generate import Generator, Request, Routed, State, Status
+from govbot.generate import Generator, Request, Routed, State, Status, Usage
 from govbot.generate.members import Entry, Member, ModelState, open_member
 from govbot.generate.residence import Checkable, Residence, out_of_use
 from govbot.generate.routing import plan
@@ -160,6 +160,10 @@ class Pool:
                 loaded=state.presence in ("loaded", "remote") and not failing,
                 failing=failing,
                 memory=state.bytes if state.presence == "loaded" else 0,
+                slots=state.status.slots,
+                tokens_per_s=state.status.tokens_per_s,
+                cells_used=state.status.cells[0],
+                cells=state.status.cells[1],
             )
 
     def status(self) -> Status:
@@ -179,6 +183,7 @@ class Pool:
             slots=sum(each.slots for each in found),
             tokens_per_s=sum(each.tokens_per_s for each in found),
             prefix_tokens=sum(each.prefix_tokens for each in found),
+            cells=(sum(each.cells[0] for each in found), sum(each.cells[1] for each in found)),
         )
 
     async def aclose(self) -> None:
@@ -227,6 +232,8 @@ class Pool:
         if member.out:
             raise out_of_use(member.name)
         member.enter()
+        step = tracing.begin("model", model=member.name, reason=routed.reason)
+        request = replace(request, on_usage=_counted(member.name, request.on_usage, step))
         try:
             generator = await self._residence.opened(member)
             if request.on_routed is not None:
@@ -237,8 +244,12 @@ class Pool:
                     yield text
             member.answers += 1
             metrics.observe_model_answer(member.name, routed.reason)
+        except GovBotError as error:
+            step.failed(error)
+            raise
         finally:
             member.leave(self._clock())
+            step.end()
 
     def _member(self, name: str) -> Member:
         if name not in self._members:
@@ -260,6 +271,22 @@ class Pool:
             await change
         except GovBotError as error:
             log.error("%s", error, extra={"action": "generation.change-failed"})
+
+
+def _counted(
+    model: str, heard: Callable[[Usage], None] | None, step: tracing.Span
+) -> Callable[[Usage], None]:
+    """Counts the tokens of an answer before whoever else wants to hear of them."""
+
+    def hear(usage: Usage) -> None:
+        prompt, shared, written = usage.prompt_tokens, usage.shared_tokens, usage.completion_tokens
+        metrics.observe_tokens(model, prompt=prompt, shared=shared, generated=written)
+        step.note(prompt_tokens=prompt, shared_tokens=shared, generated_tokens=written)
+        step.note(first_token_ms=round(usage.first_token_ms))
+        if heard is not None:
+            heard(usage)
+
+    return hear
 
 
 def _is_passed_on(error: GovBotError) -> bool:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from typing import Literal
 
-from govbot.generate import Usage
+from govbot.generate import Priority, Usage
 from govbot.generate.lookup import Lookup
 from govbot.generate.reasoning import ReasoningFilter
 from govbot.generate.slots import Slot
@@ -45,6 +45,11 @@ class Running:
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
         self._thoughts = ReasoningFilter()
         self._stop = StopTexts([stop for stop in stops if stop])
+
+    @property
+    def rests(self) -> bool:
+        """Whether it makes room for chats."""
+        return self.ticket.request.priority is Priority.BACKGROUND
 
     @property
     def written(self) -> int:

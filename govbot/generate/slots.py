@@ -86,6 +86,11 @@ class Slots(Generic[Data]):
         idle = sum(len(slot.tokens) for slot in self._slots if not slot.busy)
         return idle + sum(len(self._tree.tokens(-number)) for number in self._copies.numbers())
 
+    @property
+    def held(self) -> int:
+        """Tokens whose keys and values the context holds, of answers and of what it remembers."""
+        return sum(len(slot.tokens) for slot in self._slots)
+
     def fits(self, cells: int) -> bool:
         """Whether an answer that may take so many cells could have a slot now."""
         return any(not slot.busy for slot in self._slots) and cells <= self._free_cells()

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from pgvector import HalfVector
 
-from govbot import metrics
+from govbot import metrics, tracing
 from govbot.config import Settings
 from govbot.db.access import DATABASE_FULL, as_system
 from govbot.db.pool import Connection, Pool
@@ -100,7 +100,8 @@ async def _bring_to_end(app: App, document: Document, version: Version) -> None:
         return
     version = begun
     try:
-        await _process(app, document, version)
+        with tracing.span("document", document=str(version.id), attempt=version.attempts):
+            await _process(app, document, version)
     except Withdrawn:
         logger.info(
             "Work on a document was withdrawn",
@@ -151,7 +152,9 @@ async def _still_wanted(app: App, document: Document, version: Version) -> bool:
 async def _process(app: App, document: Document, version: Version) -> None:
     clock = Clock()
     async with Reporter(app.pool, version) as report:
-        extracted = _storable(await _extract(app, version, report))
+        with tracing.span("extract") as step:
+            extracted = _storable(await _extract(app, version, report))
+            step.note(pages=len(extracted.pages))
         clock.lap("extract")
         norm = await asyncio.to_thread(identify, extracted.pages, document.filename)
         title = title_with(norm, " ".join(extracted.title.split()), document.filename)[:MAX_TITLE]
@@ -167,12 +170,13 @@ async def _process(app: App, document: Document, version: Version) -> None:
         passages = [Passage(title, chunk.heading, chunk.text) for chunk in chunks]
         total = len(extracted.pages)
         report.set(State.EMBEDDING, 0, total)
-        vectors = await _embed(
-            app,
-            measure,
-            passages,
-            lambda done: report.set(State.EMBEDDING, chunks[done - 1].page_to, total),
-        )
+        with tracing.span("embed", chunks=len(chunks)):
+            vectors = await _embed(
+                app,
+                measure,
+                passages,
+                lambda done: report.set(State.EMBEDDING, chunks[done - 1].page_to, total),
+            )
         clock.lap("embed")
     async with as_system(app.pool) as conn:
         await _without_time_limit(conn)
@@ -284,7 +288,7 @@ async def _fail(app: App, version: Version, code: str, message: str) -> None:
         failed = await progress.set_failed(conn, version, code, message)
     if not failed:
         return
-    metrics.observe_document("failed")
+    metrics.observe_document("failed", code=code)
     logger.warning(
         "Document failed",
         extra={"action": "document.failed", "document": str(version.document_id), "code": code},

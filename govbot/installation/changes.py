@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Protocol
 
-from govbot import audit
+from govbot import audit, logs
 from govbot.config import Settings
 from govbot.config.changeable import KEYS, current, fixed_by, lay, lay_stored
 from govbot.config.load import value_of
@@ -73,6 +73,7 @@ async def refresh(holder: Holder, seen: int) -> int:
             return seen
         stored = await _stored(conn)
     holder.settings = lay_stored(holder.settings, stored)
+    logs.adjust(holder.settings)
     return newest
 
 

@@ -10,12 +10,15 @@ import platform
 import shutil
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from govbot import __version__, audit
 from govbot.audit import checkpoints, positions
 from govbot.audit.keys import open_key
 from govbot.auth import ldap_sync
+from govbot.backup import state
+from govbot.backup.folder import folder_of
 from govbot.db import schema
 from govbot.db.access import as_system
 from govbot.db.pool import Connection
@@ -28,6 +31,7 @@ from govbot.ingest.work import Group, count_work
 from govbot.installation import key_files, model_files
 from govbot.installation.vectors import vectors
 from govbot.jobs import control
+from govbot.nodes import roster
 
 if TYPE_CHECKING:
     from govbot.app import App
@@ -35,6 +39,7 @@ if TYPE_CHECKING:
 Level = Literal["ok", "note", "problem"]
 FREE_GB: Final = 2.0  # below it something must be done; `govbot doctor` says so too
 SCARCE_GB: Final = 10.0
+OLD_BACKUP: Final = timedelta(days=2)
 SLOW_S: Final = 20.0  # a part that answers later counts as one that does not answer
 SHOWN: Final = 5
 
@@ -72,9 +77,11 @@ async def examine(app: App, *, worker_alive: Callable[[], bool] = lambda: True) 
         "ocr": _ocr,
         "folders": _folders,
         "audit": _audit,
+        "backups": _backups,
         "keys": _keys,
         "accounts": _accounts,
         "directory": _directory,
+        "nodes": _nodes,
     }
     found: list[Finding] = []
     for part, look in looks.items():
@@ -240,6 +247,23 @@ async def _audit(app: App) -> list[Finding]:
     return [Finding("audit", "ok", "audit", {**facts, "at": checked.at if checked else None})]
 
 
+async def _backups(app: App) -> list[Finding]:
+    root = folder_of(app.settings).root
+    known = await asyncio.to_thread(state.read, root)
+    if known.failed_at:
+        return [Finding("backups", "problem", "backups.failed", {"error": known.failed_code})]
+    if not known.created_at:
+        return [Finding("backups", "note", "backups.none", {"folder": root})]
+    made = datetime.fromtimestamp(known.created_at, UTC)
+    facts = {"at": made, "name": known.verified_id}
+    if known.verified_at and not known.verified_good:
+        return [Finding("backups", "problem", "backups.damaged", facts)]
+    if datetime.now(UTC) - made > OLD_BACKUP:
+        return [Finding("backups", "note", "backups.old", facts)]
+    code = "backups" if known.verified_at else "backups.unchecked"
+    return [Finding("backups", "ok" if known.verified_at else "note", code, facts)]
+
+
 async def _last_verified(conn: Connection) -> audit.Entry | None:
     found = await audit.entries(conn, limit=1, action="audit.verified")
     return found[0] if found else None
@@ -280,3 +304,21 @@ async def _directory(app: App) -> list[Finding]:
         return [Finding("directory", "problem", "directory.failed", {"reason": syncs[0].reason})]
     facts = {"accounts": syncs[0].accounts, "at": syncs[0].started_at}
     return [Finding("directory", "ok", "directory", facts)]
+
+
+async def _nodes(app: App) -> list[Finding]:
+    async with as_system(app.pool) as conn:
+        listed = await roster.listed(conn)
+    living = [each for each in listed if each.lives]
+    gone = ", ".join(each.name for each in listed if not each.lives)
+    found = [
+        Finding("nodes", "problem", "nodes.problem", {"name": each.name, "code": each.problem})
+        for each in living
+        if each.problem
+    ]
+    if gone:
+        found.append(Finding("nodes", "note", "nodes.gone", {"names": gone}))
+    if len({each.version for each in living}) > 1:
+        versions = ", ".join(f"{each.name}: {each.version}" for each in living)
+        found.append(Finding("nodes", "note", "nodes.versions", {"versions": versions}))
+    return found or [Finding("nodes", "ok", "nodes", {"nodes": len(living)})]

@@ -21,8 +21,8 @@ from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import Job
 from procrastinate.manager import JobManager
 
-from govbot import logs, metrics
-from govbot.errors import Unavailable
+from govbot import logs, metrics, tracing
+from govbot.errors import GovBotError, Unavailable
 from govbot.jobs.queue import PEOPLE, Queue
 
 logger = logging.getLogger(__name__)
@@ -83,7 +83,7 @@ class Worker:
         self._manager = PausableManager(queue.app.connector)
         self._app.job_manager = self._manager
         for name, task in tasks.items():
-            self._app.task(name=name, retry=self._strategy)(_with_log_context(task))
+            self._app.task(name=name, retry=self._strategy)(_watched(name, task))
 
     async def run(self) -> None:
         """Works until cancelled; running jobs get a few seconds, then go back to the queue."""
@@ -157,7 +157,8 @@ async def requeue_dead(queue: Queue) -> int:
     """Puts the running jobs of dead workers back in the queue; returns how many.
 
     They go behind the others of their kind: what kills its worker does not hold up the rest. One
-    statement decides and acts, so that two nodes cannot take the same job.
+    statement decides and acts, so that two nodes cannot take the same job. A heartbeat from the
+    future is none: the clock was set back after it.
     """
     rows = await queue.app.connector.execute_query_all_async(
         """
@@ -169,7 +170,8 @@ async def requeue_dead(queue: Queue) -> int:
             WHERE d.status = 'doing'
               AND (w.id IS NULL
                    OR w.last_heartbeat < now() - make_interval(secs => %(lost)s)
-                   OR (w.last_heartbeat < now() - make_interval(secs => %(silent)s)
+                   OR ((w.last_heartbeat < now() - make_interval(secs => %(silent)s)
+                        OR w.last_heartbeat > now() + make_interval(secs => %(silent)s))
                        AND NOT EXISTS (
                            SELECT FROM pg_locks l
                            WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2
@@ -229,13 +231,18 @@ class _LivenessLock:
         )
 
 
-def _with_log_context(task: Task) -> Task:
-    """Log lines of a job carry what it is about."""
+def _watched(name: str, task: Task) -> Task:
+    """Log lines of a job carry what it is about; it is traced, and its error is counted."""
 
     async def run(**ids: str) -> None:
         token = logs.job_id.set(",".join(ids.values()))
         try:
-            await task(**ids)
+            with tracing.span("job", kind=name):
+                await task(**ids)
+        except Exception as error:
+            known = error if isinstance(error, GovBotError) else GovBotError()
+            metrics.observe_error("job", known.error_code)
+            raise
         finally:
             logs.job_id.reset(token)
 

@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from govbot import resources
 from govbot.config import Settings
 from govbot.config.embedding import Embedder as EmbedderSettings
 from govbot.errors import Unavailable
@@ -71,24 +72,29 @@ def find_gguf(settings: Settings) -> LlamaFiles:
 
 
 def gguf_path(settings: Settings) -> Path | None:
-    """The GGUF file that `embedder.model` names; None when there is none.
+    """The GGUF file that `embedder.model` names, in the data folder or else in the package; None
+    when there is none.
 
     Raises Unavailable when several files bear the name.
     """
     if (named := named_gguf(settings)) is not None:
         return named
-    wanted, models = settings.embedder.model, settings.data_dir / "models"
+    wanted = settings.embedder.model
     preset = find_preset(wanted)
     if preset is None:
         return None
-    return _only(
-        wanted,
-        [
-            file
-            for file in _files(models)
-            if (of := preset_of_file(file.stem)) is not None and of.name == preset.name
-        ],
-    )
+    for folder in (settings.data_dir / "models", resources.models_dir()):
+        found = _only(
+            wanted,
+            [
+                file
+                for file in _files(folder)
+                if (of := preset_of_file(file.stem)) is not None and of.name == preset.name
+            ],
+        )
+        if found is not None:
+            return found
+    return None
 
 
 def named_gguf(settings: Settings) -> Path | None:

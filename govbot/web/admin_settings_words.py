@@ -17,6 +17,7 @@ GROUPS: Final = {
         _("How much one person may ask for; beyond it the page asks to wait. 0: no limit."),
     ),
     "api": (_("Programs (API)"), _("Keys with which other systems use GovBot.")),
+    "logging": (_("Log of the service"), _("How much is written; for those who run the server.")),
 }
 
 # Of each setting: its name, and what it does.
@@ -134,6 +135,14 @@ SETTINGS: Final = {
         _("Requests of all keys of one person in a minute"),
         _("0: no limit."),
     ),
+    "logging.level": (
+        _("What is written to the log"),
+        _("The least severe messages. All nodes follow within seconds."),
+    ),
+    "logging.loggers": (
+        _("Other levels for parts"),
+        _("Such as govbot.ingest=DEBUG govbot.chat=WARNING, parted by spaces."),
+    ),
 }
 
 # What stands for a value.
@@ -145,5 +154,9 @@ VALUES: Final = {
     "shared": _("Among people who may read the same passages"),
     "own": _("For the same person only"),
     "off": _("Never: write every answer anew"),
+    "DEBUG": _("Everything (DEBUG)"),
+    "INFO": _("What happens (INFO)"),
+    "WARNING": _("Warnings and errors (WARNING)"),
+    "ERROR": _("Errors only (ERROR)"),
 }
 UNSET: Final = _("measured value")

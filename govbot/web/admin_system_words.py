@@ -18,9 +18,11 @@ PARTS: Final = {
     "ocr": _("Reading of scanned pages (OCR)"),
     "folders": _("Watched folders"),
     "audit": _("Audit log"),
+    "backups": _("Backups"),
     "keys": _("Keys and secrets"),
     "accounts": _("Accounts"),
     "directory": _("Directory of people"),
+    "nodes": _("Nodes"),
 }
 # Where more can be seen or done.
 LINKS: Final = {
@@ -30,6 +32,7 @@ LINKS: Final = {
     "quality": "/avaliacao",
     "folders": "/admin/pastas",
     "audit": "/admin/auditoria",
+    "backups": "/admin/copias",
     "accounts": "/admin/usuarios",
     "directory": "/admin/diretorio",
 }
@@ -73,6 +76,12 @@ SENTENCES: Final = {
     "audit.checkpoints": _("No checkpoint since entry %(entry)s. %(reason)s"),
     "audit.receiver": _("The receiver %(name)s has nothing after entry %(entry)s."),
     "audit.broken": _("The last check found the chain of entries broken."),
+    "backups": _("The newest one is of %(at)s; the last check found %(name)s good."),
+    "backups.none": _("There is no backup in %(folder)s."),
+    "backups.old": _("The newest one is of %(at)s."),
+    "backups.unchecked": _("The newest one is of %(at)s; none was checked yet."),
+    "backups.failed": _("The last attempt failed: %(error)s."),
+    "backups.damaged": _("The last check found %(name)s damaged."),
     "keys": _("Secrets can be opened, and no other account of the server reads the keys."),
     "keys.sealing": _("Stored secrets cannot be opened: %(reason)s"),
     "keys.open": _("Other accounts of the server may read: %(files)s"),
@@ -82,6 +91,10 @@ SENTENCES: Final = {
     "directory.none": _("None is set: accounts are made here."),
     "directory.never": _("It was never compared with the accounts."),
     "directory.failed": _("The last comparison failed: %(reason)s"),
+    "nodes": _("Processes that serve now: %(nodes)s."),
+    "nodes.gone": _("Without a sign of life: %(names)s"),
+    "nodes.problem": _("%(name)s cannot serve everything: %(code)s"),
+    "nodes.versions": _("They are of different versions: %(versions)s"),
 }
 REMEDIES: Final = {
     "slow": _("Look at the load of the server, and try again."),
@@ -111,6 +124,11 @@ REMEDIES: Final = {
         "See whether the file of checkpoints can be written, and start the service again."
     ),
     "audit.receiver": _("See whether the receiver runs and can be reached."),
+    "backups.none": _("Make one on the page of the backups, and see that the timer runs."),
+    "backups.old": _("See why the timer makes none: journalctl -u govbot-backup."),
+    "backups.unchecked": _("Check one on the page of the backups."),
+    "backups.failed": _("Look up the code in the documentation, and make one again."),
+    "backups.damaged": _("Do not rely on it: make another, and look at the disk."),
     "audit.broken": _(
         "Keep everything as it is and call who looks after security: entries were changed."
     ),
@@ -119,4 +137,7 @@ REMEDIES: Final = {
     "accounts.one": _("Make a second one: nobody could help if that person loses the password."),
     "directory.never": _("Compare now, on the page of the directory."),
     "directory.failed": _("Test the connection on the page of the directory."),
+    "nodes.gone": _("Start them again. What they were writing, another node has taken up."),
+    "nodes.problem": _("Look at the log of that node; the code stands in the list of error codes."),
+    "nodes.versions": _("Bring all nodes to the same version."),
 }

@@ -10,7 +10,7 @@ from litestar import Response
 from litestar.exceptions import HTTPException
 from litestar.response import Redirect
 
-from govbot import errors, logs
+from govbot import errors, logs, metrics
 from govbot.errors import Busy, GovBotError, NotSignedIn
 from govbot.web import api_errors
 from govbot.web.guards import Unfinished
@@ -99,6 +99,7 @@ def _any_answer(
     visit: Visit, error: GovBotError, foreign: HTTPException | None = None
 ) -> Response[Any]:
     """A page, or JSON for programs; who asked too often learns how long to wait."""
+    metrics.observe_error("web", error.error_code)
     if api_errors.is_api(visit.request):
         found = (foreign and api_errors.translated(foreign)) or error
         return api_errors.answer(visit.request, found, visit.app.settings.language, foreign)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, cast
 
 from litestar.datastructures import MutableScopeHeaders
 
-from govbot import logs, metrics
+from govbot import logs, metrics, tracing
 from govbot.ids import new_id
+from govbot.metrics.requests import WATCHED
 from govbot.web.border import refuse
 
 if TYPE_CHECKING:
@@ -67,11 +69,15 @@ class Frame:
         request_id = new_id().hex[-12:]
         mark = logs.request_id.set(request_id)
         started, status, begun = time.perf_counter(), 500, False
+        method = cast("HTTPScope", scope)["method"]
+        step: tracing.Span = tracing.OFF
 
         async def framed(message: Message) -> None:
             nonlocal status, begun
             if message["type"] == "http.response.start":
                 status, begun = message["status"], True
+                step.named(f"{method} {_route(scope)}")  # routed by now
+                step.note(route=_route(scope), status=status)
                 headers = MutableScopeHeaders.from_message(message)
                 for name, value in self.headers.items():
                     headers.setdefault(name, value)
@@ -79,7 +85,9 @@ class Frame:
             await send(message)
 
         try:
-            await self.app(scope, receive, framed)
+            with _traced(cast("HTTPScope", scope)) as step, metrics.http_running.track_inprogress():
+                step.note(request=request_id)
+                await self.app(scope, receive, framed)
         except asyncio.CancelledError as error:
             # The server stops and has waited as long as it may: nothing that anybody can mend.
             if "graceful shutdown" not in str(error):
@@ -94,11 +102,20 @@ class Frame:
         finally:
             logs.request_id.reset(mark)
             metrics.observe_request(
-                cast("HTTPScope", scope)["method"],
+                method,
                 _route(scope),
                 status,
                 time.perf_counter() - started,
             )
+
+
+def _traced(scope: HTTPScope) -> AbstractContextManager[tracing.Span]:
+    """A span for what people and programs ask; monitors and the files of the pages would only
+    hide it. What a request says of a trace of its own is not believed."""
+    path = scope.get("path", "")
+    if path in WATCHED or path.startswith("/static/"):
+        return nullcontext(tracing.OFF)
+    return tracing.span("request", method=scope["method"])
 
 
 def _route(scope: Scope) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address, ip_network
 
 from litestar import Response
 from litestar.di import NamedDependency
@@ -16,6 +16,7 @@ from govbot.db.access import Role, as_system
 from govbot.errors import Denied, GovBotError
 from govbot.generate import State
 from govbot.generate.pool import Pool as Models
+from govbot.installation import sampling
 from govbot.web import cookies
 from govbot.web.visit import CurrentVisit, Visit
 
@@ -32,9 +33,9 @@ async def healthz() -> Response[str]:
 async def readyz(
     visit: CurrentVisit, worker_alive: NamedDependency[Check]
 ) -> Response[dict[str, str]]:
-    """200 when the database answers with the right schema and documents are processed; `models`
-    tells besides how those that answer do."""
-    found = {"database": "ok", "schema": "ok", "worker": "ok"}
+    """200 when the database answers with the right schema, documents are processed and their folder
+    is there; `models` tells besides how those that answer do."""
+    found = {"database": "ok", "schema": "ok", "worker": "ok", "files": "ok"}
     try:
         async with as_system(visit.app.pool) as conn:
             await conn.execute("SELECT 1")
@@ -46,6 +47,8 @@ async def readyz(
         found |= {"database": "no answer", "schema": "unknown"}
     if not worker_alive():
         found["worker"] = "stopped"
+    if visit.app.files.away:
+        found["files"] = "away"
     ready = set(found.values()) == {"ok"}
     # Search and documents work without a model, so it does not take the node out of service.
     found["models"] = _models(visit.app.generator)
@@ -64,22 +67,28 @@ def _models(pool: Models) -> str:
 
 
 async def figures(visit: CurrentVisit) -> Response[bytes]:
-    """Prometheus metrics, for this machine itself and for administrators."""
-    if not (_from_this_machine(visit) or await _is_administrator(visit)):
+    """Prometheus metrics, for the machines of `web.metrics_from` and for administrators.
+
+    Nothing is asked of the database for them: see govbot/installation/sampling.py.
+    """
+    if not (_from_a_monitor(visit) or await _is_administrator(visit)):
         raise Denied
-    visit.app.generator.report()
+    sampling.at_hand(visit.app)
     return Response(metrics.render(), media_type=metrics.CONTENT_TYPE)
 
 
-def _from_this_machine(visit: Visit) -> bool:
-    """A loopback address that no proxy has passed on."""
+def _from_a_monitor(visit: Visit) -> bool:
+    """An address of the settings that no proxy has passed on."""
     headers = visit.request.headers
     if any(name in headers for name in ("x-forwarded-for", "forwarded", "x-real-ip")):
         return False
     try:
-        return ip_address(visit.ip).is_loopback
+        address = ip_address(visit.ip)
     except ValueError:
         return False
+    if isinstance(address, IPv6Address) and address.ipv4_mapped:
+        address = address.ipv4_mapped
+    return any(address in ip_network(each) for each in visit.app.settings.web.metrics_from)
 
 
 async def _is_administrator(visit: Visit) -> bool:

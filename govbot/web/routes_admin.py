@@ -8,6 +8,7 @@ from litestar.handlers import HTTPRouteHandler
 from govbot.db.access import Role
 from govbot.web import (
     admin_announcements,
+    admin_backups,
     admin_home,
     admin_import,
     admin_keys,
@@ -58,6 +59,9 @@ def installation() -> list[HTTPRouteHandler]:
             status_code=200,
             request_max_body_size=admin_import.BODY_BYTES,
         )(admin_import.create),
+        get(admin_backups.PATH, opt=ADMINS)(admin_backups.listing),
+        post(admin_backups.PATH, opt=ADMINS, status_code=200)(admin_backups.create),
+        post(admin_backups.PATH + "/conferir", opt=ADMINS, status_code=200)(admin_backups.verify),
         get("/admin/permissoes", opt=ADMINS)(admin_permissions.show),
         get("/admin/chaves", opt=ADMINS)(admin_keys.listing),
         post("/admin/chaves/{key_id:uuid}/revogar", opt=ADMINS, status_code=200)(admin_keys.revoke),

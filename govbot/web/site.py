@@ -55,6 +55,7 @@ NAV = (
     NavItem(
         "/admin/auditoria", _("Audit log"), "shield", (Role.ADMIN, Role.AUDITOR), group="admin"
     ),
+    NavItem("/admin/copias", _("Backups"), "download", (Role.ADMIN,), group="admin"),
     NavItem("/admin/sistema", _("System"), "pulse", (Role.ADMIN,), group="admin"),
     NavItem("/admin/configuracoes", _("Settings"), "gear", (Role.ADMIN,), group="admin"),
     NavItem("/admin/avisos", _("Announcements"), "megaphone", (Role.ADMIN,), group="admin"),

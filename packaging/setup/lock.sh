@@ -11,7 +11,7 @@ main() {
   folder=$(mktemp -d)
   trap 'rm -rf "$folder"' EXIT
   requirements torch >"$folder/run.in"
-  requirements dev finetune >"$folder/dev.in"
+  requirements dev finetune otel >"$folder/dev.in"
   cp requirements*.lock "$folder" 2>/dev/null || true
   compile "$folder" run.in requirements.lock
   printf -- '-c requirements.lock\n' >>"$folder/dev.in"

@@ -313,6 +313,26 @@ async def test_a_directory_that_is_down_tells_nothing_about_accounts(
     assert json.loads(entry.details)["reason"] == Unavailable.code
 
 
+async def test_an_outage_of_the_directory_closes_the_address_for_nobody(
+    pool: Pool, troupe: Troupe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attempts, "ADDRESS_FACTOR", 2)
+    strict = Limits(sign_in_attempts=1)  # of an address two
+    down = Phonebook(troupe.stranger.id, down=True)
+
+    async def through(username: str, password: str) -> str:
+        signed_in = await sign_in(
+            pool, username=username, password=password, origin=Origin("192.0.2.1"),
+            settings=strict, directory=down,
+        )  # fmt: skip
+        return signed_in.actor.name
+
+    for number in range(3):
+        with pytest.raises(Unavailable):
+            await through(f"ghost{number}", "wrong")
+    assert await through("reader", PASSWORD) == "reader"
+
+
 async def test_who_a_directory_confirms_but_is_disabled_here_stays_out(
     pool: Pool, troupe: Troupe
 ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from govbot import audit
-from govbot.chat import store
+from govbot.chat import store, underway
 from govbot.chat.store import Citation
 from govbot.db.access import Actor, as_actor, as_system
 from govbot.db.pool import Pool
@@ -125,7 +125,7 @@ async def test_answers_under_way_at_a_crash_are_closed_and_only_those(
         running = await store.add_answer(conn, troupe.reader, conversation, question)
         await store.save_text(conn, running, "Começo")
     async with as_system(pool) as conn:
-        assert await store.fail_interrupted(conn) == 1
+        assert await underway.close_interrupted(conn) == 1
     async with as_actor(pool, troupe.reader) as conn:
         closed = await store.get_message(conn, running)
         assert (closed.state, closed.error_code) == ("failed", "E-INTERRUPTED")

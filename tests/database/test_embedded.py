@@ -7,6 +7,8 @@ import contextlib
 import os
 import pwd
 import signal
+import subprocess
+import sys
 import threading
 import time
 from dataclasses import dataclass, field
@@ -15,13 +17,14 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from govbot.db import hold
 from govbot.db.access import as_system
 from govbot.db.account import Account
 from govbot.db.cluster import Cluster
 from govbot.db.embedded import EmbeddedPostgres, embedded
 from govbot.db.locks import FileLock
 from govbot.db.pool import open_pool
-from govbot.errors import Unavailable
+from govbot.errors import Conflict, Unavailable
 from tests.database.holder import FAST, ask, holder, is_running
 
 
@@ -269,9 +272,83 @@ def test_other_users_of_the_machine_cannot_look_into_it(tmp_path: Path) -> None:
             assert (tmp_path / "postgres" / name).stat().st_mode & 0o077 == 0
 
 
-def test_a_folder_in_use_from_another_container_is_refused(tmp_path: Path) -> None:
+def test_a_folder_in_use_from_another_container_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with EmbeddedPostgres(tmp_path, options=FAST) as server:
         (tmp_path / "postgres/users.lock").write_text("another boot pid:[1]")
         os.kill(server.pid, signal.SIGKILL)
+        # The kernel does not show processes of elsewhere.
+        monkeypatch.setattr(FileLock, "holders_are_here", lambda _self: False)
         with pytest.raises(Unavailable, match="in use from another container"):
             EmbeddedPostgres(tmp_path, options=FAST).start()
+
+
+def test_a_process_that_is_seen_is_no_other_container_whatever_the_file_says(
+    tmp_path: Path,
+) -> None:
+    with EmbeddedPostgres(tmp_path, options=FAST) as server:
+        (tmp_path / "postgres/users.lock").write_text("a service with a /proc of its own pid:[1]")
+        os.kill(server.pid, signal.SIGKILL)
+        with holder(tmp_path) as other:
+            assert other.ready() != server.pid
+            other.let_go()
+
+
+def test_what_a_stopped_server_of_another_container_left_does_not_block(tmp_path: Path) -> None:
+    with EmbeddedPostgres(tmp_path, options=FAST):
+        pass
+    (tmp_path / "postgres/users.lock").write_text("another boot pid:[1]")
+    with EmbeddedPostgres(tmp_path, options=FAST) as server:
+        assert ask(server.dsns().app, "SELECT 1") == 1
+
+
+def test_while_a_restore_holds_the_folder_no_server_starts(tmp_path: Path) -> None:
+    running = pytest.raises(Conflict, match="is running")
+    with EmbeddedPostgres(tmp_path, options=FAST), running, hold.stopped(tmp_path):
+        pass
+    with hold.stopped(tmp_path), pytest.raises(Unavailable, match="Another GovBot"):
+        EmbeddedPostgres(tmp_path, start_timeout_s=0.2).start()
+
+
+def test_a_lock_of_a_folder_that_was_replaced_is_taken_anew(tmp_path: Path) -> None:
+    found = pwd.getpwuid(os.geteuid())
+    lock = FileLock(tmp_path / "x", Account(found.pw_name, found.pw_uid, found.pw_gid))
+    assert lock.try_alone()
+    assert lock.holders_are_here()
+    (tmp_path / "x").rename(tmp_path / "old")
+    assert not lock.try_alone()
+    assert lock.try_alone()
+
+
+def test_a_holder_in_a_container_inside_or_beside_ours_is_elsewhere(tmp_path: Path) -> None:
+    hold_it = (
+        "import fcntl, sys, time; f = open(sys.argv[1], 'w'); fcntl.flock(f, fcntl.LOCK_SH);"
+        "print('held', flush=True); time.sleep(60)"
+    )
+    command = ["unshare", "--fork", "--kill-child", "--pid", "--mount-proc"]
+    command += [sys.executable, "-c", hold_it, str(tmp_path / "x")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as inside:
+        assert inside.stdout is not None
+        if inside.stdout.readline() != b"held\n":
+            pytest.skip("no container can be made here")
+        found = pwd.getpwuid(os.geteuid())
+        lock = FileLock(tmp_path / "x", Account(found.pw_name, found.pw_uid, found.pw_gid))
+        assert not lock.try_alone()
+        assert not lock.holders_are_here()
+        lock.close()
+        inside.kill()
+
+
+def test_a_server_that_cannot_be_looked_at_is_never_taken_for_a_dead_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with systemd's ProtectProc= and PrivateUsers=: it lives, and /proc does not show it."""
+    here = Cluster(tmp_path)
+    here.data.mkdir()
+    (here.data / "postmaster.pid").write_text(f"{os.getpid()}\n")
+    assert here.postmaster() is None  # a stranger that got the number
+    shown = Path.exists
+    monkeypatch.setattr(Path, "exists", lambda path: "/proc/" not in str(path) and shown(path))
+    with pytest.raises(Unavailable, match="cannot be seen from here"):
+        here.postmaster()

@@ -13,7 +13,7 @@ import pytest
 
 from govbot.auth.ldap import LdapDirectory
 from govbot.auth.ldap_sync import list_syncs
-from govbot.cli import serve
+from govbot.cli import serve_timers
 from govbot.cli.main import main
 from govbot.db.access import as_system
 from govbot.db.dsns import Dsns
@@ -103,9 +103,9 @@ async def test_the_timer_compares_and_outlives_an_outage(
         if looks == 3:
             raise asyncio.CancelledError
 
-    monkeypatch.setattr("govbot.cli.serve.asyncio.sleep", next_look)
+    monkeypatch.setattr("govbot.cli.serve_timers.asyncio.sleep", next_look)
     with pytest.raises(asyncio.CancelledError):
-        await serve._compare_accounts(Served())  # type: ignore[arg-type]
+        await serve_timers._compare_accounts(Served())  # type: ignore[arg-type]
     async with as_system(pool) as conn:
         assert [sync.outcome for sync in await list_syncs(conn)] == ["failed", "done"]
 

@@ -64,6 +64,10 @@ async def fill_all(pool: Pool, sealer: Sealer, troupe: Troupe) -> None:
             """,
             {"user": troupe.admin.id, "sealed": sealer.seal("ficha", "id")},
         )
+        await conn.execute(
+            "INSERT INTO installation (id, proof) VALUES (%(id)s, %(sealed)s)",
+            {"id": troupe.admin.id, "sealed": sealer.seal("marca", "installation")},
+        )
 
 
 async def all_values(pool: Pool) -> list[bytes]:

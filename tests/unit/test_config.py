@@ -68,6 +68,25 @@ def test_environment_overrides_credentials_which_override_the_file(file: Path) -
     assert settings.origin("generation.api_key") == str(credentials / "generation.api_key")
 
 
+def test_a_folder_of_credentials_comes_with_our_name_before_each_and_may_hold_files(
+    file: Path,
+) -> None:
+    credentials = file.parent / "credentials"
+    write(credentials / "govbot_ldap.bind_password", "segredo\n")
+    write(credentials / "govbot_web.tls_key", "-----BEGIN PRIVATE KEY-----")
+    write(file, '[web]\ntls_certificate = "server.pem"\n')
+    settings = load_settings(file, {"CREDENTIALS_DIRECTORY": str(credentials)})
+    assert settings.ldap.bind_password.get_secret_value() == "segredo"
+    assert settings.web.tls_key == str(credentials / "govbot_web.tls_key")
+    assert settings.web.tls_certificate == str(file.parent / "server.pem")
+    assert settings.web.secure
+
+
+def test_certificate_and_key_need_each_other(file: Path) -> None:
+    assert "tls_key" in refusal(write(file, '[web]\ntls_certificate = "a.pem"\n'))
+    assert "tls_certificate" in refusal(write(file, '[web]\ntls_key = "a.key"\n'))
+
+
 def test_config_variable_names_the_file(file: Path) -> None:
     write(file, "[web]\nport = 9000\n")
     assert load_settings(None, {"GOVBOT_CONFIG": str(file)}).web.port == 9000

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from govbot.config.table import SECTIONS, Settings
 ROOT = Path(__file__).parents[2]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 KEYS = [key for key, _ in keys()]
+VARIABLE = re.compile(r"\bGOVBOT_[A-Z_]+\b")
 # Shown with another value than its default, which TOML cannot write.
 NO_DEFAULT = {
     "embedder.dimension",
@@ -69,14 +71,9 @@ def test_page_names_only_commands_that_exist(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_page_names_only_environment_variables_that_exist(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
-    known = {"GOVBOT_" + key.upper().replace(".", "__") for key in KEYS}
-    known |= {
-        "GOVBOT_CONFIG",
-        "GOVBOT_DEBUG",
-        "GOVBOT_SECTION__KEY",
-        "GOVBOT_SECTION__KEY__NAME__INNER",
-    }
-    assert set(re.findall(r"\bGOVBOT_[A-Z_]+\b", text)) - known == set()
+    known = {"GOVBOT_" + key.upper().replace(".", "__") for key in KEYS} | _variables_of_programs()
+    known |= {"GOVBOT_SECTION__KEY", "GOVBOT_SECTION__KEY__NAME__INNER"}
+    assert set(VARIABLE.findall(text)) - known == set()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -87,6 +84,16 @@ def test_page_links_only_to_files_that_exist(page: Path) -> None:
 
 def test_every_section_is_explained() -> None:
     assert [name for name, model in SECTIONS.items() if not model.__doc__] == []
+
+
+@cache
+def _variables_of_programs() -> frozenset[str]:
+    """Those without a setting: of commands, of the package, of the faults that are played."""
+    files = [ROOT / "Makefile"]
+    for folder, names in (("govbot", "*.py"), ("packaging", "*"), ("tests/faults", "*.py")):
+        files += [file for file in (ROOT / folder).rglob(names) if file.is_file()]
+    texts = (file.read_text(encoding="utf-8", errors="replace") for file in files)
+    return frozenset(name for text in texts for name in VARIABLE.findall(text))
 
 
 def _uncommented() -> str:

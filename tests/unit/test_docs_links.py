@@ -15,7 +15,8 @@ import pytest
 from govbot.cli.main import COMMANDS, _load
 
 ROOT = Path(__file__).parents[2]
-SKIPPED = {".venv", "data", ".git", "node_modules", ".pytest_cache", ".ruff_cache", ".mypy_cache"}
+CACHES = {".pytest_cache", ".ruff_cache", ".mypy_cache"}
+SKIPPED = CACHES | {".venv", "build", "data", ".git", "node_modules"}
 PAGES = sorted(p for p in ROOT.rglob("*.md") if not SKIPPED & set(p.relative_to(ROOT).parts))
 LINK = re.compile(r"!?\[[^\]]*\]\((?!https?:|mailto:)([^)\s]+)\)")
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -44,12 +44,13 @@ def test_codes_on_other_pages_exist() -> None:
 
 
 def _codes_of_the_program() -> set[str]:
-    """Every text of the Python sources that is a code, and those that migrations write."""
+    """Every text of the Python sources that is a code or ends with one, and those of migrations."""
     found = set()
     for file in (ROOT / "govbot").rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text("utf-8"))):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 found |= {node.value} if CODE.fullmatch(node.value) else set()
+                found |= set(re.findall(rf"\[({CODE.pattern})\]$", node.value))
     for file in (ROOT / "migrations" / "sql").glob("*.sql"):
         found |= set(re.findall(rf"'({CODE.pattern})'", file.read_text("utf-8")))
     return found

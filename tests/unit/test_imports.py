@@ -32,7 +32,8 @@ BORDERS = {
     "lxml": ("extract/",),
     "nh3": ("web/",),
     "watchdog": ("ingest/",),
-    "prometheus_client": ("metrics.py",),
+    "prometheus_client": ("metrics/",),
+    "opentelemetry": ("tracing.py",),
 }
 
 # What no module may import at its top, because most commands never need it, but for modules that
@@ -41,6 +42,7 @@ LAZY: dict[str, tuple[str, ...]] = {
     "torch": (),
     "sentence_transformers": (),
     "transformers": (),
+    "opentelemetry": (),
     "llama_cpp": ("generate/llama", "generate/adapters.py", "llama_log.py"),
 }
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 import json
 import logging
+import os
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -21,6 +23,8 @@ def restored() -> Iterator[None]:
     levels = {name: logging.getLogger(name).level for name in logs.QUIET}
     yield
     logging.captureWarnings(False)
+    logs.adjust(Settings())
+    logs._at_least = None
     root.handlers[:] = handlers
     root.setLevel(level)
     for name, before in levels.items():
@@ -156,3 +160,82 @@ def test_ids_paths_and_counts_are_written_as_they_are() -> None:
     logging.getLogger("govbot.x").info("Processed in 1234 ms", extra=kept)
     line = json.loads(stream.getvalue())
     assert {key: line[key] for key in kept} == kept
+
+
+@pytest.mark.parametrize("format_", ["json", "text"])
+def test_the_journal_gets_the_priority_of_each_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, format_: str
+) -> None:
+    file = tmp_path / "journal"
+    with file.open("w") as stream:
+        found = os.fstat(stream.fileno())
+        monkeypatch.setenv("JOURNAL_STREAM", f"{found.st_dev}:{found.st_ino}")
+        chosen = Logging.model_validate({"format": format_, "level": "DEBUG"})
+        logs.configure(Settings(logging=chosen), stream=stream)
+        log = logging.getLogger("govbot.x")
+        log.debug("a")
+        log.info("b")
+        log.warning("c")
+        try:
+            raise ValueError("bad")
+        except ValueError:
+            log.exception("d")
+    written = file.read_text().splitlines()
+    assert [line[:3] for line in written[:4]] == ["<7>", "<6>", "<4>", "<3>"]
+    assert all(line.startswith("<3>") for line in written[4:])
+    assert (len(written) == 4) is (format_ == "json")
+
+
+def test_elsewhere_there_is_no_priority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JOURNAL_STREAM", "1:1")
+    with (tmp_path / "log").open("w+") as stream:
+        logs.configure(Settings(), stream=stream)
+        logging.getLogger("govbot.x").info("Hello")
+        stream.seek(0)
+        assert stream.read().startswith("{")
+
+
+def test_a_very_long_message_is_cut_in_the_middle() -> None:
+    stream = configured()
+    logging.getLogger("govbot.x").info("%s%s", "a" * 40_000, "z" * 40_000)
+    message = json.loads(stream.getvalue())["message"]
+    assert len(message) < 17_000
+    assert message.startswith("aaa")
+    assert message.endswith("zzz")
+
+
+def test_levels_change_while_it_runs_for_all_and_for_parts() -> None:
+    stream = configured()
+
+    def said(**chosen: str) -> list[str]:
+        stream.truncate(0)
+        stream.seek(0)
+        logs.adjust(Settings(logging=Logging.model_validate(chosen)))
+        for name in ("govbot.x", "govbot.ingest.watch", "procrastinate"):
+            for level in (logging.DEBUG, logging.INFO, logging.WARNING):
+                logging.getLogger(name).log(level, "m")
+        lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+        return [f"{line['logger'][:8]} {line['level']}" for line in lines]
+
+    warnings_only = ["govbot.x warning", "govbot.i warning", "procrast warning"]
+    assert said(level="WARNING") == warnings_only
+    assert said(level="WARNING", loggers="govbot.ingest=DEBUG") == [
+        "govbot.x warning", "govbot.i debug", "govbot.i info", "govbot.i warning",
+        "procrast warning",
+    ]  # fmt: skip
+    assert said(level="WARNING") == warnings_only
+    assert "govbot.x debug" in said(level="DEBUG", loggers="govbot.ingest=ERROR")
+    assert "procrast debug" not in said(level="DEBUG")
+
+
+def test_a_command_that_prints_results_stays_quiet_whatever_the_settings_say() -> None:
+    stream = configured(at_least=logging.WARNING)
+    logs.adjust(Settings(logging=Logging.model_validate({"loggers": "govbot.x=DEBUG"})))
+    logging.getLogger("govbot.x").info("not shown")
+    assert stream.getvalue() == ""
+
+
+@pytest.mark.parametrize("bad", ["httpx=DEBUG", "govbot.x=LOUD", "govbot.x", "govbot.x=DEBUG;"])
+def test_a_level_for_what_is_no_part_of_govbot_is_refused(bad: str) -> None:
+    with pytest.raises(ValueError, match="loggers"):
+        Logging.model_validate({"loggers": bad})

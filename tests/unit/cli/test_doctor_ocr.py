@@ -6,15 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from govbot.cli.doctor import _ocr
+from govbot.cli.doctor_finding import State, Visit
+from govbot.cli.doctor_parts import ocr
 from govbot.config import load_settings
 from govbot.extract import tesseract
 
 
 def said(**environ: str) -> str:
-    check = _ocr(load_settings(environ={"GOVBOT_DATA_DIR": "/nowhere", **environ}))
-    assert check.ok  # scans wait, everything else works
-    return check.detail
+    seen = ocr(Visit(load_settings(environ={"GOVBOT_DATA_DIR": "/nowhere", **environ})))
+    assert not isinstance(seen, list)
+    assert seen.state in (State.WARN, State.ABSENT)  # scans wait, everything else works
+    return f"{seen.seen} {seen.remedy}"
 
 
 def test_without_tesseract_the_packages_are_named(

@@ -21,6 +21,7 @@ class Gate:
 
     device = "test"
     prefix_tokens = 0
+    cells = (0, 0)
 
     def __init__(self, slots: int = 1) -> None:
         self.slots = slots
@@ -280,3 +281,32 @@ async def test_a_step_that_fails_ends_the_answers_in_it_and_the_next_one_works(
     assert await _all(engine, make_request()) == "primeira segunda"
     assert len(model.discarded) == 3
     await engine.aclose()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+async def test_how_long_a_step_takes_is_told_and_a_thread_that_ended_by_itself_is_seen(
+    make_request: MakeRequest,
+) -> None:
+    class Stuck(Gate):
+        stuck = threading.Event()
+
+        def step(self, pace: Pace) -> Step:
+            self.stuck.wait(5)
+            return super().step(pace)
+
+        def admit(self, answer: Running) -> bool:
+            if self.served:
+                raise SystemExit  # no handler of the engine foresees it
+            return super().admit(answer)
+
+    model = Stuck()
+    engine = Engine(lambda: model)
+    first = asyncio.create_task(_all(engine, make_request()))
+    await _until(lambda: engine.status().step_s > 0.05)
+    model.opened.set()
+    model.stuck.set()
+    assert await first == "primeira segunda"
+    assert engine.status().step_s == 0
+    with pytest.raises(Unavailable):
+        await _all(engine, make_request())
+    await _until(lambda: engine.status().state is State.CLOSED)

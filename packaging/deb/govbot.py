@@ -1,0 +1,7 @@
+"""What the command of the package starts."""
+
+import sys
+
+from govbot.cli.main import main
+
+sys.exit(main())
