@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 DROPINS: Final = Path("/etc/systemd/system")
 _FIRST_FD: Final = 3  # SD_LISTEN_FDS_START
-_SEND_S: Final = 1.0  # a manager that does not read must not hold the event loop
+_SEND_S: Final = 0.2  # a manager that does not read must not hold the event loop
 _STATUS_LENGTH: Final = 200
 _HIDDEN: Final = tuple(Path(each) for each in ("/home", "/root", "/run/user"))  # ProtectHome
 

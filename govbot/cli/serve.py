@@ -81,9 +81,10 @@ async def _serve(demo: bool) -> None:
         logs.configure(settings)
         await ask_gate(app)
 
+        address = address_of(settings, service.sockets[0])  # a stop closes them
+
         def ready() -> None:
             service.notifier.ready()
-            address = address_of(settings, service.sockets[0])
             _announce(settings, address, users, perf_counter() - started)
 
         await _run(app, node, service, ready)

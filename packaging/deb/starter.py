@@ -29,7 +29,7 @@ def main(folder: Path, target: Path) -> None:
         weights = load_file(folder / "model.safetensors")
         save_file(
             {
-                name: tensor.astype(np.float16) if tensor.ndim == 2 else tensor
+                name: tensor.astype(np.float16) if _may_be_halved(name, tensor) else tensor
                 for name, tensor in weights.items()
                 if tensor.dtype == np.float32
             },
@@ -38,6 +38,11 @@ def main(folder: Path, target: Path) -> None:
         made = write_bert_gguf(Path(scratch) / target.name, halved)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.move(made, target)
+
+
+def _may_be_halved(name: str, tensor: np.ndarray) -> bool:
+    """Matrices; but llama.cpp adds those of positions and kinds of token to numbers of 32 bits."""
+    return tensor.ndim == 2 and "position" not in name and "token_type" not in name
 
 
 if __name__ == "__main__":

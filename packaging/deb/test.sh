@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Builds the package twice (a version and the next), then plays its life in a Debian that has no
-# network: install from the offline bundle, set up, ask, kill, hang, upgrade, an upgrade that goes
+# Builds the package, makes the next version of the same files with another number and one whose
+# service cannot start, then plays its life in a Debian that has no network: install from the offline bundle, set up, ask, kill, hang, upgrade, an upgrade that goes
 # wrong, back up, restore, remove. Prints minutes and sizes. For root, on a machine with apt.
 #
-# LLAMA_WHEEL, PYTHON_DEBS, WORK: as for build.sh
+# LLAMA_WHEEL and the other words of build.sh count here too.
 # ROOT_TAR   a tar of the Debian to install into, instead of making one with debootstrap
+# PACKAGE    a package to test, instead of building one
 # KEEP=1     leave the root of the container for a look; ROOT says where it is
 set -euo pipefail
 source "$(dirname -- "${BASH_SOURCE[0]}")/words.sh"
@@ -13,7 +14,7 @@ TEST=$BUILD/deb-test
 ROOT=${ROOT:-$TEST/root}
 ROOT_TAR=${ROOT_TAR:-$WORK/bookworm.tar}
 REPORT=$TEST/report.txt
-NSPAWN=
+NSPAWN=$TEST/nspawn.pid
 
 main() {
   [[ $EUID -eq 0 ]] || die "only root can boot a container: sudo make deb-test"
@@ -26,11 +27,11 @@ main() {
   now=$(package_version)
   next=${now%.*}.$((${now##*.} + 1))
   broken=${now%.*}.$((${now##*.} + 2))
-  timed "build $now" build "$now"
-  LEVEL=1 timed "build $next" build "$next"
-  timed "lintian and libraries of $next" "$PROJECT/packaging/deb/lint.sh" "$(deb "$next")"
-  timed "a package that cannot start" spoil "$next" "$broken"
-  timed "offline bundle" bundle "$now"
+  [[ -n ${PACKAGE:-} ]] || timed "build $now" "$PROJECT/packaging/deb/build.sh"
+  PACKAGE=${PACKAGE:-$BUILD/govbot_$now$(variant)_amd64.deb}
+  timed "lintian and libraries" "$PROJECT/packaging/deb/lint.sh" "$PACKAGE"
+  timed "packages $next and $broken" later_ones "$next" "$broken"
+  timed "offline bundle" bundle
   timed "debootstrap" root
   timed "boot" boot
   local part
@@ -39,13 +40,12 @@ main() {
   timed "upgrade to $next" inside upgrade "$next"
   timed "upgrade to $broken goes back" inside go_back "$next" "$broken"
   for part in backup restore remove purge; do timed "$part" inside "$part"; done
-  sizes "$now"
+  sizes
   step "All parts passed"
   cat "$REPORT"
 }
 
-build() { VERSION=$1 "$PROJECT/packaging/deb/build.sh"; }
-deb() { printf '%s' "$BUILD/govbot_$1$(variant)_amd64.deb"; }
+deb() { printf '%s' "$TEST/govbot_$1_amd64.deb"; }
 
 # timed WORDS COMMAND...: runs it, its output in a log, its time in the report.
 timed() {
@@ -53,7 +53,9 @@ timed() {
   shift
   log=$TEST/$(printf '%s' "$what" | tr -c 'a-z0-9.\n' -).log
   step "$what"
-  "$@" >"$log" 2>&1 || status=$?
+  # In the background, because a function before || would go on after its first failure.
+  "$@" >"$log" 2>&1 &
+  wait $! || status=$?
   local seconds
   seconds=$(awk -v a="$before" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.1f", b - a }')
   grep -h '^RESULT ' "$log" | sed 's/^RESULT /                 /' >"$TEST/results" || true
@@ -65,25 +67,30 @@ timed() {
   fi
 }
 
-# The same package as a later version whose service ends at once.
-spoil() {
-  local tree=$TEST/spoiled full
-  full=$2$(variant)
+# The same files under a later number; and once more, as one whose service ends at once.
+later_ones() {
+  local tree=$TEST/tree program
+  program=$tree/usr/lib/govbot/venv/lib/python3.11/site-packages/govbot
   rm -rf "$tree"
-  dpkg-deb -R "$(deb "$1")" "$tree"
-  sed -i "s/^Version: .*/Version: $full/" "$tree/DEBIAN/control"
-  local program=$tree/usr/lib/govbot/venv/lib/python3.11/site-packages/govbot
+  dpkg-deb -R "$PACKAGE" "$tree"
+  number "$1"
   printf 'raise SystemExit("this version cannot serve")\n' >"$program/cli/serve.py"
   rm -f "$program"/cli/__pycache__/serve.*
-  sed -i '/govbot\/cli\/serve.py$/d; /cli\/__pycache__\/serve\./d' "$tree/DEBIAN/md5sums"
-  dpkg-deb --root-owner-group -Zgzip -z1 -b "$tree" "$(deb "$2")" >/dev/null
+  number "$2"
   rm -rf "$tree"
+}
+
+number() {
+  sed -i "s/^Version: .*/Version: $1/" "$tree/DEBIAN/control"
+  sed -i "s/^__version__ = .*/__version__ = \"$1\"/" "$program/__init__.py"
+  rm -f "$program"/__pycache__/__init__.* "$tree/DEBIAN/md5sums"
+  dpkg-deb --root-owner-group -Zgzip -z1 -b "$tree" "$(deb "$1")" >/dev/null
 }
 
 bundle() {
   [[ -f $TEST/bundle.key ]] || openssl genpkey -algorithm ed25519 -out "$TEST/bundle.key"
   openssl pkey -in "$TEST/bundle.key" -pubout -out "$TEST/bundle.pub"
-  PACKAGE=$(deb "$1") KEY=$TEST/bundle.key OUT=$TEST "$PROJECT/packaging/deb/bundle.sh"
+  PACKAGE=$PACKAGE KEY=$TEST/bundle.key OUT=$TEST "$PROJECT/packaging/deb/bundle.sh"
 }
 
 # A server as the installer of Debian leaves it, but smaller. Kept: only the first run fetches it.
@@ -108,7 +115,7 @@ root() {
 boot() {
   systemd-nspawn --quiet --directory="$ROOT" --machine=govbot-deb-test --private-network \
     --register=no --keep-unit --boot --kill-signal=SIGRTMIN+3 >"$TEST/console.log" 2>&1 </dev/null &
-  NSPAWN=$!
+  echo $! >"$NSPAWN"
   local state i
   for ((i = 0; i < 90; i++)); do
     sleep 1
@@ -121,7 +128,7 @@ boot() {
 # enter COMMAND...: in the container; nspawn's child is its process 1.
 enter() {
   local leader
-  leader=$(pgrep -P "$NSPAWN" | head -n 1)
+  leader=$(pgrep -P "$(<"$NSPAWN")" | head -n 1)
   [[ -n $leader ]] || return 1
   nsenter --target "$leader" --mount --uts --ipc --net --pid --root --wd \
     env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 \
@@ -132,17 +139,20 @@ inside() { enter bash /root/inside.sh "$@"; }
 
 sizes() {
   {
-    printf '\n%8s MB  %s\n' "$(($(stat -c %s "$(deb "$1")") / 1000000))" "package"
-    printf '%8s MB  %s\n' "$(($(dpkg-deb -f "$(deb "$1")" Installed-Size) / 1000))" "installed"
+    printf '\n%8s MB  %s\n' "$(($(stat -c %s "$PACKAGE") / 1000000))" "package"
+    printf '%8s MB  %s\n' "$(($(dpkg-deb -f "$PACKAGE" Installed-Size) / 1000))" "installed"
     printf '%8s MB  %s\n' "$(($(stat -c %s "$TEST"/govbot-*-offline.run) / 1000000))" "bundle"
     printf '%8s min %s\n' "$((SECONDS / 60))" "in all"
   } >>"$REPORT"
 }
 
 finish() {
-  if [[ -n $NSPAWN ]]; then
-    kill "$NSPAWN" 2>/dev/null || true
-    wait "$NSPAWN" 2>/dev/null || true
+  local pid i
+  if [[ -f $NSPAWN ]]; then
+    pid=$(<"$NSPAWN")
+    kill "$pid" 2>/dev/null || true
+    for ((i = 0; i < 90; i++)); do kill -0 "$pid" 2>/dev/null && sleep 1; done
+    rm -f "$NSPAWN"
   fi
   [[ -n ${KEEP:-} ]] || rm -rf "$ROOT"
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
 
 import psycopg
 import pytest
@@ -11,11 +12,11 @@ from psycopg import sql
 from govbot.chat import store
 from govbot.chat.live import Answers
 from govbot.db import outage
-from govbot.db.access import as_actor
+from govbot.db.access import _translated, as_actor
 from govbot.db.dsns import Dsns
 from govbot.db.embedded import EmbeddedPostgres
 from govbot.db.outage import outlasted
-from govbot.errors import Unavailable
+from govbot.errors import Denied, Unavailable
 from tests.answering import Desk, Library
 from tests.database.test_live_answers import PATERNITY, held
 from tests.ingestion import Cast
@@ -85,3 +86,16 @@ def _admit(postgres: EmbeddedPostgres, dsns: Dsns, *, admit: bool) -> None:
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %(name)s",
                 {"name": name},
             )
+
+
+@pytest.mark.parametrize(
+    ("place", "expected"), [("md.c", Unavailable), ("fd.c", Unavailable), ("aclchk.c", Denied)]
+)
+def test_a_disk_that_turned_read_only_is_no_lack_of_permission(
+    place: str, expected: type[Exception]
+) -> None:
+    class Refusal(psycopg.errors.InsufficientPrivilege):
+        diag = SimpleNamespace(source_file=place)  # type: ignore[assignment]
+
+    with pytest.raises(expected), _translated():
+        raise Refusal

@@ -69,7 +69,7 @@ def watching(service: Service) -> Iterator[Watch]:
 
     def look() -> None:
         while not over.wait(0.05):
-            for pid in readers():
+            for pid in readers(service):
                 with contextlib.suppress(OSError, IndexError):
                     text = Path(f"/proc/{pid}/status").read_text()
                     size = int(text.partition("VmRSS:")[2].split()[0]) / 1024
@@ -92,13 +92,15 @@ def watching(service: Service) -> Iterator[Watch]:
             thread.join(40)
 
 
-def readers() -> list[int]:
-    """The processes that read documents now."""
+def readers(service: Service) -> list[int]:
+    """The processes that read documents for this service now."""
     found = []
+    parent = service.process.pid if service.process else 0
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit():
             with contextlib.suppress(OSError):
-                if READER in (folder / "cmdline").read_bytes().decode(errors="replace").split("\0"):
+                words = (folder / "cmdline").read_bytes().decode(errors="replace").split("\0")
+                if READER in words and f"\nPPid:\t{parent}\n" in (folder / "status").read_text():
                     found.append(int(folder.name))
     return found
 
@@ -187,8 +189,8 @@ def _oom_killed(service: Service, people: People, house: Installation) -> str:
     """The code of a document whose reader was ended by SIGKILL."""
     bomb = hostile_pdfs.flate_bomb() + b"%oom"
     _send(service, people, "oom.pdf", bomb)
-    until(readers, 30, every_s=0.005)
-    for pid in readers():
+    until(lambda: readers(service), 30, every_s=0.005)
+    for pid in readers(service):
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
     settle(house)

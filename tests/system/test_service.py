@@ -7,12 +7,14 @@ from __future__ import annotations
 import asyncio
 import http.client
 import os
+import queue
 import shutil
 import signal
 import socket
 import ssl
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -49,6 +51,10 @@ class Manager:
         self.heard: list[str] = []
         self._ear = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._ear.bind(str(house.folder / "notify"))
+        self._words: queue.SimpleQueue[str] = queue.SimpleQueue()
+        # A manager reads all the time: few words fit into the socket.
+        self._hearing = threading.Thread(target=self._hear)
+        self._hearing.start()
         self._log = (house.folder / "service.log").open("a+")
 
     @property
@@ -81,13 +87,20 @@ class Manager:
         self.heard = []
         deadline = time.monotonic() + seconds
         while word not in self.heard:
-            self._ear.settimeout(max(0.01, deadline - time.monotonic()))
             try:
-                self.heard += self._ear.recv(4096).decode().split("\n")
-            except TimeoutError:
+                self.heard.append(self._words.get(timeout=max(0.01, deadline - time.monotonic())))
+            except queue.Empty:
                 raise AssertionError(f"no {word}: {self.heard}\n{self.output}") from None
 
+    def _hear(self) -> None:
+        while heard := self._ear.recv(4096):
+            for word in heard.decode().split("\n"):
+                self._words.put(word)
+
     def close(self) -> None:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as last:
+            last.sendto(b"", str(self.house.folder / "notify"))
+        self._hearing.join()
         for each in (self.port_socket, self._ear, self._log):
             each.close()
 
