@@ -177,12 +177,12 @@ play_backup() {
 
 play_restore() {
   govbot ingest /srv/leis/lei-731.txt --collection Outras --wait || true
-  systemctl stop govbot.service
+  systemctl stop govbot.socket govbot.service
   rm -rf /var/lib/govbot/postgres /var/lib/govbot/files
   local newest
   newest=$(govbot backup list --json | tr ',' '\n' | sed -n 's/.*"path": *"\(.*\)".*/\1/p' | head -n 1)
   govbot backup restore "$newest" --replace --yes
-  systemctl start govbot.service
+  systemctl start govbot.socket govbot.service
   ready
   answers
 }

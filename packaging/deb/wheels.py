@@ -1,7 +1,8 @@
 """Brings the wheels of the package into a folder: what pyproject.toml names and what those need,
 in the versions and with the hashes of the lock files, and nothing else.
 
-    wheels.py FOLDER --python PROGRAM [--extra NAME]... [--torch-index ADDRESS] [--have WHEEL]...
+    wheels.py FOLDER --python INTERPRETER [--extra NAME]... [--have WHEEL]...
+        [--torch-index ADDRESS]
 
 Prints the files, sorted. The needs are read from the wheels themselves, so that a package without
 PyTorch leaves out what only PyTorch asks for.
