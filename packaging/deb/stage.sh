@@ -140,7 +140,9 @@ papers() {
 compile() {
   local folder
   for folder in "$LIB/python/lib/python3.11" "$VENV/lib/python3.11/site-packages"; do
-    PYTHONHASHSEED=0 "$PYTHON" -I -m compileall -q -j 1 --invalidation-mode unchecked-hash \
+    # pip, which runs in this interpreter, leaves bytecode with dates.
+    find "$folder" -name __pycache__ -prune -exec rm -rf {} +
+    PYTHONHASHSEED=0 "$PYTHON" -I -B -m compileall -f -q -j 1 --invalidation-mode unchecked-hash \
       -s "$TREE" "$folder" >"$SOURCE/compile.log" ||
       note "$(grep -c '^\*\*\*' "$SOURCE/compile.log" || true) files do not compile: compile.log"
   done
