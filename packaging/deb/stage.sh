@@ -85,7 +85,7 @@ trim() {
   # Lines about programs hold a hash of this machine's paths.
   find "$PACKAGES" -path '*.dist-info/RECORD' -exec sed -i '/^\.\.\//d; /^bin\//d; /REQUESTED,/d;
     /direct_url\.json,/d' {} +
-  find "$PACKAGES" -name '*.so*' -type f -exec chmod 0644 {} +
+  find "$PACKAGES" "$LIB/python/lib" -type f -not -path '*/bin/*' -exec chmod 0644 {} +
   find "$PACKAGES" -path '*/pginstall18/bin/*' -type f -exec chmod 0755 {} +
 }
 
