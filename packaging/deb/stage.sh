@@ -85,7 +85,7 @@ trim() {
   # Lines about programs hold a hash of this machine's paths.
   find "$PACKAGES" -path '*.dist-info/RECORD' -exec sed -i '/^\.\.\//d; /^bin\//d; /REQUESTED,/d;
     /direct_url\.json,/d' {} +
-  find "$PACKAGES" -name '*.so*' -type f -exec chmod 0644 {} +
+  find "$PACKAGES" "$LIB/python/lib" -type f -not -path '*/bin/*' -exec chmod 0644 {} +
   find "$PACKAGES" -path '*/pginstall18/bin/*' -type f -exec chmod 0755 {} +
 }
 
@@ -140,7 +140,9 @@ papers() {
 compile() {
   local folder
   for folder in "$LIB/python/lib/python3.11" "$VENV/lib/python3.11/site-packages"; do
-    PYTHONHASHSEED=0 "$PYTHON" -I -m compileall -q -j 1 --invalidation-mode unchecked-hash \
+    # pip, which runs in this interpreter, leaves bytecode with dates.
+    find "$folder" -name __pycache__ -prune -exec rm -rf {} +
+    PYTHONHASHSEED=0 "$PYTHON" -I -B -m compileall -f -q -j 1 --invalidation-mode unchecked-hash \
       -s "$TREE" "$folder" >"$SOURCE/compile.log" ||
       note "$(grep -c '^\*\*\*' "$SOURCE/compile.log" || true) files do not compile: compile.log"
   done

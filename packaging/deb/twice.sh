@@ -7,6 +7,8 @@ source "$(dirname -- "${BASH_SOURCE[0]}")/words.sh"
 first=$BUILD/twice/first second=$BUILD/twice/a-second-time
 rm -rf "$BUILD/twice"
 export WORK
+SOURCE_DATE_EPOCH=$(source_date)
+export SOURCE_DATE_EPOCH
 env BUILD="$first" "$PROJECT/packaging/deb/build.sh"
 (
   umask 077
