@@ -46,7 +46,7 @@ DELETED: Final[Mapping[str, LiteralString]] = {
 # their conversation.
 OWN: Final = (
     "conversations", "messages", "answer_ratings", "message_vectors", "pinned_passages",
-    "conversation_scope", "conversation_shares",
+    "conversation_scope", "conversation_shares", "answers_under_way",
 )  # fmt: skip
 KEPT: Final[Mapping[str, LiteralString]] = {
     "documents": """

@@ -47,8 +47,8 @@ async def members(scene: Office, found: GroupId) -> tuple[str, ...]:
 
 async def test_the_menu_names_only_what_one_may_open(scene: Office, signed_in: SignIn) -> None:
     every = [
-        "acesso", "auditoria", "avisos", "configuracoes", "diretorio", "fila", "grupos", "modelos",
-        "pastas", "sistema", "usuarios",
+        "acesso", "auditoria", "avisos", "configuracoes", "copias", "diretorio", "fila", "grupos",
+        "modelos", "pastas", "sistema", "usuarios",
     ]  # fmt: skip
     for who, expected in (
         ("reader", []), ("auditor", ["auditoria"]), ("curator", ["fila"]), ("admin", every)
