@@ -50,6 +50,10 @@ class Receiver:
     async def stop(self) -> None:
         assert self._server is not None
         self._stopped = True
+        # One that was accepted a moment ago would be lost, open, with the server that closes.
+        for listener in self._server.sockets:
+            asyncio.get_running_loop().remove_reader(listener.fileno())
+        await asyncio.sleep(0.05)
         self._server.close()
         for writer in self._writers:
             writer.transport.abort()

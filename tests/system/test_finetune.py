@@ -13,7 +13,7 @@ THINGS = (
     "auxílio-creche", "estágio probatório", "teletrabalho", "ponto eletrônico", "banco de horas",
     "insalubridade",
 )  # fmt: skip
-OFFICES = ("Fazenda", "Saúde", "Educação")
+OFFICES = ("Fazenda", "Saúde", "Educação", "Obras")
 
 
 def test_an_embedder_learns_from_questions_and_takes_its_place(tmp_path: Path, dsns: Dsns) -> None:

@@ -31,7 +31,7 @@ def script(name: str) -> ModuleType:
 def program(tmp_path: Path) -> dict[str, str]:
     """An environment in which `govbot` is this one."""
     command = tmp_path / "govbot"
-    command.write_text(f'#!/bin/sh\nexec {sys.executable} -m govbot.cli.main "$@"\n')
+    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m govbot.cli.main "$@"\n')
     command.chmod(0o755)
     path = f"{tmp_path}:{os.environ['PATH']}"
     return {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT)}
