@@ -35,7 +35,7 @@ def test_an_embedder_learns_from_questions_and_takes_its_place(tmp_path: Path, d
     taken = house.lines("ingest", *files, "--collection", "Normas", "--wait")
     assert {each["state"] for each in taken} == {"ready"}
     file = house.write("perguntas.jsonl", "".join(questions))
-    learn = ("finetune", "embedder", "do-orgao", "--file", file, "--held", "0.45", "--epochs", "2")
+    learn = ("finetune", "embedder", "do-orgao", "--file", file, "--held", "0.45", "--epochs", "1")
     learn = (*learn, "--negatives", "1", "--collection", "Normas", "--force", "--json")
 
     *steps, done = map(json.loads, house.ok(*learn).splitlines())
