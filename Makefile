@@ -26,7 +26,7 @@ help:
 	@echo "make docs    write docs/settings.md and docs/cli.md again"
 	@echo "make deb     the Debian package, into build/ (VERSION=1.2.3, WITH_TORCH=1: docs/package.md)"
 	@echo "make deb-twice  build it twice and compare every byte"
-	@echo "make deb-test   install, upgrade and remove it in a Debian of its own (root; 20 minutes)"
+	@echo "make deb-test   install, upgrade and remove it in a Debian of its own (root)"
 	@echo "make offline-bundle  one signed file for servers without a network (KEY=, MODELS=)"
 	@echo "make clean   remove .venv and caches; data stays"
 

@@ -185,7 +185,7 @@ def _current(plan: Plan) -> Settings:
 
 def _data_dir(file: Path, text: str) -> str | None:
     """Named in a new file, so that it does not depend on where that lies."""
-    from govbot.installation.plan import PACKAGED_DATA
+    from govbot.backup.folder import PACKAGED_DATA
     from govbot.installation.settings_file import settings_of
 
     if "data_dir" in settings_of(text) or "GOVBOT_DATA_DIR" in os.environ:

@@ -98,7 +98,7 @@ class Card:
             return (
                 f"the installed llama.cpp has no {recipe}",
                 f"Install the {recipe} variant of the package, or the wheel of packaging/llama "
-                f"({recipe}): docs/model-files.md.",
+                f"({recipe}): docs/gpu.md.",
             )
         major = self.driver.partition(".")[0]
         if self.kind == "nvidia" and major.isdecimal() and int(major) < OLDEST_NVIDIA:

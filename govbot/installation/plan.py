@@ -19,13 +19,13 @@ from typing import Final
 
 from pydantic import SecretStr
 
+from govbot.backup.folder import PACKAGED_DATA
 from govbot.config import Settings, load_settings
 from govbot.errors import BadConfig, GovBotError, Invalid, Unavailable
 from govbot.installation.settings_file import Tables, rewritten, settings_of
 
 EXAMPLE: Final = "govbot.toml"
 LEAST_GB: Final = 2.0
-PACKAGED_DATA: Final = Path("/var/lib/govbot")
 CREDENTIALS: Final = Path("/etc/govbot/credentials")
 
 

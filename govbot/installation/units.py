@@ -12,16 +12,14 @@ from urllib.parse import urlsplit
 
 from psycopg.conninfo import conninfo_to_dict
 
+from govbot.backup.folder import PACKAGED, PACKAGED_DATA
 from govbot.config import Settings
 from govbot.systemd import DROPINS, listen_dropin, paths_dropin
 
-HOME: Final = Path("/var/lib/govbot")  # StateDirectory of the unit
-BACKUPS: Final = Path("/var/backups/govbot")  # ReadWritePaths of the backup's unit
 OFFERED: Final = (
     Path("/usr/share/govbot/dropins"),
     Path(sys.prefix) / "share" / "govbot" / "dropins",
     Path(__file__).resolve().parents[2] / "systemd",
-    Path(__file__).resolve().parents[2] / "packaging" / "systemd",
 )
 NAMES: Final = ("listen.conf", "paths.conf", "network.conf", "gpu.conf")
 MARK: Final = "# Written by `govbot setup`; without this line it stays as you change it.\n"
@@ -123,12 +121,12 @@ def _written(settings: Settings) -> Iterator[Path]:
 
 def _backup_folder(settings: Settings) -> Iterator[Path]:
     folder = settings.backup.folder
-    if folder and not Path(folder).is_relative_to(BACKUPS):
+    if folder and not Path(folder).is_relative_to(PACKAGED):
         yield from _away(Path(folder))
 
 
 def _away(folder: Path) -> Iterator[Path]:
-    if not folder.is_relative_to(HOME):
+    if not folder.is_relative_to(PACKAGED_DATA):
         yield folder
 
 
