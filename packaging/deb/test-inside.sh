@@ -40,26 +40,38 @@ answers() {
   [[ $told == *"vinte dias"* ]] || die "a wrong answer: $told"
 }
 
-# refused_during COMMAND...: connects all the time meanwhile and counts the refusals.
-refused_during() {
-  rm -f /root/knocked
-  perl -MIO::Socket::INET -e '
-    my ($n, $r) = (0, 0);
-    until (-e "/root/knocked") {
-      $n++;
-      my $s = IO::Socket::INET->new(PeerAddr => "127.0.0.1:8080", Timeout => 5);
-      $s ? close($s) : $r++;
-      select(undef, undef, undef, 0.2);
-    }
-    print "$n $r\n";' >/root/knocks &
-  local knocker=$!
-  "$@"
-  touch /root/knocked
-  wait "$knocker"
-  local knocks refused
-  read -r knocks refused </root/knocks
-  result "$knocks connections meanwhile, $refused refused"
-  [[ $refused == 0 ]] || die "$refused connections were refused"
+# asked_during COMMAND...: people ask all the time meanwhile; nobody may be refused, and everybody
+# gets an answer. Its status is the command's.
+asked_during() {
+  local asking status=0 answered refused unanswered longest
+  rm -f /root/enough
+  perl /root/knocks.pl /root/enough >/root/knocks 2>/root/knocks.wrong &
+  asking=$!
+  sleep 1
+  "$@" || status=$?
+  touch /root/enough
+  wait "$asking"
+  read -r answered refused unanswered longest </root/knocks
+  result "$answered requests answered meanwhile, $refused refused, $unanswered without an answer;" \
+    "the longest wait was $longest s"
+  if ((refused + unanswered > 0)); then
+    cat /root/knocks.wrong >&2
+    die "$refused requests were refused, $unanswered got no answer"
+  fi
+  return "$status"
+}
+
+# The servers of the database that run: one, or its data are in danger.
+servers() { pgrep -f -- '^/usr/lib/govbot/.*/postgres -D /var/lib/govbot/postgres/data' || true; }
+one_server() { [[ $(servers | wc -l) == 1 ]] || die "servers of the database: $(servers | tr '\n' ' ')"; }
+backups() { govbot backup list --json | grep -o '"id"' | wc -l; }
+unit_ended() {
+  local i
+  for ((i = 0; i < 300; i++)); do
+    case $(systemctl show "$1" --property ActiveState --value) in inactive | failed) return ;; esac
+    sleep 1
+  done
+  die "$1 does not end"
 }
 
 play_install() {
@@ -143,40 +155,133 @@ play_hang() {
   answers
 }
 
-play_restart() { refused_during systemctl restart govbot.service; ready; }
+play_restart() {
+  asked_during systemctl restart govbot.service
+  ready
+}
+
+# An upgrade that cannot be backed up does not begin: nothing stops.
+play_refuse() {
+  local main status=0
+  main=$(property MainPID)
+  mv /var/backups/govbot /var/backups/aside
+  touch /var/backups/govbot
+  asked_during dpkg -i "/root/govbot_$1_amd64.deb" || status=$?
+  rm /var/backups/govbot
+  mv /var/backups/aside /var/backups/govbot
+  ((status)) || die "it was upgraded without a backup"
+  [[ $(property MainPID) == "$main" ]] || die "the service was stopped"
+  [[ $(govbot --version) != "govbot $1" ]] || die "the new version is there"
+  [[ ! -e /usr/lib/govbot.previous && ! -e /run/govbot-upgrade ]]
+  answers
+  result "$(dpkg-query -f '${Version} is ${db:Status-Status}' -W govbot)"
+}
 
 play_upgrade() {
   local before=$EPOCHREALTIME
-  refused_during dpkg -i "/root/govbot_$1_amd64.deb"
+  asked_during dpkg -i "/root/govbot_$1_amd64.deb" || die "the upgrade failed"
   result "dpkg took $(seconds_since "$before") s"
   ready
   [[ $(govbot --version) == "govbot $1" ]] || die "not the new version"
   grep -q 'a line of the operator' /etc/govbot/govbot.toml || die "the settings were replaced"
   govbot backup list | grep -q upgrade || die "there is no backup of the upgrade"
   answers
+  [[ $(govbot migrate) == "The schema is at $2." ]] || die "the schema was not brought to $2"
   [[ ! -e /usr/lib/govbot.previous && ! -e /run/govbot-upgrade ]]
 }
 
+# go_back VERSION BROKEN SCHEMA kept|restored: the upgrade fails, and everything is as before.
 play_go_back() {
-  ! refused_during dpkg -i "/root/govbot_$2_amd64.deb" || die "an upgrade that cannot start passed"
+  local before=$EPOCHREALTIME status=0
+  # shellcheck disable=SC2016
+  asked_during sh -c 'dpkg -i "$1" >/root/dpkg.log 2>&1' - "/root/govbot_$2_amd64.deb" || status=$?
+  cat /root/dpkg.log
+  ((status)) || die "an upgrade that cannot start passed"
+  result "dpkg took $(seconds_since "$before") s"
   ready
   [[ $(govbot --version) == "govbot $1" ]] || die "not the previous version"
+  [[ $(govbot migrate) == "The schema is at $3." ]] || die "the schema is not $3: $(govbot migrate)"
+  case $4 in
+    kept) ! grep -q 'the data are those of the backup' /root/dpkg.log ;;
+    restored) grep -q 'the data are those of the backup' /root/dpkg.log ;;
+  esac || die "the data were not $4"
+  one_server
   answers
-  result "$(dpkg-query -f '${Version} is ${db:Status-Status}' -W govbot); $1 answers"
+  result "$(dpkg-query -f '${Version} is ${db:Status-Status}' -W govbot); $1 answers, data $4"
   dpkg -i "/root/govbot_$1_amd64.deb"
   ready
   answers
   result "the package $1 put back: $(dpkg-query -f '${db:Status-Status}' -W govbot)"
 }
 
+# By the unit and by its timer, beside a service that works: both use one database.
 play_backup() {
-  systemctl start govbot-backup.service || { journalctl -u govbot-backup --no-pager -n 30; exit 1; }
-  govbot backup list
+  local server count
+  server=$(servers)
+  count=$(backups)
+  asked_during systemctl start govbot-backup.service || die "$(journalctl -u govbot-backup -n 30)"
+  [[ $(servers) == "$server" ]] || die "the database was started anew"
+  (($(backups) == count + 1)) || die "there is no new backup"
+  govbot backup list | sed -n 2p | grep timer || die "the backup is not the timer's"
+  answers
+  mkdir -p /etc/systemd/system/govbot-backup.timer.d
+  printf '[Timer]\nOnCalendar=\nOnActiveSec=1\nRandomizedDelaySec=0\nAccuracySec=1\n' \
+    >/etc/systemd/system/govbot-backup.timer.d/soon.conf
+  systemctl daemon-reload
+  systemctl restart govbot-backup.timer
+  sleep 5
+  unit_ended govbot-backup.service
+  (($(backups) == count + 2)) || die "the timer made no backup"
+  rm -r /etc/systemd/system/govbot-backup.timer.d
+  systemctl daemon-reload
+  systemctl restart govbot-backup.timer
+  result "$(systemctl list-timers --no-legend govbot-backup.timer | cut -c1-28) comes the next one"
+  govbot backup verify
+}
+
+# What would harm the data if both did not know of each other.
+play_side_by_side() {
+  local server hide=/run/systemd/system/govbot-backup.service.d
+  server=$(servers)
+  mkdir -p "$hide"
+  printf '[Service]\nProtectProc=invisible\n' >"$hide/hide.conf"
+  systemctl daemon-reload
+  ! systemctl start govbot-backup.service || die "it did not notice that the database is hidden"
+  journalctl -u govbot-backup --no-pager -n 20 | grep 'cannot be seen from here'
+  rm -r "$hide"
+  systemctl daemon-reload
+  systemctl reset-failed govbot-backup.service
+  [[ $(servers) == "$server" ]] || die "the database was started anew"
+  answers
+  result "a unit that does not see the running database refuses"
+
+  systemctl start --no-block govbot-backup.service
+  sleep 3
+  asked_during systemctl restart govbot.service
+  unit_ended govbot-backup.service
+  ready
+  one_server
+  answers
+  result "the service restarted during a backup: $(systemctl show govbot-backup -p Result --value)"
+  systemctl reset-failed govbot-backup.service || true
+
+  systemctl stop govbot.socket govbot.service
+  systemctl start --no-block govbot-backup.service
+  sleep 3
+  systemctl start govbot.socket govbot.service
+  unit_ended govbot-backup.service
+  ready
+  one_server
+  answers
+  result "the service started during a backup: $(systemctl show govbot-backup -p Result --value)"
+  systemctl start govbot-backup.service
   govbot backup verify
 }
 
 play_restore() {
-  govbot ingest /srv/leis/lei-731.txt --collection Outras --wait || true
+  printf 'LEI Nº 900\n\nArt. 1º Fica criada a semana do livro.\n' >/srv/leis/lei-900.txt
+  govbot ingest /srv/leis/lei-900.txt --collection Leis --wait
+  govbot document list | grep -q lei-900
   systemctl stop govbot.socket govbot.service
   rm -rf /var/lib/govbot/postgres /var/lib/govbot/files
   local newest
@@ -185,6 +290,8 @@ play_restore() {
   systemctl start govbot.socket govbot.service
   ready
   answers
+  govbot document list | grep lei-731
+  ! govbot document list | grep lei-900 || die "there is more than in the backup"
 }
 
 play_remove() {

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Builds the package, makes the next version of the same files with another number and one whose
-# service cannot start, then plays its life in a Debian that has no network: install from the offline bundle, set up, ask, kill, hang, upgrade, an upgrade that goes
-# wrong, back up, restore, remove. Prints minutes and sizes. For root, on a machine with apt.
+# Builds the package and makes later versions of it: one with another schema, one whose service
+# cannot start, one with both. Then plays its life in a Debian that has no network: install from the
+# offline bundle, set up, ask, kill, hang, upgrade, upgrades that go wrong, back up, restore, remove.
+# Prints minutes and sizes. For root, on a machine with apt.
 #
 # LLAMA_WHEEL and the other words of build.sh count here too.
 # ROOT_TAR   a tar of the Debian to install into, instead of making one with debootstrap
@@ -23,23 +24,26 @@ main() {
   mkdir -p "$TEST"
   : >"$REPORT"
   trap finish EXIT
-  local now next broken
+  local now next broken halfway
   now=$(package_version)
   next=${now%.*}.$((${now##*.} + 1))
   broken=${now%.*}.$((${now##*.} + 2))
+  halfway=${now%.*}.$((${now##*.} + 3))
   [[ -n ${PACKAGE:-} ]] || timed "build $now" "$PROJECT/packaging/deb/build.sh"
   PACKAGE=${PACKAGE:-$BUILD/govbot_$now$(variant)_amd64.deb}
   timed "lintian and libraries" "$PROJECT/packaging/deb/lint.sh" "$PACKAGE"
-  timed "packages $next and $broken" later_ones "$next" "$broken"
+  timed "packages $next, $broken, $halfway" later_ones "$next" "$broken" "$halfway"
   timed "offline bundle" bundle
   timed "debootstrap" root
   timed "boot" boot
   local part
   for part in install setup ask harden kill hang restart; do timed "$part" inside "$part"; done
-  cp "$(deb "$next")" "$(deb "$broken")" "$ROOT/root/"
-  timed "upgrade to $next" inside upgrade "$next"
-  timed "upgrade to $broken goes back" inside go_back "$next" "$broken"
-  for part in backup restore remove purge; do timed "$part" inside "$part"; done
+  cp "$(deb "$next")" "$(deb "$broken")" "$(deb "$halfway")" "$ROOT/root/"
+  timed "upgrade without room for a backup" inside refuse "$next"
+  timed "upgrade to $next" inside upgrade "$next" 9001
+  timed "upgrade to $broken goes back" inside go_back "$next" "$broken" 9001 kept
+  timed "upgrade to $halfway goes back" inside go_back "$next" "$halfway" 9001 restored
+  for part in backup side_by_side restore remove purge; do timed "$part" inside "$part"; done
   sizes
   step "All parts passed"
   cat "$REPORT"
@@ -67,17 +71,44 @@ timed() {
   fi
 }
 
-# The same files under a later number; and once more, as one whose service ends at once.
+# The same files under a later number and with one more step of the schema; once more, as one whose
+# service ends at once; and as one that takes another step before its service ends.
 later_ones() {
   local tree=$TEST/tree program
   program=$tree/usr/lib/govbot/venv/lib/python3.11/site-packages/govbot
   rm -rf "$tree"
   dpkg-deb -R "$PACKAGE" "$tree"
+  schema 9001
   number "$1"
   printf 'raise SystemExit("this version cannot serve")\n' >"$program/cli/serve.py"
   rm -f "$program"/cli/__pycache__/serve.*
   number "$2"
+  schema 9002
+  number "$3"
   rm -rf "$tree"
+}
+
+# A step of the schema, after the last one.
+schema() {
+  local folder=$tree/usr/lib/govbot/venv/share/govbot/migrations/versions last
+  last=$(find "$folder" -name '*.py' | sort | tail -n 1)
+  cat >"$folder/$1_trial.py" <<MIGRATION
+"""A column that nothing reads."""
+
+from __future__ import annotations
+
+from alembic import op
+
+revision = "$1"
+down_revision = "$(sed -n 's/^revision = "\(.*\)"$/\1/p' "$last")"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Add it."""
+    op.execute("ALTER TABLE documents ADD COLUMN trial_$1 text")
+MIGRATION
 }
 
 number() {
@@ -110,6 +141,7 @@ root() {
   echo govbot-test >"$ROOT/etc/hostname"
   cp "$TEST"/govbot-*-offline.run "$TEST/bundle.pub" "$ROOT/root/"
   cp "$PROJECT/packaging/deb/test-inside.sh" "$ROOT/root/inside.sh"
+  cp "$PROJECT/packaging/deb/test-knocks.pl" "$ROOT/root/knocks.pl"
 }
 
 boot() {

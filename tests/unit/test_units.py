@@ -83,6 +83,15 @@ def test_it_gives_away_little_with_a_dropin(units: Path, dropins: list[str]) -> 
     assert exposure(units / "govbot.service") <= WITH_DROPIN
 
 
+def test_the_nightly_backup_is_the_one_that_the_page_tells_of() -> None:
+    unit = (UNITS / "govbot-backup.service").read_text()
+    [line] = re.findall(r"^ExecStart=/usr/bin/(govbot backup create.*)$", unit, re.MULTILINE)
+    told = line.replace(" --reason timer", "")
+    assert told != line
+    for folder in ("docs", "docs/pt-BR"):
+        assert re.search(f"^{told}  ", (UNITS.parent / folder / "backup.md").read_text(), re.M)
+
+
 def test_the_pulse_comes_more_often_than_the_watchdog_asks() -> None:
     found = re.search(r"^WatchdogSec=(\d+)$", (UNITS / "govbot.service").read_text(), re.MULTILINE)
     assert found
