@@ -87,6 +87,13 @@ class Folder:
                 code="E-BACKUP-FOLDER",
             ) from error
 
+    def read_only(self) -> bool:
+        """Whether this process may not write where it lies, as a unit of systemd has it."""
+        try:
+            return bool(os.statvfs(self.root).f_flag & os.ST_RDONLY)
+        except OSError:
+            return False
+
     @contextmanager
     def alone(self) -> Iterator[None]:
         """Nobody else makes, checks or removes backups meanwhile; what a killed process left half
@@ -110,8 +117,8 @@ class Folder:
 
     def running(self) -> progress.Running | None:
         """What is under way in it, in whatever process."""
-        try:
-            handle = os.open(self.root / _LOCK, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:  # the service may only read it
+            handle = os.open(self.root / _LOCK, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         except OSError:
             return None
         try:

@@ -56,10 +56,14 @@ def create(
     database_only: Annotated[
         bool, typer.Option("--database-only", help="Leave the originals out.")
     ] = False,
+    asked: Annotated[
+        bool, typer.Option("--asked", help="Rather do what was asked for on the page, if anything.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Make a backup while the service runs; exit code 1 when its check finds a damage."""
-    made = run_async(_create, reason, verify, prune, database_only)
+    made = run_async(_asked) if asked else None
+    made = made or run_async(_create, reason, verify, prune, database_only)
     known, verdict = made.backup.known, made.verdict
     if as_json:
         output.print_json(
@@ -205,6 +209,17 @@ async def _create(reason: Why, verify: bool, prune: bool, database_only: bool) -
                 check=verify,
                 tidy=prune,
             )
+
+
+async def _asked() -> Outcome | None:
+    """None where nobody asked for anything."""
+    from govbot.installation import backup_wishes, backups
+
+    wish = backup_wishes.take(current_settings())
+    if wish is None:
+        return None
+    async with backups.open_parts(current_settings(), by=wish.by) as parts:
+        return await backup_wishes.work(parts, wish)
 
 
 async def _verify(name: str, identity: Path | None) -> tuple[Backup, Verdict]:

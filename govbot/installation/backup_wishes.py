@@ -1,7 +1,8 @@
-"""Backups that administrators ask for on their page: one file beside the backups holds the wish.
+"""Backups that administrators ask for on their page: a file holds the wish.
 
-The service that finds it takes it away and does it, beside its other work. Several nodes may share
-the folder; one of them is first.
+The service that finds it takes it away and does it, beside its other work. As a unit of systemd the
+service may not write where backups lie: there govbot-backup.path sees the file and starts the unit
+that may, whose command takes the wish.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import asyncio
 import json
 import logging
 import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
@@ -18,24 +20,26 @@ from uuid import UUID
 from psycopg.conninfo import make_conninfo
 
 from govbot import audit
-from govbot.backup.folder import Folder, folder_of
+from govbot.backup.folder import folder_of
 from govbot.backup.manifest import write_whole
 from govbot.backup.progress import Meter
+from govbot.config import Settings
 from govbot.db.access import Actor, Role, as_actor
 from govbot.db.cluster import SUPERUSER
 from govbot.db.dsns import Dsns
 from govbot.errors import Busy, GovBotError
 from govbot.ids import UserId
 from govbot.installation import backups
-from govbot.installation.backups import Parts
+from govbot.installation.backups import Outcome, Parts
 
 if TYPE_CHECKING:
     from govbot.app import App
 
 log = logging.getLogger(__name__)
 
-FILE: Final = "wanted.json"
+FILE: Final = "backup-wanted.json"  # systemd/govbot-backup.path looks for it
 LOOK_S: Final = 2.0
+FORGOTTEN_S: Final = 600.0  # a wish that nobody has taken by then holds up no other
 Kind = Literal["create", "verify"]
 
 
@@ -48,11 +52,17 @@ class Wish:
     backup: str = ""
 
 
+def wish_file(settings: Settings) -> Path:
+    """Where a unit may write whatever `data_dir` is, else in that."""
+    state = os.environ.get("STATE_DIRECTORY", "").partition(":")[0]
+    return Path(state or settings.data_dir) / FILE
+
+
 async def ask(app: App, wish: Wish) -> None:
     """Leaves the wish to the service, and writes down who has it. Raises Busy, NotFound."""
     folder = folder_of(app.settings)
     await asyncio.to_thread(folder.prepare)
-    if await asyncio.to_thread(busy, folder):
+    if await asyncio.to_thread(busy, app.settings):
         raise Busy(
             "Another backup, or the check of one, is under way in this folder.",
             code="E-BACKUP-BUSY",
@@ -68,22 +78,25 @@ async def ask(app: App, wish: Wish) -> None:
         )
         told = {"kind": wish.kind, "by": str(wish.by.id), "name": wish.by.name}
         text = json.dumps(told | {"backup": found.id if found else ""})
-        await asyncio.to_thread(write_whole, folder.root / FILE, text)
+        await asyncio.to_thread(write_whole, wish_file(app.settings), text)
 
 
-def busy(folder: Folder) -> bool:
+def busy(settings: Settings) -> bool:
     """Whether something is under way, or wanted."""
-    return (folder.root / FILE).exists() or folder.running() is not None
+    try:
+        waiting = time.time() - wish_file(settings).stat().st_mtime < FORGOTTEN_S
+    except OSError:
+        waiting = False
+    return waiting or folder_of(settings).running() is not None
 
 
 async def follow(app: App) -> None:
     """Does what is asked for, for as long as the service runs."""
     while True:
-        folder = folder_of(app.settings)
-        wish = await asyncio.to_thread(take, folder)
+        wish = await asyncio.to_thread(take_if_able, app.settings)
         if wish is not None:
             try:
-                await work(app, wish)
+                await work(parts_of(app, wish.by), wish)
             except GovBotError as error:
                 log.error("The backup asked for failed: %s", error, extra={"action": "backup"})
             except Exception:  # a backup must never take the service down
@@ -91,9 +104,14 @@ async def follow(app: App) -> None:
         await asyncio.sleep(LOOK_S)
 
 
-def take(folder: Folder) -> Wish | None:
+def take_if_able(settings: Settings) -> Wish | None:
+    """None, too, where another unit has to do it."""
+    return None if folder_of(settings).read_only() else take(settings)
+
+
+def take(settings: Settings) -> Wish | None:
     """The wish, which nobody else gets then."""
-    file = folder.root / FILE
+    file = wish_file(settings)
     mine = file.with_name(f".{FILE}.{os.getpid()}")
     try:
         file.rename(mine)
@@ -107,13 +125,12 @@ def take(folder: Folder) -> Wish | None:
         mine.unlink(missing_ok=True)
 
 
-async def work(app: App, wish: Wish) -> None:
+async def work(parts: Parts, wish: Wish) -> Outcome:
     """One wish to its end."""
-    parts = parts_of(app, wish.by)
     if wish.kind == "create":
-        await backups.make(parts, Meter("create"), reason="page", check=True, tidy=False)
-    else:
-        await backups.prove(parts, parts.folder.find(wish.backup), None, Meter("verify"))
+        return await backups.make(parts, Meter("create"), reason="page", check=True, tidy=False)
+    found = parts.folder.find(wish.backup)
+    return Outcome(found, await backups.prove(parts, found, None, Meter("verify")))
 
 
 def parts_of(app: App, by: Actor) -> Parts:

@@ -82,7 +82,7 @@ async def _standing(visit: Visit, problem: GovBotError | None = None) -> dict[st
             "backups": found[:SHOWN],
             "more": max(0, len(found) - SHOWN),
             "running": running,
-            "waiting": running is None and backup_wishes.busy(folder),
+            "waiting": running is None and backup_wishes.busy(visit.app.settings),
             "state": state.read(folder.root),
             "same_disk": same,
         }

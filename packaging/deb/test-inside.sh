@@ -239,6 +239,24 @@ play_backup() {
   govbot backup verify
 }
 
+# The service may not write where backups lie: what its page asks for is done by the unit.
+play_asked() {
+  local count person i
+  ! nsenter -t "$(property MainPID)" -m touch /var/backups/govbot/mine ||
+    die "the service may write where backups lie"
+  count=$(backups)
+  person=$(govbot user list --json | grep -oE '[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}' | head -n 1)
+  printf '{"kind": "create", "by": "%s", "name": "maria.alves", "backup": ""}' "$person" |
+    runuser -u govbot -- tee /var/lib/govbot/backup-wanted.json >/dev/null
+  for ((i = 0; i < 60; i++)); do
+    sleep 1
+    [[ $(backups) == "$count" ]] || break
+  done
+  unit_ended govbot-backup.service
+  govbot backup list | sed -n 2p | grep 'page.*restored' || die "no backup was made for the page"
+  result "made and checked $i s after it was asked for"
+}
+
 # What would harm the data if both did not know of each other.
 play_side_by_side() {
   local server hide=/run/systemd/system/govbot-backup.service.d

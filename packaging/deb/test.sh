@@ -43,7 +43,7 @@ main() {
   timed "upgrade to $next" inside upgrade "$next" 9001
   timed "upgrade to $broken goes back" inside go_back "$next" "$broken" 9001 kept
   timed "upgrade to $halfway goes back" inside go_back "$next" "$halfway" 9001 restored
-  for part in backup side_by_side restore remove purge; do timed "$part" inside "$part"; done
+  for part in backup asked side_by_side restore remove purge; do timed "$part" inside "$part"; done
   sizes
   step "All parts passed"
   cat "$REPORT"

@@ -24,7 +24,8 @@ pytestmark = pytest.mark.skipif(
 @pytest.fixture
 def units(tmp_path: Path) -> Path:
     """The units, with a program that is there for sure."""
-    for unit in [*UNITS.glob("*.service"), *UNITS.glob("*.socket"), *UNITS.glob("*.timer")]:
+    kinds = ("service", "socket", "timer", "path")
+    for unit in [each for kind in kinds for each in UNITS.glob(f"*.{kind}")]:
         text = unit.read_text().replace("/usr/bin/govbot", "/usr/bin/true")
         (tmp_path / unit.name).write_text(text)
     return tmp_path
@@ -86,10 +87,18 @@ def test_it_gives_away_little_with_a_dropin(units: Path, dropins: list[str]) -> 
 def test_the_nightly_backup_is_the_one_that_the_page_tells_of() -> None:
     unit = (UNITS / "govbot-backup.service").read_text()
     [line] = re.findall(r"^ExecStart=/usr/bin/(govbot backup create.*)$", unit, re.MULTILINE)
-    told = line.replace(" --reason timer", "")
+    told = line.replace(" --asked --reason timer", "")
     assert told != line
     for folder in ("docs", "docs/pt-BR"):
         assert re.search(f"^{told}  ", (UNITS.parent / folder / "backup.md").read_text(), re.M)
+
+
+def test_what_the_page_asks_for_is_seen_by_the_unit_that_may_write() -> None:
+    from govbot.installation.backup_wishes import FILE
+
+    [state] = re.findall(r"^StateDirectory=(\S+)$", (UNITS / "govbot.service").read_text(), re.M)
+    assert f"\nPathExists=/var/lib/{state}/{FILE}\n" in (UNITS / "govbot-backup.path").read_text()
+    assert "\nWants=govbot-backup.path\n" in (UNITS / "govbot.service").read_text()
 
 
 def test_the_pulse_comes_more_often_than_the_watchdog_asks() -> None:

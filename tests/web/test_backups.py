@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from govbot.backup.folder import folder_of
+from govbot.backup.folder import Folder, folder_of
 from govbot.db.dsns import Dsns
 from govbot.db.pool import Pool
 from govbot.installation import backup_wishes
@@ -34,15 +34,15 @@ async def test_a_backup_is_asked_for_made_by_the_service_and_shown_as_proven(
     assert 'id="backup-now"' not in (await admin.get(PATH, headers=HTMX)).text
     refused = await admin.post(PATH)
     assert (refused.status_code, "E-BACKUP" in refused.text) == (429, False)
-    wish = backup_wishes.take(folder)
+    wish = backup_wishes.take(scene.app.settings)
     assert wish is not None
     assert (wish.kind, wish.by.name) == ("create", "admin")
-    assert backup_wishes.take(folder) is None
+    assert backup_wishes.take(scene.app.settings) is None
     app: Any = SimpleNamespace(
         settings=scene.app.settings, pool=scene.app.pool, queue=scene.desk.queue,
         owner_dsn=dsns.owner,
     )  # fmt: skip
-    await backup_wishes.work(app, wish)
+    await backup_wishes.work(backup_wishes.parts_of(app, wish.by), wish)
     made = folder.all()[0]
     assert made.proven
     assert made.known.reason == "page"
@@ -54,6 +54,29 @@ async def test_a_backup_is_asked_for_made_by_the_service_and_shown_as_proven(
     assert 'class="chip failed"' in (await admin.get(PATH, headers=HTMX)).text
     with folder.alone():
         assert 'role="status"' in (await admin.get(PATH, headers=HTMX)).text
+
+
+async def test_a_service_that_may_not_write_there_leaves_the_wish_to_the_unit_that_may(
+    scene: Office, signed_in: SignIn, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    admin, settings = await signed_in("admin"), scene.app.settings
+    state = tmp_path / "state"
+    state.mkdir()
+    monkeypatch.setenv("STATE_DIRECTORY", str(state))
+    monkeypatch.setattr(Folder, "read_only", lambda _folder: True)
+    assert (await admin.post(PATH)).status_code == 303
+    assert backup_wishes.take_if_able(settings) is None
+    assert [each.name for each in state.iterdir()] == [backup_wishes.FILE]
+    assert (await admin.post(PATH)).status_code == 429
+    monkeypatch.setattr(backup_wishes, "FORGOTTEN_S", 0.0)
+    assert (await admin.post(PATH)).status_code == 303
+    monkeypatch.undo()
+    assert not folder_of(settings).read_only()
+    assert backup_wishes.take_if_able(settings) is None
+    monkeypatch.setenv("STATE_DIRECTORY", str(state))
+    wish = backup_wishes.take_if_able(settings)
+    assert wish is not None
+    assert wish.kind == "create"
 
 
 async def test_what_is_no_backup_is_not_found(scene: Office, signed_in: SignIn) -> None:
