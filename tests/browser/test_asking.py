@@ -67,7 +67,7 @@ async def test_a_question_is_edited_with_the_keyboard_and_the_passage_shows_on_f
     await page.locator("body").click(position={"x": 5, "y": 5})
     await page.evaluate("document.activeElement.blur()")
     await page.keyboard.press("e")
-    field = page.get_by_label("Mudar a pergunta")
+    field = page.get_by_label("Alterar a pergunta")
     await expect(field).to_be_focused()
     await page.keyboard.press("Escape")
     await expect(field).to_have_count(0)

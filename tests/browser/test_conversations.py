@@ -92,9 +92,10 @@ async def test_several_are_deleted_at_once_and_a_temporary_one_by_itself(
     await page.get_by_label("Marcar todas").check()
     await expect(page.get_by_text("Marcadas: 2")).to_be_visible()
     await delete.click()
-    await expect(page.get_by_role("heading", name="Excluir 2 conversas de vez?")).to_be_visible()
+    heading = page.get_by_role("heading", name="Excluir 2 conversas definitivamente?")
+    await expect(heading).to_be_visible()
     await page.get_by_role("button", name="Excluir 2 conversas").click()
-    await expect(page.get_by_text("excluídas de vez")).to_be_visible()
+    await expect(page.get_by_text("excluídas definitivamente")).to_be_visible()
     # A temporary one says so, survives a reload, and is in no list.
     await page.goto("/")
     await page.get_by_role("link", name="Conversa temporária").click()
@@ -112,7 +113,7 @@ async def test_several_are_deleted_at_once_and_a_temporary_one_by_itself(
         await page.locator("#sidebar").get_by_role("link", name="Nova conversa").click()
     async with page.expect_response(address):
         await page.goto(address)
-    await page.get_by_role("button", name="Apagar agora").click()
+    await page.get_by_role("button", name="Excluir agora").click()
     await expect(page.get_by_role("heading", name="O que você quer saber?")).to_be_visible()
     answer = await page.goto(address)
     assert answer

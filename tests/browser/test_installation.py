@@ -51,7 +51,7 @@ async def _settings(page: Page) -> None:
     await page.goto("/admin/configuracoes")
     await page.get_by_label("Dias na lixeira").fill("7")
     await page.get_by_role("button", name="Salvar: Documentos").click()
-    await page.get_by_label("Sei que o que for mais antigo será apagado.").check()
+    await page.get_by_label("Sei que o que for mais antigo será excluído.").check()
     await page.get_by_role("button", name="Salvar: Documentos").click()
     await expect(page.get_by_text("Salvo. Já está valendo.")).to_be_visible()
     await page.get_by_role("link", name="Histórico", exact=True).first.click()

@@ -80,18 +80,25 @@ def test_error_codes_stand_in_the_same_order() -> None:
 
 
 def test_quoted_sentences_of_errors_are_those_of_the_catalog() -> None:
-    catalog = ROOT / "govbot" / "locales" / "pt_BR" / "LC_MESSAGES" / "govbot.po"
-    with catalog.open("rb") as file:
-        messages = [message.string for message in read_po(file)]
-    plain = [
-        text for each in messages for text in ([each] if isinstance(each, str) else each or ())
-    ]
-    known = {re.sub(r"%\(\w+\)[sd]", "…", text or "") for text in plain}
+    known = {re.sub(r"%\(\w+\)[sd]", "…", text) for text in _catalog()}
     _english, portuguese = _pair("errors.md")
     rows = [line for line in portuguese.splitlines() if CODE.match(line)]
     quoted = [sentence for row in rows for sentence in _quoted(row)]
     assert len(quoted) > 100
     assert [sentence for sentence in quoted if not _is_known(sentence, known)] == []
+
+
+def test_one_thing_has_one_word() -> None:
+    """The words of CONTRIBUTING's table that were given up stand nowhere."""
+    table = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").partition("| not |\n")[2]
+    rows = [line.split("|") for line in table.splitlines()[1:] if line.startswith("|")]
+    given_up = [word.strip() for row in rows for word in row[3].split(",")]
+    assert "pasta vigiada" in given_up
+    words = re.compile("|".join(rf"\b{_either(word)}\b" for word in given_up), re.IGNORECASE)
+    texts = {page.name: page.read_text(encoding="utf-8") for page in PORTUGUESE.glob("*.md")}
+    texts["catalog"] = "\n".join(_catalog())
+    found = [(name, each.group()) for name, text in texts.items() for each in words.finditer(text)]
+    assert found == []
 
 
 @pytest.mark.parametrize(
@@ -113,6 +120,24 @@ def _pair(name: str) -> tuple[str, str]:
     if not portuguese.is_file():
         pytest.skip("no Portuguese page")
     return (ENGLISH / name).read_text(encoding="utf-8"), portuguese.read_text(encoding="utf-8")
+
+
+def _catalog() -> list[str]:
+    """Every Portuguese text of the pages and messages."""
+    catalog = ROOT / "govbot" / "locales" / "pt_BR" / "LC_MESSAGES" / "govbot.po"
+    with catalog.open("rb") as file:
+        strings = [message.string for message in read_po(file)]
+    return [
+        text
+        for each in strings
+        for text in ([each] if isinstance(each, str) else each or ())
+        if text
+    ]
+
+
+def _either(words: str) -> str:
+    """The pattern of words in singular or plural, also across the end of a line."""
+    return r"\s+".join(rf"{re.escape(word)}s?" for word in words.split())
 
 
 def _is_known(sentence: str, known: set[str]) -> bool:

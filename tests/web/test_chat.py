@@ -218,7 +218,7 @@ async def test_an_answer_is_hidden_when_its_documents_are_out_of_reach(
     page = (await reader.get(conversation)).text
     assert "Segredo" not in page
     assert "Lei das férias" not in page
-    assert "documentos aos quais você não tem mais acesso" in page
+    assert "documentos que você não pode mais ler" in page
 
 
 async def test_an_answer_whose_documents_vanish_while_it_is_written_is_hidden(
@@ -233,7 +233,7 @@ async def test_an_answer_whose_documents_vanish_while_it_is_written_is_hidden(
     await revoke(scene)
     hold.set()
     done = (await watching).text.partition("event: done")[2]
-    assert "não tem mais acesso" in done
+    assert "que você não pode mais ler" in done
 
 
 INSIDE = (

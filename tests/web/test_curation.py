@@ -130,5 +130,5 @@ async def test_a_topic_without_answer_is_tried_again_and_answered_by_a_document(
     )
     assert made.status_code == 303
     page = (await curator.get(address)).text
-    assert "Tem pergunta de avaliação" in page
+    assert "Tem pergunta de referência" in page
     assert "Em andamento" in page

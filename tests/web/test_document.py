@@ -226,7 +226,7 @@ async def test_passages_of_what_is_not_in_force_are_not_searched_and_not_shown(
     async with as_actor(scene.app.pool, scene.actors["curator"], write=True) as conn:
         await lifecycle.revoke(conn, scene.actors["curator"], document.id, on=TODAY)
     page = (await (await signed_in("reader")).get(f"/documentos/{document.id}/trechos")).text
-    assert "nenhum de seus trechos é pesquisado" in page
+    assert "nenhum de seus trechos entra na busca" in page
     assert "passage-item" not in page
 
 

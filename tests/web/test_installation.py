@@ -62,7 +62,7 @@ async def test_a_setting_is_changed_explained_undone_and_audited(
     assert (await admin.post(undo[-1])).status_code == 303
     assert scene.app.settings.limits.uploads_per_hour == 2000
     log = (await admin.get("/admin/auditoria")).text
-    assert "Mudou uma configuração" in log
+    assert "Alterou uma configuração" in log
 
 
 async def test_less_time_to_keep_something_has_to_be_confirmed(
@@ -246,7 +246,7 @@ async def test_a_model_is_tried_and_measured(scene: Office, signed_in: SignIn) -
     assert whole.status_code == 422
     for _number in range(6):
         last = await admin.post(path, data=fields, headers=HTMX)
-    assert "Muitas solicitações" in last.text
+    assert "Muitas requisições" in last.text
 
 
 async def test_every_finding_of_health_has_its_words() -> None:

@@ -59,7 +59,7 @@ async def test_a_shared_conversation_is_read_with_the_readers_own_rights(
     for data, words in (
         ({}, "Escolha o último dia."),
         ({"until": UNTIL}, "Escolha quem pode abrir."),
-        ({"until": UNTIL, "with": "named"}, "Diga pelo menos uma pessoa"),
+        ({"until": UNTIL, "with": "named"}, "Indique pelo menos uma pessoa"),
         ({"until": UNTIL, "with": "named", "who": "ninguem"}, "Não há ninguém"),
         ({"until": "2020-01-01", "with": "everyone"}, "a partir de hoje"),
     ):
@@ -183,7 +183,7 @@ async def test_many_conversations_are_put_in_order_at_once(scene: Scene, signed_
         in (await reader.get(back.headers["location"])).text
     )
     sure = await reader.post("/conversas/escolhidas", data={**chosen, "act": "delete"})
-    assert "Excluir 2 conversas de vez?" in sure.text
+    assert "Excluir 2 conversas definitivamente?" in sure.text
     assert (await reader.get(paths[1])).status_code == 200
     stranger = await signed_in("stranger")
     taken = await stranger.post("/conversas/escolhidas", data={**chosen, "act": "delete-now"})
@@ -215,7 +215,7 @@ async def test_a_temporary_conversation_says_so_and_stands_in_no_list(
     sharing = await reader.post(
         path + "/compartilhar", data={"title": "x", "with": "everyone", "until": UNTIL}
     )
-    assert "não se compartilha" in sharing.text
+    assert "não pode ser compartilhada" in sharing.text
     again = re.search(r'data-temporary="([^"]+)"', (await reader.get(path)).text)
     assert again
     for address, lasts in ((first[1], 50), (again[1], 0)):  # a reload overtakes; then it is left

@@ -65,7 +65,7 @@ def test_an_error_speaks_the_readers_language() -> None:
     ("code", "beginning"),
     [
         ("E-INTERRUPTED", "A resposta foi interrompida"),
-        ("E-BUSY", "Muitos pedidos"),
+        ("E-BUSY", "Muitas requisições"),
         ("E-MODEL-KEY", "O modelo de linguagem não responde"),
         ("E-MODEL-SERVER", "O modelo de linguagem não responde"),
         ("E-MODEL-BROKEN", "A resposta foi cortada"),
