@@ -1,8 +1,8 @@
 """`govbot setup`: from an empty machine to a green `govbot doctor`, asked or with flags.
 
-Answers come from flags or questions (setup_questions.py), everything is checked before anything is
-written (govbot/installation/plan.py), and then it is done step by step (setup_steps.py). It can be
-run again: what is set is the default, and what is not asked for stays.
+Answers come from flags (setup_options.py) or questions (setup_questions.py), everything is checked
+before anything is written (govbot/installation/plan.py), and then it is done step by step
+(setup_steps.py). It can be run again: what is set is the default, and what is not asked for stays.
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import typer
 from pydantic import SecretStr
 
 from govbot.cli import config_file
+from govbot.cli.setup_options import PASSWORD, Options, absolute
 from govbot.errors import BadConfig, Invalid
 
 if TYPE_CHECKING:
@@ -25,134 +26,58 @@ if TYPE_CHECKING:
     from govbot.installation.plan import Plan, Secret
 
 SERVICE_FILE: Final = Path("/etc/govbot/govbot.toml")
-PASSWORD: Final = "GOVBOT_ADMIN_PASSWORD"  # noqa: S105 - the name of a variable
 _LONGEST: Final = 10_000  # characters of a secret
 
-FromFile = "file with one line, - for standard input"
 
-
-def command(
-    yes: Annotated[
-        bool, typer.Option("--yes", "-y", help="Ask nothing: what is not given stays as it is.")
-    ] = False,
-    check: Annotated[
-        bool, typer.Option("--check", help="Only say what is wrong with the answers.")
-    ] = False,
-    organisation: Annotated[str | None, typer.Option(help="Name on top of the pages.")] = None,
-    language: Annotated[str | None, typer.Option(help="Language of the pages: pt-BR, en.")] = None,
-    admin: Annotated[str, typer.Option(help="User name of the first administrator.")] = "",
-    admin_name: Annotated[str, typer.Option(help="That person's full name.")] = "",
-    admin_password_file: Annotated[
-        str, typer.Option(metavar="FILE", help=f"The password: {FromFile}; or ${PASSWORD}.")
-    ] = "",
-    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
-    port: Annotated[int | None, typer.Option(help="TCP port to listen on.")] = None,
-    base_url: Annotated[
-        str | None, typer.Option(help="Address people type, such as https://govbot.example.org.")
-    ] = None,
-    tls_certificate: Annotated[
-        Path | None, typer.Option(help="Certificate (PEM) for GovBot's own TLS.")
-    ] = None,
-    tls_key: Annotated[Path | None, typer.Option(help="Its key, without a pass phrase.")] = None,
-    data_dir: Annotated[Path | None, typer.Option(help="Folder of all data.")] = None,
-    embedded_database: Annotated[
-        bool, typer.Option("--embedded-database", help="PostgreSQL inside the data folder.")
-    ] = False,
-    database_url_file: Annotated[
-        str, typer.Option(metavar="FILE", help=f"Connection to an own PostgreSQL: {FromFile}.")
-    ] = "",
-    database_owner_url_file: Annotated[
-        str, typer.Option(metavar="FILE", help=f"The owner's connection: {FromFile}.")
-    ] = "",
-    model: Annotated[
-        list[Path] | None,
-        typer.Option(help="Model to take in: a GGUF file or a folder; repeatable."),
-    ] = None,
-    watch: Annotated[
-        list[str] | None,
-        typer.Option(metavar="FOLDER=COLLECTION", help="Folder to watch; repeatable."),
-    ] = None,
-    ldap_server: Annotated[
-        list[str] | None, typer.Option(help="ldaps://host of the directory; repeatable.")
-    ] = None,
-    ldap_kind: Annotated[str | None, typer.Option(help="openldap, or ad.")] = None,
-    ldap_base_dn: Annotated[str | None, typer.Option(help="Branch of the people.")] = None,
-    ldap_bind_dn: Annotated[str | None, typer.Option(help="Account that searches.")] = None,
-    ldap_password_file: Annotated[
-        str, typer.Option(metavar="FILE", help=f"Its password: {FromFile}.")
-    ] = "",
-    ldap_ca_file: Annotated[
-        Path | None, typer.Option(help="Certificates (PEM) of the directory's authority.")
-    ] = None,
-    backup_folder: Annotated[Path | None, typer.Option(help="Folder of the backups.")] = None,
-    backup_timer: Annotated[
-        bool, typer.Option("--backup-timer", help="A backup every night, by systemd.")
-    ] = False,
-    gpu: Annotated[
-        bool | None, typer.Option("--gpu/--no-gpu", help="Let the service use the GPU.")
-    ] = None,
-    start: Annotated[
-        bool, typer.Option("--start", help="Start the service, now and at boot.")
-    ] = False,
-) -> None:
+def command(**given: Any) -> None:
     """Set this installation up, or change how it is: settings, database, first administrator.
 
     Asks on a terminal; with --yes it takes the flags. Nothing is written before every answer was
     checked, and the old configuration file stays as a copy. Ends with `govbot doctor`.
     """
     from govbot.cli import setup_questions, setup_steps
-    from govbot.installation.plan import Plan, with_credentials
+    from govbot.installation.plan import with_credentials
 
     with_credentials()
-    file = _file()
-    text = _text(file)
-    _require_one_stdin(admin_password_file, database_url_file, database_owner_url_file,
-                       ldap_password_file)  # fmt: skip
-    changes: dict[str, object] = {
-        "organisation": organisation,
-        "language": language,
-        "web.host": host,
-        "web.port": port,
-        "web.base_url": base_url,
-        "web.tls_certificate": _absolute(tls_certificate),
-        "web.tls_key": _absolute(tls_key),
-        "data_dir": _absolute(data_dir) or _data_dir(file, text),
-        "ldap.servers": ldap_server or None,
-        "ldap.kind": ldap_kind,
-        "ldap.base_dn": ldap_base_dn,
-        "ldap.bind_dn": ldap_bind_dn,
-        "ldap.ca_file": _absolute(ldap_ca_file),
-        "backup.folder": _absolute(backup_folder),
-    }
-    changes |= _embedded(text) if embedded_database else {}
-    secrets, named = _secrets(
-        {
-            "database.url_file": database_url_file,
-            "database.owner_url_file": database_owner_url_file,
-            "ldap.bind_password_file": ldap_password_file,
-        }
-    )
-    plan = Plan(
-        file,
-        text,
-        {key: value for key, value in {**changes, **named}.items() if value is not None},
-        folders=_folders(watch or [], text),
-        secrets=secrets,
-        admin=admin,
-        admin_name=admin_name,
-        password=_password(admin_password_file),
-        models=tuple(Path(str(_absolute(path))) for path in model or []),
-        gpu=gpu,
-        backup_timer=backup_timer,
-        start=start,
-    )
-    if not yes and not check:
+    options = Options(**given)
+    plan = _plan(options)
+    if not options.yes and not options.check:
         plan = setup_questions.ask(plan, _current(plan))
     setup_steps.require_sound(plan)
-    if check:
+    if options.check:
         print("Nothing is wrong with these answers; nothing was changed.")
         return
     raise typer.Exit(setup_steps.do(plan))
+
+
+command.__signature__ = Options.signature()  # type: ignore[attr-defined] # typer reads it
+
+
+def _plan(options: Options) -> Plan:
+    """What the options ask for, and nothing else."""
+    from govbot.installation.plan import Plan
+
+    file = _file()
+    text = _text(file)
+    places = options.secrets()
+    _require_one_stdin(options.admin_password_file, *places.values())
+    changes = _data_dir(file, text) | options.settings()
+    changes |= _embedded(text) if options.embedded_database else {}
+    secrets, named = _secrets(places)
+    return Plan(
+        file,
+        text,
+        {**changes, **named},
+        folders=_folders(options.watch or [], text),
+        secrets=secrets,
+        admin=options.admin,
+        admin_name=options.admin_name,
+        password=_password(options.admin_password_file),
+        models=tuple(Path(absolute(path)) for path in options.model or []),
+        gpu=options.gpu,
+        backup_timer=options.backup_timer,
+        start=options.start,
+    )
 
 
 def _file() -> Path:
@@ -183,14 +108,14 @@ def _current(plan: Plan) -> Settings:
     return replace(plan, folders=()).settings()
 
 
-def _data_dir(file: Path, text: str) -> str | None:
+def _data_dir(file: Path, text: str) -> dict[str, object]:
     """Named in a new file, so that it does not depend on where that lies."""
     from govbot.backup.folder import PACKAGED_DATA
     from govbot.installation.settings_file import settings_of
 
     if "data_dir" in settings_of(text) or "GOVBOT_DATA_DIR" in os.environ:
-        return None
-    return str(PACKAGED_DATA if file == SERVICE_FILE else file.parent / "data")
+        return {}
+    return {"data_dir": str(PACKAGED_DATA if file == SERVICE_FILE else file.parent / "data")}
 
 
 def _embedded(text: str) -> dict[str, object]:
@@ -202,12 +127,12 @@ def _embedded(text: str) -> dict[str, object]:
     return {f"database.{key}": "" for key in keys if there.get(key)}
 
 
-def _secrets(named: Mapping[str, str]) -> tuple[tuple[Secret, ...], dict[str, object]]:
+def _secrets(places: Mapping[str, str]) -> tuple[tuple[Secret, ...], dict[str, object]]:
     """Secrets from standard input, which get files of their own, and files that are named."""
     from govbot.installation.plan import Secret
 
-    typed = [Secret(key, _stdin()) for key, place in named.items() if place == "-"]
-    files = {key: _absolute(Path(place)) for key, place in named.items() if place not in ("", "-")}
+    typed = [Secret(key, _stdin()) for key, place in places.items() if place == "-"]
+    files = {key: absolute(Path(place)) for key, place in places.items() if place != "-"}
     return tuple(typed), dict(files)
 
 
@@ -245,11 +170,7 @@ def _folders(given: Sequence[str], text: str) -> list[dict[str, object]]:
                 'Say which collection receives the folder: --watch "%(folder)s=Normas".',
                 folder=each,
             )
-        pair = (str(_absolute(Path(path))), collection.strip())
+        pair = (absolute(Path(path)), collection.strip())
         if pair not in known:
             found.append({"path": pair[0], "collection": pair[1]})
     return found
-
-
-def _absolute(path: Path | None) -> str | None:
-    return None if path is None else os.path.abspath(path.expanduser())

@@ -6,8 +6,11 @@ import io
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
 from govbot.cli.main import main
+from govbot.cli.setup_options import Options
+from govbot.config import Settings
 
 
 @pytest.fixture(autouse=True)
@@ -72,3 +75,47 @@ def test_without_a_terminal_it_asks_nothing(
 ) -> None:
     assert main(["setup", "--config", str(folder / "new.toml")]) == 1
     assert "--yes" in capsys.readouterr().err
+
+
+def test_options_write_settings_that_exist(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/ana")
+    options = Options(
+        organisation="Casa",
+        language="en",
+        host="0.0.0.0",
+        port=0,
+        base_url="",
+        tls_certificate=Path("~/a.pem"),
+        tls_key=Path("/b.key"),
+        data_dir=Path("data"),
+        database_url_file="-",
+        database_owner_url_file="owner",
+        ldap_server=["ldaps://a", "ldaps://b"],
+        ldap_kind="ad",
+        ldap_base_dn="dc=x",
+        ldap_bind_dn="cn=y",
+        ldap_password_file="word",
+        ldap_ca_file=Path("ca.pem"),
+        backup_folder=Path("/backups"),
+    )
+    written = options.settings()
+    assert (written["web.port"], written["web.base_url"]) == (0, "")  # given, so not left out
+    assert written["ldap.servers"] == ["ldaps://a", "ldaps://b"]
+    assert written["web.tls_certificate"] == "/home/ana/a.pem"
+    assert written["data_dir"] == str(Path("data").absolute())
+    assert options.secrets()["database.url_file"] == "-"
+    keys = [*written, *options.secrets()]
+    assert len(keys) == 17
+    assert [key for key in keys if not _is_setting(key)] == []
+    assert (Options().settings(), Options().secrets()) == ({}, {})
+
+
+def _is_setting(key: str) -> bool:
+    kind: object = Settings
+    for part in key.split("."):
+        if not (isinstance(kind, type) and issubclass(kind, BaseModel)):
+            return False
+        if part not in kind.model_fields:
+            return False
+        kind = kind.model_fields[part].annotation
+    return True
