@@ -111,8 +111,14 @@ async def pin(
             "end": citation.end,
         },
     )
-    if await cursor.fetchone() is None:
-        return conversation_id
+    if await cursor.fetchone() is not None:
+        await _require_room(conn, conversation_id)
+        await _record(conn, actor, "passage.pinned", conversation_id)
+    return conversation_id
+
+
+async def _require_room(conn: Connection, conversation_id: ConversationId) -> None:
+    """Raises when the pin just made is one too many."""
     cursor = await conn.execute(
         """
         SELECT count(*) AS n FROM pinned_passages p
@@ -129,8 +135,6 @@ async def pin(
             code="E-PINS",
             most=MOST,
         )
-    await _record(conn, actor, "passage.pinned", conversation_id)
-    return conversation_id
 
 
 async def unpin(

@@ -51,6 +51,10 @@ Gold = Annotated[
 Held = Annotated[
     float, typer.Option(min=0, max=0.9, help="Share of the questions that is never trained on.")
 ]
+Minutes = Annotated[
+    float, typer.Option(min=0, help="Stop after so long; the same command goes on. 0: never.")
+]
+Restart = Annotated[bool, typer.Option("--restart", help="Forget the checkpoints of before.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -132,15 +136,11 @@ def embedder(
     ] = 16,
     rate: Annotated[float, typer.Option(help="Learning rate.")] = 2e-5,
     seed: Annotated[int, typer.Option(help="Of the order and of what is drawn.")] = 20,
-    minutes: Annotated[
-        float, typer.Option(min=0, help="Stop after so long; the same command goes on. 0: never.")
-    ] = 0,
+    minutes: Minutes = 0,
     force: Annotated[
         bool, typer.Option("--force", help="Place the model although it is not better.")
     ] = False,
-    restart: Annotated[
-        bool, typer.Option("--restart", help="Forget the checkpoints of before.")
-    ] = False,
+    restart: Restart = False,
     as_json: AsJson = False,
 ) -> None:
     """Adapt the embedder in use to your questions; figures before and after on those held back.
@@ -193,13 +193,9 @@ def train(
     ] = 4096,
     seed: Annotated[int, typer.Option(help="Of the order, the start and the dropout.")] = 20,
     save_steps: Annotated[int, typer.Option(min=1, help="Steps between checkpoints.")] = 20,
-    minutes: Annotated[
-        float, typer.Option(min=0, help="Stop after so long; the same command goes on. 0: never.")
-    ] = 0,
+    minutes: Minutes = 0,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    restart: Annotated[
-        bool, typer.Option("--restart", help="Forget the checkpoints of before.")
-    ] = False,
+    restart: Restart = False,
     as_json: AsJson = False,
 ) -> None:
     """Train a LoRA adapter on an export and write it as GGUF for llama.cpp.

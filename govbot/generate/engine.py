@@ -380,12 +380,8 @@ class Engine:
         else:
             self._failure = None
             self._set_state(State.READY)
-            log.info(
-                "Model loaded on %s in %.1f s",
-                self._model.device,
-                time.monotonic() - started,
-                extra={"action": "model.loaded"},
-            )
+            took, told = time.monotonic() - started, {"action": "model.loaded"}
+            log.info("Model loaded on %s in %.1f s", self._model.device, took, extra=told)
         return self._model
 
     def _fail(self, error: GovBotError) -> None:
