@@ -75,7 +75,19 @@ unit_ended() {
 }
 
 play_install() {
-  ! ip link show 2>/dev/null | grep -v lo: | grep -q 'state UP' || die "there is a network"
+  [[ $(ls /sys/class/net) == lo ]] || die "there is a network: $(ls /sys/class/net)"
+  if compgen -G '/root/govbot-*-offline.run' >/dev/null; then from_bundle; else from_package; fi
+  [[ $(stat -c '%a %U %G' /etc/govbot/govbot.toml) == '640 root govbot' ]]
+  [[ $(stat -c '%a %U' /var/lib/govbot) == '750 govbot' ]]
+  result "$(govbot --version), $(dpkg-query -f '${Installed-Size}' -W govbot | awk '{ printf "%d MB", $1 / 1000 }') installed"
+}
+
+from_package() {
+  apt-get install -y /root/govbot_*_amd64.deb
+  rm -f /root/govbot_*_amd64.deb
+}
+
+from_bundle() {
   local file
   file=$(echo /root/govbot-*-offline.run)
   ! sh "$file" -y 2>/root/refused || die "it installed without a key to believe"
@@ -88,9 +100,6 @@ play_install() {
   rm -f /root/changed.run /root/cut.run
   sh "$file" --key /root/bundle.pub -y
   rm -f "$file"
-  [[ $(stat -c '%a %U %G' /etc/govbot/govbot.toml) == '640 root govbot' ]]
-  [[ $(stat -c '%a %U' /var/lib/govbot) == '750 govbot' ]]
-  result "$(govbot --version), $(dpkg-query -f '${Installed-Size}' -W govbot | awk '{ printf "%d MB", $1 / 1000 }') installed"
 }
 
 play_setup() {

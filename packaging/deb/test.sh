@@ -5,6 +5,8 @@
 # Prints minutes and sizes. For root, on a machine with apt.
 #
 # LLAMA_WHEEL and the other words of build.sh count here too.
+# SUITE      the Debian to install into, bookworm; another one: without the bundle, which is made for
+#            one release, from the package alone
 # ROOT_TAR   a tar of the Debian to install into, instead of making one with debootstrap
 # PACKAGE    a package to test, instead of building one
 # KEEP=1     leave the root of the container for a look; ROOT says where it is
@@ -13,7 +15,8 @@ source "$(dirname -- "${BASH_SOURCE[0]}")/words.sh"
 
 TEST=$BUILD/deb-test
 ROOT=${ROOT:-$TEST/root}
-ROOT_TAR=${ROOT_TAR:-$WORK/bookworm.tar}
+SUITE=${SUITE:-bookworm}
+ROOT_TAR=${ROOT_TAR:-$WORK/$SUITE.tar}
 REPORT=$TEST/report.txt
 NSPAWN=$TEST/nspawn.pid
 
@@ -33,8 +36,9 @@ main() {
   PACKAGE=${PACKAGE:-$BUILD/govbot_$now$(variant)_amd64.deb}
   timed "lintian and libraries" "$PROJECT/packaging/deb/lint.sh" "$PACKAGE"
   timed "packages $next, $broken, $halfway" later_ones "$next" "$broken" "$halfway"
-  timed "offline bundle" bundle
-  timed "debootstrap" root
+  rm -f "$TEST"/govbot-*-offline.run
+  [[ $SUITE != bookworm ]] || timed "offline bundle" bundle
+  timed "debootstrap $SUITE" root
   timed "boot" boot
   local part
   for part in install setup ask harden kill hang restart; do timed "$part" inside "$part"; done
@@ -128,8 +132,9 @@ bundle() {
 root() {
   if [[ ! -f $ROOT_TAR ]]; then
     rm -rf "$TEST/bootstrap"
-    debootstrap --variant=minbase --include=systemd,systemd-sysv,dbus,openssl,procps bookworm \
+    debootstrap --variant=minbase --include=systemd,systemd-sysv,dbus,openssl,procps "$SUITE" \
       "$TEST/bootstrap"
+    [[ $SUITE == bookworm ]] || libraries
     tar -C "$TEST/bootstrap" -cf "$ROOT_TAR.new" .
     mv "$ROOT_TAR.new" "$ROOT_TAR"
     rm -rf "$TEST/bootstrap"
@@ -139,9 +144,20 @@ root() {
   tar -C "$ROOT" -xf "$ROOT_TAR"
   : >"$ROOT/etc/apt/sources.list"
   echo govbot-test >"$ROOT/etc/hostname"
-  cp "$TEST"/govbot-*-offline.run "$TEST/bundle.pub" "$ROOT/root/"
+  if [[ $SUITE == bookworm ]]; then
+    cp "$TEST"/govbot-*-offline.run "$TEST/bundle.pub" "$ROOT/root/"
+  else
+    cp "$PACKAGE" "$ROOT/root/"
+  fi
   cp "$PROJECT/packaging/deb/test-inside.sh" "$ROOT/root/inside.sh"
   cp "$PROJECT/packaging/deb/test-knocks.pl" "$ROOT/root/knocks.pl"
+}
+
+# What the bundle would bring.
+libraries() {
+  cp /etc/resolv.conf "$TEST/bootstrap/etc/"
+  chroot "$TEST/bootstrap" apt-get satisfy -y --no-install-recommends \
+    "$(dpkg-deb -f "$PACKAGE" Depends), tesseract-ocr, tesseract-ocr-por"
 }
 
 boot() {
@@ -173,7 +189,8 @@ sizes() {
   {
     printf '\n%8s MB  %s\n' "$(($(stat -c %s "$PACKAGE") / 1000000))" "package"
     printf '%8s MB  %s\n' "$(($(dpkg-deb -f "$PACKAGE" Installed-Size) / 1000))" "installed"
-    printf '%8s MB  %s\n' "$(($(stat -c %s "$TEST"/govbot-*-offline.run) / 1000000))" "bundle"
+    [[ $SUITE != bookworm ]] ||
+      printf '%8s MB  %s\n' "$(($(stat -c %s "$TEST"/govbot-*-offline.run) / 1000000))" "bundle"
     printf '%8s min %s\n' "$((SECONDS / 60))" "in all"
   } >>"$REPORT"
 }
