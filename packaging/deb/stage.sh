@@ -81,6 +81,7 @@ trim() {
   find "$PACKAGES" -path '*.dist-info/*' \( -name direct_url.json -o -name REQUESTED \) -delete
   # Fonts that nothing embeds, of unclear licence; first lines of modules that nobody runs.
   rm -f "$PACKAGES"/reportlab/fonts/*.pfb "$PACKAGES"/olefile/olefile2.py
+  rm -f "$PACKAGES"/tqdm/completion.sh
   find "$PACKAGES" "$LIB/python/lib" -name '*.py' -exec sed -i '1s/^#!.*/#/' {} +
   # Lines about programs hold a hash of this machine's paths.
   find "$PACKAGES" -path '*.dist-info/RECORD' -exec sed -i '/^\.\.\//d; /^bin\//d; /REQUESTED,/d;
