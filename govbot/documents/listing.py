@@ -7,8 +7,9 @@ conditions that do not apply vanish, and those that do find their index.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final
 
@@ -17,7 +18,7 @@ from psycopg import sql
 from govbot.db.access import found
 from govbot.db.pool import Connection
 from govbot.documents import lives
-from govbot.documents.listing_sql import COUNTED, COUNTS, MATCHES, WRITES, counted
+from govbot.documents.listing_sql import COUNTED, COUNTS, MATCHES, counted
 from govbot.documents.rows import DOCUMENT, document_of
 from govbot.documents.types import Document, Secrecy, State
 from govbot.ids import CollectionId, DocumentId, UserId
@@ -25,7 +26,6 @@ from govbot.ids import CollectionId, DocumentId, UserId
 MOST_COUNTED = 1000
 MOST_FOUND = 1500  # by an index of words or tags; more are so frequent that a list meets them soon
 MOST_ODD = 3000  # documents not simply ready, looked at to count them
-SAMPLE = 1000  # the newest documents, among which suggestions are looked for
 UNDER_WAY: Final = (State.QUEUED, State.EXTRACTING, State.EMBEDDING)
 
 
@@ -72,12 +72,13 @@ class Filter:
 
 
 @dataclass(frozen=True, slots=True)
-class Suggestions:
-    """Values that filters can take, found among the newest documents."""
+class Page:
+    """One page of a list; `matching` is how many documents all its pages hold, up to
+    MOST_COUNTED + 1, where that was asked."""
 
-    kinds: Sequence[str]
-    tags: Sequence[str]
-    senders: Sequence[tuple[UserId, str]]
+    ids: Sequence[DocumentId]
+    more: bool
+    matching: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,9 +158,61 @@ async def find_ids(
 
     `seen` is the sight of the actor, looked up unless it is given.
     """
-    values = await _values(conn, wanted, seen)
+    values = await values_of(conn, wanted, seen)
+    return [] if values is None else await _select(conn, values, sort, after, limit)
+
+
+async def find_page(
+    conn: Connection,
+    wanted: Filter,
+    *,
+    sort: Sort = Sort.NEWEST,
+    after: DocumentId | None = None,
+    size: int,
+    count: bool,
+    seen: Sight | None = None,
+) -> Page:
+    """One page of at most `size` documents and, to `count`, how many documents match."""
+    values = await values_of(conn, wanted, seen)
     if values is None:
-        return []
+        return Page((), more=False, matching=0 if count else None)
+    if values["marked"] and replace(wanted, text="", tag="") == Filter():
+        matching = await _bounded(conn, {**values, "keys": values["marked"]}) if count else None
+        if matching is None or matching > MOST_COUNTED:
+            async with _in_order(conn):
+                ids = await _select(conn, values, sort, after, size + 1)
+            return Page(ids[:size], more=len(ids) > size, matching=matching)
+    ids = await _select(conn, values, sort, after, MOST_COUNTED + 1 if count else size + 1)
+    return Page(ids[:size], more=len(ids) > size, matching=len(ids) if count else None)
+
+
+async def _bounded(conn: Connection, values: dict[str, Any]) -> int:
+    """How many documents match, up to MOST_COUNTED + 1."""
+    query = sql.SQL("SELECT {}").format(counted(MATCHES, "matching"))
+    cursor = await conn.execute(query, {**values, "limit": MOST_COUNTED + 1}, prepare=False)
+    return int(found(await cursor.fetchone())["matching"])
+
+
+@asynccontextmanager
+async def _in_order(conn: Connection) -> AsyncIterator[None]:
+    """Lists go along the index of their order until they are full, whatever the planner thinks.
+
+    It takes every word for a rare one, and reads and sorts all documents for one page.
+    """
+    names = ("enable_sort", "enable_bitmapscan")
+    query = "SELECT " + ", ".join(f"set_config('{name}', %(on)s, true)" for name in names)
+    await conn.execute(query, {"on": "off"})
+    yield
+    await conn.execute(query, {"on": "on"})
+
+
+async def _select(
+    conn: Connection,
+    values: dict[str, Any],
+    sort: Sort,
+    after: DocumentId | None,
+    limit: int,
+) -> list[DocumentId]:
     column, compare, direction = _ORDERS[sort]
     place: sql.Composable = sql.SQL("")
     if after is not None and column is None:
@@ -204,79 +257,39 @@ async def counts(
     Nearly all documents of a library are ready: the others are looked at one by one, as long as
     they are few; after a large import each state is counted for itself.
     """
-    values = await _values(conn, Filter(collection=collection_id), seen)
+    values = await values_of(conn, Filter(collection=collection_id), seen)
     if values is None:
         return Counts(0, dict.fromkeys(State, 0), dict.fromkeys(lives.Life, 0), 0)
     values |= {"limit": most + 1, "odd": MOST_ODD + 1}
     cursor = await conn.execute(COUNTS, values, prepare=False)
     row = found(await cursor.fetchone())
     if row["odd"] > MOST_ODD:
-        row |= await _bounded(conn, list(COUNTED), values)
+        row |= await _each(conn, list(COUNTED), values)
     else:
-        row["ready"] = row["all"] - row["unready"]
+        row["ready"] = row["plain"] + row["odd"] - row["unready"]
     return Counts(
-        all=min(row["all"], most + 1),
+        all=min(row["plain"] + row["odd"], most + 1),
         states={state: min(row.get(state.value, 0), most + 1) for state in State},
         lives={life: min(row[life.value], most + 1) for life in lives.Life},
         trashed=row["trashed"],
     )
 
 
-async def _bounded(
-    conn: Connection, names: Sequence[str], values: dict[str, Any]
-) -> dict[str, int]:
+async def _each(conn: Connection, names: Sequence[str], values: dict[str, Any]) -> dict[str, int]:
     """Some of COUNTED, each up to the limit."""
     parts = sql.SQL(", ").join(counted(COUNTED[name], name) for name in names)
     cursor = await conn.execute(sql.SQL("SELECT {}").format(parts), values, prepare=False)
     return dict(found(await cursor.fetchone()))
 
 
-async def suggestions(
-    conn: Connection, collection_id: CollectionId | None = None, *, seen: Sight | None = None
-) -> Suggestions:
-    """Kinds, tags and senders of the newest documents within reach, each by alphabet.
+async def values_of(conn: Connection, wanted: Filter, seen: Sight | None) -> dict[str, Any] | None:
+    """The parameters of MATCHES; None when the collection is not there for the actor.
 
-    Senders are those of documents that the actor may write.
+    `keys` are the documents that an index finds by words and tag, None where that is no help;
+    `marked` are some of them, where there are more than MOST_FOUND.
     """
-    values = await _values(conn, Filter(collection=collection_id), seen)
-    if values is None:
-        return Suggestions((), (), ())
-    cursor = await conn.execute(
-        "WITH sample AS MATERIALIZED (SELECT d.kind, d.tags, d.created_by, "  # noqa: S608 - constants
-        + WRITES
-        + " AS writes FROM document_listings d WHERE "
-        + MATCHES
-        + """
-              ORDER BY d.id DESC LIMIT %(sample)s)
-        SELECT ARRAY(SELECT DISTINCT s.kind FROM sample s WHERE s.kind <> '' ORDER BY 1) AS kinds,
-               ARRAY(SELECT DISTINCT t.tag FROM sample s, unnest(s.tags) AS t (tag)
-                     ORDER BY 1 LIMIT 200) AS tags,
-               ARRAY(SELECT DISTINCT s.created_by FROM sample s
-                     WHERE s.writes AND s.created_by IS NOT NULL) AS senders
-        """,
-        {**values, "sample": SAMPLE},
-        prepare=False,
-    )
-    row = await cursor.fetchone() or {}
-    return Suggestions(row["kinds"], row["tags"], await _named(conn, row["senders"]))
-
-
-async def _named(conn: Connection, people: Sequence[UserId]) -> list[tuple[UserId, str]]:
-    cursor = await conn.execute(
-        """
-        SELECT u.id, coalesce(nullif(u.name, ''), u.username) AS name FROM users u
-        WHERE u.id = ANY(%(ids)s::uuid[])
-        ORDER BY lower(coalesce(nullif(u.name, ''), u.username)), u.id
-        """,
-        {"ids": list(people)},
-    )
-    return [(UserId(row["id"]), str(row["name"])) for row in await cursor.fetchall()]
-
-
-async def _values(conn: Connection, wanted: Filter, seen: Sight | None) -> dict[str, Any] | None:
-    """The parameters of MATCHES; None when the collection is not there for the actor."""
     seen = seen or await sight(conn)
-    looked: dict[str, Any] = {"collection": None, "patterns": [], "keys": None}
+    looked: dict[str, Any] = {"collection": None, "patterns": [], "keys": None, "marked": None}
     if wanted.collection or wanted.text.strip() or wanted.tag:
         looked = await _looked_up(conn, wanted)
     if wanted.collection is not None and looked["collection"] is None:
@@ -300,8 +313,7 @@ async def _values(conn: Connection, wanted: Filter, seen: Sight | None) -> dict[
 
 
 async def _looked_up(conn: Connection, wanted: Filter) -> dict[str, Any]:
-    """The key of the collection, patterns of the words, and the documents that an index finds by
-    words and tag: None when they are too many to be of help."""
+    """The key of the collection, patterns of the words, and what `values_of` says of documents."""
     cursor = await conn.execute(
         """
         WITH words AS MATERIALIZED (
@@ -328,8 +340,9 @@ async def _looked_up(conn: Connection, wanted: Filter) -> dict[str, Any]:
         prepare=False,
     )
     row = found(await cursor.fetchone())
+    row["marked"] = None
     if row["keys"] is not None and len(row["keys"]) > MOST_FOUND:
-        row["keys"] = None
+        row["marked"], row["keys"] = row["keys"], None
     return row
 
 

@@ -8,8 +8,9 @@ from typing import Any, Final
 from urllib.parse import urlencode
 from uuid import UUID
 
-from govbot.documents.listing import UNDER_WAY, Filter, Personal, Sort, Suggestions
+from govbot.documents.listing import UNDER_WAY, Filter, Personal, Sort
 from govbot.documents.lives import Life
+from govbot.documents.suggestions import Suggestions
 from govbot.documents.types import Collection, Secrecy, State
 from govbot.ids import CollectionId, DocumentId, UserId
 from govbot.web import access_words

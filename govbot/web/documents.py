@@ -15,6 +15,7 @@ from govbot.documents import collections, listing, store
 from govbot.documents.listing import MOST_COUNTED, Counts
 from govbot.documents.lives import Life
 from govbot.documents.rights import document_levels
+from govbot.documents.suggestions import suggestions
 from govbot.documents.types import Collection, Document, Level, Secrecy, State
 from govbot.errors import Conflict, Denied, Invalid
 from govbot.ids import CollectionId, DocumentId
@@ -137,17 +138,12 @@ async def _listing(visit: Visit, query: Query) -> dict[str, Any]:
             await collections.get_shelf(conn, collection_id)
         seen = await listing.sight(conn)
         counts = await listing.counts(conn, collection_id, seen=seen)
-        found = await listing.suggestions(conn, collection_id, seen=seen)
+        found = await suggestions(conn, collection_id, seen=seen)
         first = query.narrowed and query.after is None  # counted with the page itself
-        ids = await listing.find_ids(
-            conn,
-            wanted,
-            sort=query.order,
-            after=query.place,
-            limit=MOST_COUNTED + 1 if first else PAGE + 1,
-            seen=seen,
+        page = await listing.find_page(
+            conn, wanted, sort=query.order, after=query.place, size=PAGE, count=first, seen=seen
         )
-        shown = await listing.load(conn, ids[:PAGE])
+        shown = await listing.load(conn, page.ids)
         levels = await document_levels(conn, [document.id for document in shown])
     live = [document.id for document in shown if document.version.state in UNDER_WAY]
     writable = _writable(shelves)
@@ -155,7 +151,7 @@ async def _listing(visit: Visit, query: Query) -> dict[str, Any]:
     return {
         "query": query,
         "documents": shown,
-        "next": query.path(depois=shown[-1].id) if len(ids) > PAGE else None,
+        "next": query.path(depois=page.ids[-1]) if page.more else None,
         "shelves": shelves,
         "writable": writable,
         "target": _target(writable, query),
@@ -163,7 +159,7 @@ async def _listing(visit: Visit, query: Query) -> dict[str, Any]:
         "senders": [each for each in found.senders if each[0] != visit.actor.id],
         "norm_kinds": kinds_of(visit, query, found),
         "chosen": chosen(visit, query, shelves, found),
-        "matching": len(ids) if first else _matching(query, counts),
+        "matching": page.matching if first else _matching(query, counts),
         "may_write": may_write,
         "live": live,
         "events": events_path(query, live, may_write=may_write),

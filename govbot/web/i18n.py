@@ -73,6 +73,8 @@ class Language:
 
     def number(self, value: float) -> str:
         """A number with the language's separators."""
+        if isinstance(value, int) and -1000 < value < 1000:
+            return str(value)  # most of them: no separator in any language
         return str(format_decimal(value, locale=self.locale))
 
     def by_day(

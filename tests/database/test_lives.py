@@ -9,6 +9,7 @@ import pytest
 from govbot.db.access import as_actor, as_system
 from govbot.documents import collections, detail, lifecycle, listing, store
 from govbot.documents.lives import Life
+from govbot.documents.suggestions import suggestions
 from govbot.ids import DocumentId
 from tests.ingestion import Cast, Parts, take
 
@@ -76,7 +77,7 @@ async def test_tags_are_those_of_documents_within_reach_and_outside_the_trash(
 ) -> None:
     for actor, expected in ((cast.reader, ["futuro"]), (cast.stranger, ["segredo"])):
         async with as_actor(parts.pool, actor) as conn:
-            assert (await listing.suggestions(conn)).tags == expected
+            assert (await suggestions(conn)).tags == expected
     async with as_actor(parts.pool, cast.curator) as conn:
         (tagged,) = await store.list_documents(conn, tag="futuro")
         assert tagged.id == by_life["later"]

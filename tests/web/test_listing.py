@@ -10,6 +10,7 @@ import pytest
 from govbot.db.access import as_actor, as_system
 from govbot.db.pool import Pool
 from govbot.documents import description, grants, listing, secrecy, store
+from govbot.documents.listing import Sort
 from govbot.documents.types import Level, Principal, Secrecy, State, Target
 from govbot.jobs.queue import Queue
 from govbot.web import document_bulk
@@ -84,6 +85,34 @@ async def test_orders_page_through_every_document_once(scene: Office) -> None:
             whole = await listing.find_ids(conn, listing.Filter(), sort=sort, limit=50)
             assert seen == whole
         assert (await listing.counts(conn, most=3)).all == 4
+
+
+async def test_a_frequent_word_pages_through_all_that_it_finds_in_every_order(
+    scene: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(7):
+        await scene.put(f"ata-{number % 3}{number}.txt", NOTE * (1 + number))
+    await scene.put("portaria.txt", NOTE)
+    wanted = listing.Filter(text="ata")
+    async with as_actor(scene.app.pool, scene.actors["reader"]) as conn:
+        whole = {each: await listing.find_ids(conn, wanted, sort=each, limit=50) for each in Sort}
+        assert {len(each) for each in whole.values()} == {7}
+        monkeypatch.setattr(listing, "MOST_FOUND", 4)
+        # Counted exactly up to the limit, whether the index finds more or fewer than are counted.
+        for most, matching in ((3, 4), (20, 7)):
+            monkeypatch.setattr(listing, "MOST_COUNTED", most)
+            for sort, expected in whole.items():
+                first = await listing.find_page(conn, wanted, sort=sort, size=3, count=True)
+                assert first == listing.Page(expected[:3], more=True, matching=matching)
+                seen, after = list(first.ids), first.ids[-1]
+                while len(seen) < 7:
+                    page = await listing.find_page(
+                        conn, wanted, sort=sort, after=after, size=3, count=False
+                    )
+                    seen, after = [*seen, *page.ids], page.ids[-1]
+                assert (seen, page.more) == (expected, False)
+        sorts = await conn.execute("SHOW enable_sort")
+        assert await sorts.fetchone() == {"enable_sort": "on"}
 
 
 async def test_an_act_on_several_documents_says_what_became_of_each(
