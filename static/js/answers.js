@@ -1,5 +1,5 @@
 // Follows an answer while it is written, unless the reader has scrolled away; copies answers.
-import { say, sayAnswer } from "./announce.js";
+import { say, sayAnswer, show } from "./announce.js";
 
 const NEAR = 120;
 const thread = () => document.querySelector("[data-scroll]");
@@ -77,8 +77,11 @@ async function copy(button) {
   const text = [body.innerText.trim(), ...(sources.length ? ["", ...sources] : [])].join("\n");
   body.remove();
   const copied = await write(text);
-  say(copied ? "copied" : "notCopied");
-  if (!copied) return;
+  if (!copied) {
+    show("notCopied");
+    return;
+  }
+  say("copied");
   const use = button.querySelector("use");
   const before = use.getAttribute("href");
   use.setAttribute("href", before.replace(/#.*/, "#check"));

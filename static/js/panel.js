@@ -1,6 +1,6 @@
 // The source of a citation beside the conversation; on small screens over it. The viewer on a page
 // of its own goes from page to page in the same way.
-import { say } from "./announce.js";
+import { show } from "./announce.js";
 import { remember, shown } from "./viewer.js";
 
 const small = matchMedia("(max-width: 60rem)");
@@ -38,7 +38,8 @@ export function startPanel() {
   });
   document.body.addEventListener("htmx:afterRequest", (event) => {
     if (!event.detail.successful || !event.target.matches("[data-pin]")) return;
-    say("pinned");
+    show("pinned");
+    document.querySelector("#fixados li:last-child")?.scrollIntoView({ block: "nearest" });
     if (small.matches && panel()?.contains(event.target)) closePanel();
   });
   if (document.getElementById("viewer")) {

@@ -35,3 +35,12 @@ async def test_a_source_is_pinned_found_again_and_unpinned(
     await phone.locator("#panel form[data-pin] button").click()
     await expect(phone.locator("#panel")).to_be_hidden()
     await expect(phone.locator("#fixados li")).to_be_visible()
+    told = phone.locator("#announcer", has_text="Trecho fixado.")
+    await expect(told).to_have_css("clip-path", "none")  # shown, not only said aloud
+    # What else can be asked for stands in one line, until one of it is opened.
+    tops = "all => all.map((each) => each.getBoundingClientRect().top)"
+    found = await phone.locator(".composer-options summary").evaluate_all(tops)
+    assert len(found) == 3
+    assert len(set(found)) == 1
+    await phone.locator("[data-as-of] summary").click()
+    await expect(phone.locator("#as-of")).to_be_in_viewport(ratio=1)
