@@ -64,7 +64,7 @@ asked_during() {
 # The servers of the database that run: one, or its data are in danger.
 servers() { pgrep -f -- '^/usr/lib/govbot/.*/postgres -D /var/lib/govbot/postgres/data' || true; }
 one_server() { [[ $(servers | wc -l) == 1 ]] || die "servers of the database: $(servers | tr '\n' ' ')"; }
-backups() { govbot backup list --json | grep -o '"id"' | wc -l; }
+newest() { govbot backup list | sed -n 2p | cut -f 1; }
 unit_ended() {
   local i
   for ((i = 0; i < 300; i++)); do
@@ -225,12 +225,13 @@ play_go_back() {
 
 # By the unit and by its timer, beside a service that works: both use one database.
 play_backup() {
-  local server count
+  local server before
   server=$(servers)
-  count=$(backups)
+  before=$(newest)
   asked_during systemctl start govbot-backup.service || die "$(journalctl -u govbot-backup -n 30)"
   [[ $(servers) == "$server" ]] || die "the database was started anew"
-  (($(backups) == count + 1)) || die "there is no new backup"
+  [[ $(newest) != "$before" ]] || die "there is no new backup"
+  before=$(newest)
   govbot backup list | sed -n 2p | grep timer || die "the backup is not the timer's"
   answers
   mkdir -p /etc/systemd/system/govbot-backup.timer.d
@@ -240,7 +241,7 @@ play_backup() {
   systemctl restart govbot-backup.timer
   sleep 5
   unit_ended govbot-backup.service
-  (($(backups) == count + 2)) || die "the timer made no backup"
+  [[ $(newest) != "$before" ]] || die "the timer made no backup"
   rm -r /etc/systemd/system/govbot-backup.timer.d
   systemctl daemon-reload
   systemctl restart govbot-backup.timer
@@ -250,16 +251,16 @@ play_backup() {
 
 # The service may not write where backups lie: what its page asks for is done by the unit.
 play_asked() {
-  local count person i
+  local before person i
   ! nsenter -t "$(property MainPID)" -m touch /var/backups/govbot/mine ||
     die "the service may write where backups lie"
-  count=$(backups)
+  before=$(newest)
   person=$(govbot user list --json | grep -oE '[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}' | head -n 1)
   printf '{"kind": "create", "by": "%s", "name": "maria.alves", "backup": ""}' "$person" |
     runuser -u govbot -- tee /var/lib/govbot/backup-wanted.json >/dev/null
   for ((i = 0; i < 60; i++)); do
     sleep 1
-    [[ $(backups) == "$count" ]] || break
+    [[ $(newest) == "$before" ]] || break
   done
   unit_ended govbot-backup.service
   govbot backup list | sed -n 2p | grep 'page.*restored' || die "no backup was made for the page"
@@ -311,9 +312,7 @@ play_restore() {
   govbot document list | grep -q lei-900
   systemctl stop govbot.socket govbot.service
   rm -rf /var/lib/govbot/postgres /var/lib/govbot/files
-  local newest
-  newest=$(govbot backup list --json | tr ',' '\n' | sed -n 's/.*"path": *"\(.*\)".*/\1/p' | head -n 1)
-  govbot backup restore "$newest" --replace --yes
+  govbot backup restore "$(newest)" --replace --yes
   systemctl start govbot.socket govbot.service
   ready
   answers

@@ -119,7 +119,7 @@ number() {
   sed -i "s/^Version: .*/Version: $1/" "$tree/DEBIAN/control"
   sed -i "s/^__version__ = .*/__version__ = \"$1\"/" "$program/__init__.py"
   rm -f "$program"/__pycache__/__init__.* "$tree/DEBIAN/md5sums"
-  dpkg-deb --root-owner-group -Zgzip -z1 -b "$tree" "$(deb "$1")" >/dev/null
+  dpkg-deb --root-owner-group -Zzstd -z1 -b "$tree" "$(deb "$1")" >/dev/null
 }
 
 bundle() {
