@@ -329,6 +329,7 @@ play_remove() {
 play_purge() {
   apt-get -y purge govbot
   [[ -d /var/lib/govbot ]] || die "purge took the data without being told"
+  [[ ! -e /etc/govbot ]] || die "purge left settings: $(ls -A /etc/govbot)"
   dpkg -i "$(find /root -name 'govbot_*_amd64.deb' | sort -V | head -n 1)"
   systemctl enable --now govbot.service
   ready

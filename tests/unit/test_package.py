@@ -51,6 +51,16 @@ def test_maintainer_scripts_agree_on_their_places() -> None:
         assert kept in words(DEB / "debian" / "govbot.postrm")
 
 
+def test_debconf_is_never_asked_for_from_within_a_function() -> None:
+    """It starts the script anew with the words that it finds: a function has others."""
+    for file in MAINTAINER:
+        for line in words(file).splitlines():
+            if "/usr/share/debconf/confmodule" in line and line.lstrip().startswith("."):
+                outermost = words(file).partition(line)[0].splitlines()
+                opened = [each for each in outermost if re.match(r"\w+\(\) \{$", each)]
+                assert len(opened) == outermost.count("}"), f"{file.name}: {line}"
+
+
 def test_every_debconf_question_is_asked_and_translated() -> None:
     templates = words(DEB / "debian" / "govbot.templates")
     scripts = "".join(words(file) for file in MAINTAINER)
