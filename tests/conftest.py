@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import compileall
+import gc
 import logging
 import os
 import sys
@@ -33,6 +35,19 @@ LONGEST_FIRST = (
     *("system", "browser", "web", "database"),
     *("unit/extract", "unit/finetune", "unit/generate", "unit"),
 )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Hundreds of child processes load the program; where nothing keeps what is compiled of it,
+    each one would compile it again. One worker does it for all."""
+    if os.environ.get("PYTEST_XDIST_WORKER", "gw0") == "gw0" and config.option.collectonly is False:
+        compileall.compile_dir(ROOT / "govbot", quiet=2)
+
+
+def pytest_collection_finish() -> None:
+    """What thousands of tests are made of stays to the end: nobody has to look through it."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -13,12 +13,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 import uvicorn
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
-from govbot.db.pool import Pool
-from govbot.web.site import build_site
+from govbot.db.dsns import Dsns
+from govbot.db.pool import Pool, open_pool
+from govbot.jobs.queue import Queue, open_queue
+from tests.ingestion import Cast, add_cast
 from tests.web.scene import PASSWORD, Scene, make_scene
+from tests.web.sites import give_back, site_of
 
 # Chromium must not look for anything outside; as root it has no sandbox of its own.
 FLAGS = [
@@ -31,20 +35,47 @@ FLAGS = [
     *(["--no-sandbox"] if os.geteuid() == 0 else []),
 ]
 OpenPage = Callable[..., Awaitable[Page]]
+HERE = Path(__file__).parent
 
 
-@pytest.fixture
+# All tests here run in one event loop, in which the driver of the browser stays: to start it anew
+# takes a second. What they use must live in that loop too.
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def pool(dsns: Dsns) -> AsyncIterator[Pool]:
+    opened = await open_pool(dsns.app, size=5, name="test-app")
+    yield opened
+    await opened.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def queue(dsns: Dsns) -> AsyncIterator[Queue]:
+    async with open_queue(dsns.app) as opened:
+        yield opened
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def cast(pool: Pool) -> Cast:
+    return await add_cast(pool)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
 async def scene(pool: Pool, tmp_path: Path) -> Scene:
     return await make_scene(pool, tmp_path)
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def address(scene: Scene) -> AsyncIterator[str]:
     """Where the server answers."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         config = uvicorn.Config(
-            build_site(scene.app),  # type: ignore[arg-type]
+            site_of(scene.app),
             log_config=None,
             lifespan="on",
             timeout_graceful_shutdown=1,
@@ -56,6 +87,7 @@ async def address(scene: Scene) -> AsyncIterator[str]:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         server.should_exit = True
         await serving
+        give_back()
 
 
 @pytest.fixture(scope="session")
@@ -79,37 +111,50 @@ def devtools(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     process.wait(10)
 
 
-@pytest.fixture
-async def chromium(devtools: str) -> AsyncIterator[Browser]:
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def driven(devtools: str) -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
         browser = await playwright.chromium.connect_over_cdp(devtools, timeout=120_000)
         yield browser
-        for context in browser.contexts[1:]:  # the first is the browser's own
-            await context.close()
         await browser.close()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
+async def chromium(driven: Browser) -> AsyncIterator[Browser]:
+    """A browser without windows."""
+    yield driven
+    for context in driven.contexts[1:]:  # the first is the browser's own
+        await context.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
 async def open_page(chromium: Browser, address: str) -> AsyncIterator[OpenPage]:
     """Opens a window in which somebody of the cast is signed in; any complaint of the browser
     (a script error, something the content security policy refused) fails the test."""
     complaints: list[str] = []
+    opened: list[BrowserContext] = []
 
     async def open_for(name: str | None, **options: Any) -> Page:
         context = await chromium.new_context(base_url=address, locale="pt-BR", **options)
+        opened.append(context)
         page = await context.new_page()
         page.set_default_timeout(10_000)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("console", lambda line: _note(complaints, line.type, line.text))
+        if name:  # the form itself is tried in test_sign_in.py
+            form: dict[str, str | float | bool] = {
+                "username": name,
+                "password": PASSWORD,
+                "follow": "/",
+            }
+            answer = await context.request.post("/entrar", form=form, max_redirects=0)
+            assert answer.status == 303, await answer.text()
         await page.goto("/")
-        if name:
-            await page.get_by_label("Nome de usuário").fill(name)
-            await page.get_by_label("Senha").fill(PASSWORD)
-            await page.get_by_role("button", name="Entrar").click()
-            await page.wait_for_url(lambda url: "/entrar" not in url)
         return page
 
     yield open_for
+    for context in opened:  # before the server, which waits for those who listen to it
+        await context.close()
     assert complaints == []
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-import pytest
+import pytest_asyncio
 from playwright.async_api import Page, expect
 
 from govbot.db.pool import Pool
@@ -17,7 +17,7 @@ from tests.web.scene import Script
 PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def scene(pool: Pool, queue: Queue, tmp_path: Path) -> Office:
     return await make_office(pool, queue, tmp_path)
 

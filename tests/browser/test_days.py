@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, Locator, expect
 
 from govbot.db.dsns import Dsns
@@ -24,7 +25,7 @@ def service(module_dsns: Dsns, tmp_path_factory: pytest.TempPathFactory) -> Iter
         yield address
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def day(chromium: Browser, service: str, look: Look) -> AsyncIterator[Day]:
     complaints: list[str] = []
     day = Day(chromium, service, look, complaints)

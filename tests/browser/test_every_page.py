@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Error, Page, expect
 
 from govbot.auth import sessions
@@ -23,8 +24,9 @@ from govbot.db.pool import Pool
 from govbot.jobs.queue import Queue
 from govbot.web import cookies
 from tests.browser.markup import faults
+from tests.prepared import Prepared
 from tests.web.office import Office
-from tests.web.stage import Stage, make_stage
+from tests.web.stage import Stage, stage_of
 from tests.web.table import TABLE
 
 AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
@@ -118,9 +120,9 @@ CONTRAST = {"runOnly": {"type": "rule", "values": ["color-contrast", "link-in-te
 DARK = {"runOnly": {"type": "rule", "values": [*CONTRAST["runOnly"]["values"], "target-size"]}}
 
 
-@pytest.fixture
-async def stage(pool: Pool, queue: Queue, tmp_path: Path) -> Stage:
-    stage = await make_stage(pool, queue, tmp_path)
+@pytest_asyncio.fixture(loop_scope="session")
+async def stage(prepared: Prepared | None, pool: Pool, queue: Queue, tmp_path: Path) -> Stage:
+    stage = stage_of(prepared, pool, queue, tmp_path)
     settings = stage.office.app.settings
     shown = settings.appearance.model_copy(update={"styleguide": True})
     stage.office.app.settings = settings.model_copy(update={"appearance": shown})
@@ -132,7 +134,7 @@ def scene(stage: Stage) -> Office:
     return stage.office
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def windows(
     scene: Office, chromium: Browser, address: str
 ) -> AsyncIterator[Mapping[str, BrowserContext]]:

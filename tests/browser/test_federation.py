@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import pytest
+import pytest_asyncio
 from playwright.async_api import Page
 
 from govbot.auth.ldap import LdapDirectory
@@ -18,13 +18,13 @@ from tests.slapd import PASSWORD, Slapd
 from tests.web.scene import Scene, make_scene
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def provider() -> AsyncIterator[Provider]:
     async with running() as found:
         yield found
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def scene(pool: Pool, tmp_path: Path, slapd: Slapd) -> Scene:
     """Members of a group that holds the secretariat through another one read the laws."""
     rules = (OutsideGroup(group="governo", member_of=("Leitores",)),)

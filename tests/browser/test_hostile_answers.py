@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import pytest
+import pytest_asyncio
 from playwright.async_api import Page, Route
 
 from govbot.chat.live import Answers
@@ -26,7 +26,7 @@ from tests.web.test_leaks import House
 OWN = ("127.0.0.1", "localhost")
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def scene(parts: Parts, cast: Cast) -> AsyncIterator[House]:
     """Poisoned documents, and a model that obeys them."""
     texts = [attack.text for attack in ATTACKS]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Page
 
 from govbot.db.pool import Pool
@@ -18,7 +19,7 @@ TEXT = (
 )
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def scene(pool: Pool, queue: Queue, tmp_path: Path) -> Office:
     return await make_office(pool, queue, tmp_path)
 

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pyotp
-import pytest
+import pytest_asyncio
 from playwright.async_api import Page, expect
 
 from govbot.auth import totp
@@ -18,7 +18,7 @@ from tests.browser.test_lifecycle import fits
 from tests.web.scene import PASSWORD, Scene, make_scene
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def scene(pool: Pool, tmp_path: Path) -> Scene:
     return await make_scene(pool, tmp_path, auth={"second_factor": "privileged"})
 

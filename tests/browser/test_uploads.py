@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-import pytest
+import pytest_asyncio
 from playwright.async_api import Page, Route, expect
 
 from govbot.db.access import as_system
@@ -18,7 +18,7 @@ from tests.web.office import Office, make_office
 NOTE = "Art. 1º O protocolo funciona das oito às dezessete horas.\n"
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def scene(pool: Pool, queue: Queue, tmp_path: Path) -> Office:
     return await make_office(pool, queue, tmp_path)
 

@@ -10,19 +10,17 @@ from typing import Any
 
 import httpx
 import pytest
-from litestar.types import ASGIApp
 
 from govbot.auth import sessions
 from govbot.auth.sessions import Method
 from govbot.db.access import as_system
 from govbot.db.pool import Pool
-from govbot.web import cookies, uploads
-from govbot.web.border import Border
-from govbot.web.headers import Frame
-from govbot.web.site import application, build_site
+from govbot.web import cookies
+from govbot.web.site import build_site
 from tests.prepared import Prepared
 from tests.web.programs import Shelves, shelves_of
 from tests.web.scene import Scene, make_scene
+from tests.web.sites import give_back, site_of
 
 ADDRESS = "http://govbot.test"
 AGENT = f"python-httpx/{httpx.__version__}"
@@ -30,44 +28,10 @@ Client = httpx.AsyncClient
 SignIn = Callable[[str], Awaitable[Client]]
 
 
-class _Lent:
-    """A site, and who uses it now: it takes what it needs of their application."""
-
-    def __init__(self, app: Any) -> None:
-        self.app = app
-        self.body_limit = uploads.body_limit(app.settings)  # what the routes are made with
-        self.site = application(self)  # type: ignore[arg-type]
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.app, name)
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        own = name in ("app", "body_limit", "site")
-        object.__setattr__(self if own else self.app, name, value)
-
-
-# Litestar needs 0.3 s to take in the routes: sites are kept and lent to one test after the other.
-_SITES: list[_Lent] = []
-
-
 @pytest.fixture(autouse=True)
 def _sites_come_back() -> Iterator[None]:
     yield
-    for lent in _SITES:
-        lent.app = None
-
-
-def site_of(app: Any) -> ASGIApp:
-    """The site for this application: build_site without the wait."""
-    wanted = uploads.body_limit(app.settings)
-    fitting = [each for each in _SITES if each.body_limit == wanted]
-    lent = next((each for each in fitting if each.app is app), None)
-    lent = lent or next((each for each in fitting if each.app is None), None)
-    if lent is None:
-        lent = _Lent(app)
-        _SITES.append(lent)
-    lent.app = app
-    return Frame(Border(lent.site, app.settings), secure=app.settings.web.secure)
+    give_back()
 
 
 @pytest.fixture

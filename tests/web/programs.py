@@ -21,10 +21,10 @@ from govbot.generate import Generator
 from govbot.generate.extractive import ExtractiveGenerator
 from govbot.ids import new_id
 from govbot.ingest.receive import Received
-from govbot.web.site import build_site
 from tests.answering import LEAVE, Desk
 from tests.ingestion import Cast, Parts, add_cast, open_parts, take
 from tests.prepared import Prepared, recipe
+from tests.web.sites import site_of
 
 API = "/api/v1"
 ALL_SCOPES = tuple(scope.value for scope in Scope)
@@ -86,7 +86,7 @@ class Office:
 
     def client(self, key: str | None = None, ip: str = "192.0.2.7") -> httpx.AsyncClient:
         """A program, with a key or without."""
-        self.site = self.site or build_site(self)  # type: ignore[arg-type]
+        self.site = self.site or site_of(self)
         transport = httpx.ASGITransport(app=self.site, client=(ip, 50000))
         headers = {"authorization": f"Bearer {key}"} if key else {}
         client = httpx.AsyncClient(

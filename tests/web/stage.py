@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import re
+import shutil
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -20,8 +21,10 @@ from govbot.auth.api_keys import Wish
 from govbot.chat import pins, sharing
 from govbot.chat import store as chats
 from govbot.db.access import as_actor, as_system
-from govbot.db.pool import Pool
+from govbot.db.dsns import Dsns
+from govbot.db.pool import Pool, open_pool
 from govbot.documents import collections, grants, lifecycle, store
+from govbot.documents.files import FileStore
 from govbot.documents.folders import Configured, configure
 from govbot.documents.types import Level, Principal, Target
 from govbot.eval import background, gold, runs
@@ -33,12 +36,13 @@ from govbot.ingest import parts
 from govbot.ingest.attach import attach
 from govbot.ingest.receive import receive
 from govbot.installation import announcements, changes
-from govbot.jobs.queue import Queue
+from govbot.jobs.queue import Queue, open_queue
 from govbot.models import transfers
 from govbot.models.store import Kind, Manifest, ModelFile, Store, digest
 from govbot.models.transfers import Order
-from tests.web.office import Office, make_office
-from tests.web.scene import ENCODED, Script
+from tests.prepared import Prepared, recipe
+from tests.web.office import Office, OfficeApp, make_office
+from tests.web.scene import ENCODED, Script, ScriptedAnswers
 
 NOTE = b"Art. 1 O protocolo funciona das oito as dezessete horas.\n"
 FOLDER = "/srv/normas"
@@ -108,6 +112,34 @@ def without_ids(path: str, use: Mapping[str, str]) -> str:
         return str(uuid4()) if match[2] == "uuid" else use.get(match[1]) or PLACES[match[1]]
 
     return _PLACE.sub(fill, path)
+
+
+@recipe("stage")
+async def fill(dsns: Dsns, data: Path) -> Stage:
+    data.mkdir()
+    pool = await open_pool(dsns.app, size=5, name="test-stage")
+    try:
+        async with open_queue(dsns.app) as queue:
+            return await make_stage(pool, queue, data)
+    finally:
+        await pool.close()
+
+
+def stage_of(prepared: Prepared | None, pool: Pool, queue: Queue, folder: Path) -> Stage:
+    """The stage of a test that begins with it, over the test's own database and folder."""
+    assert prepared is not None
+    made = prepared.scene
+    assert isinstance(made, Stage)
+    shutil.copytree(prepared.data, folder, dirs_exist_ok=True)
+    was = made.office.desk
+    answers = ScriptedAnswers(pool)
+    answers.scripts.update(was.answers.scripts)
+    answers.stopped.update((answer, asyncio.Event()) for answer in was.answers.stopped)
+    app = OfficeApp(
+        was.settings.model_copy(update={"data_dir": folder}), pool, FileStore(folder / "files"),
+        answers, queue=queue, embedder=was.embedder,
+    )  # fmt: skip
+    return Stage(replace(made.office, app=app, actors=dict(made.office.actors)), dict(made.ids))
 
 
 async def make_stage(pool: Pool, queue: Queue, folder: Path) -> Stage:

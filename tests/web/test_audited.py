@@ -11,9 +11,10 @@ from govbot.db.access import as_system
 from govbot.db.pool import Pool
 from govbot.jobs.queue import Queue
 from govbot.web.audit_words import ACTIONS, GROUPS
+from tests.prepared import Prepared
 from tests.web.conftest import SignIn
 from tests.web.office import Office
-from tests.web.stage import Stage, make_stage
+from tests.web.stage import Stage, stage_of
 from tests.web.table import TABLE
 from tests.web.test_table import ask
 
@@ -107,8 +108,8 @@ ACTED = {
 
 
 @pytest.fixture
-async def stage(pool: Pool, queue: Queue, tmp_path: Path) -> Stage:
-    return await make_stage(pool, queue, tmp_path)
+async def stage(prepared: Prepared | None, pool: Pool, queue: Queue, tmp_path: Path) -> Stage:
+    return stage_of(prepared, pool, queue, tmp_path)
 
 
 @pytest.fixture

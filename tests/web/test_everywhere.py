@@ -19,10 +19,11 @@ from govbot.db.pool import Pool
 from govbot.jobs.queue import Queue
 from govbot.web.routes import routes
 from govbot.web.visit import local_path
+from tests.prepared import Prepared
 from tests.web.conftest import Client, SignIn
 from tests.web.office import Office
 from tests.web.row import Row
-from tests.web.stage import Stage, make_stage, without_ids
+from tests.web.stage import Stage, stage_of, without_ids
 from tests.web.table import TABLE
 from tests.web.test_table import ask
 
@@ -59,8 +60,8 @@ DETAIL = "geheim-4711"
 
 
 @pytest.fixture
-async def stage(pool: Pool, queue: Queue, tmp_path: Path) -> Stage:
-    return await make_stage(pool, queue, tmp_path)
+async def stage(prepared: Prepared | None, pool: Pool, queue: Queue, tmp_path: Path) -> Stage:
+    return stage_of(prepared, pool, queue, tmp_path)
 
 
 @pytest.fixture

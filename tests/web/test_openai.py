@@ -19,10 +19,10 @@ from govbot.config.table import Api
 from govbot.db.access import as_actor, as_system
 from govbot.errors import Busy
 from govbot.generate import Request, Usage
-from govbot.web.site import build_site
 from tests.answering import Dictated, withdraw
 from tests.ingestion import Cast, Parts
 from tests.web.programs import ALL_SCOPES, FREE, PATERNITY, Office, Shelves, open_office
+from tests.web.sites import site_of
 from tests.web.sockets import served
 
 ROLES = Api(roles=("user", "curator", "admin"))
@@ -73,7 +73,7 @@ class Door:
 @pytest.fixture
 async def door(parts: Parts, shelves: Shelves) -> AsyncIterator[Door]:
     office = open_office(parts, shelves, limits=FREE, api=ROLES)
-    async with served(build_site(office)) as port:  # type: ignore[arg-type]
+    async with served(site_of(office)) as port:
         opened = Door(office, port)
         yield opened
         for client in opened.clients:

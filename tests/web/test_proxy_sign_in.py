@@ -14,9 +14,9 @@ from govbot.auth.proxy import person_of
 from govbot.config.table import Proxy
 from govbot.db.access import Role, as_system
 from govbot.db.pool import Pool
-from govbot.web.site import build_site
 from tests.web.conftest import ADDRESS, Client
 from tests.web.scene import Scene, make_scene
+from tests.web.sites import site_of
 
 TRUSTED, STRANGER = "192.0.2.7", "198.51.100.9"
 HEADER = "X-Remote-User"
@@ -35,7 +35,7 @@ async def scene(pool: Pool, tmp_path: Path) -> Scene:
 
 
 def visitor(scene: Scene, peer: str, **headers: str) -> Client:
-    transport = httpx.ASGITransport(app=build_site(scene.app), client=(peer, 50000))  # type: ignore[arg-type]
+    transport = httpx.ASGITransport(app=site_of(scene.app), client=(peer, 50000))
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     client = httpx.AsyncClient(
         transport=transport, base_url=ADDRESS, headers={"accept": "text/html", **named}

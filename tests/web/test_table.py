@@ -10,17 +10,18 @@ import pytest
 from govbot.db.pool import Pool
 from govbot.jobs.queue import Queue
 from govbot.web.routes import routes
+from tests.prepared import Prepared
 from tests.web.conftest import Client, SignIn
 from tests.web.matrix import PEOPLE, client_of
 from tests.web.office import Office
 from tests.web.row import Row
-from tests.web.stage import Stage, make_stage
+from tests.web.stage import Stage, stage_of
 from tests.web.table import TABLE
 
 
 @pytest.fixture
-async def stage(pool: Pool, queue: Queue, tmp_path: Path) -> Stage:
-    return await make_stage(pool, queue, tmp_path)
+async def stage(prepared: Prepared | None, pool: Pool, queue: Queue, tmp_path: Path) -> Stage:
+    return stage_of(prepared, pool, queue, tmp_path)
 
 
 @pytest.fixture
