@@ -123,7 +123,8 @@ play_ask() {
 }
 
 play_harden() {
-  systemd-analyze verify govbot.service govbot.socket govbot-backup.service govbot-backup.timer
+  systemd-analyze verify govbot.service govbot.socket govbot-backup.service govbot-backup.timer \
+    govbot-backup.path
   result "$(systemd-analyze security govbot.service 2>/dev/null | tail -n 1)"
   local main
   main=$(property MainPID)
