@@ -24,7 +24,7 @@ main() {
   [[ $EUID -eq 0 ]] || die "only root can boot a container: sudo make deb-test"
   need debootstrap "install the Debian package debootstrap"
   need systemd-nspawn "install the Debian package systemd-container"
-  mkdir -p "$TEST"
+  mkdir -p "$TEST" "$WORK"
   : >"$REPORT"
   trap finish EXIT
   local now next broken halfway
