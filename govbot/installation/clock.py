@@ -32,14 +32,13 @@ class Clock:
         self, wall: Callable[[], float] = time.time, steady: Callable[[], float] = _since_boot
     ) -> None:
         self._wall, self._steady = wall, steady
-        self._began = steady()
         self._ahead = wall() - steady()
         self._doubted: float | None = None
         self._compared = False
 
     async def believed(self, conn: Connection) -> bool:
-        """False for a day after the clock jumped, or after a start long after the last entry of
-        the audit log. The caller acts as the system."""
+        """False for a day after the clock jumped, or after a start long after the last entry that
+        the audit log had before this day. The caller acts as the system."""
         now = self._steady()
         jump = self._wall() - now - self._ahead
         self._ahead += jump
@@ -61,16 +60,21 @@ class Clock:
         )
 
     async def _still(self, conn: Connection) -> float:
-        """Seconds from the newest entry that was there before this start; below 0: it is ahead."""
+        """Seconds from the newest entry that is not of this day; below 0: it is ahead.
+
+        What was written today may have been written by the wrong clock, by a process that noticed
+        its jump and was ended since.
+        """
         cursor = await conn.execute(
             """
             SELECT extract(epoch FROM now() - at)::float8 AS seconds
             FROM audit_log
-            WHERE at < now() - make_interval(secs => %(up)s) OR at > now() + interval '1 day'
+            WHERE at < now() - make_interval(secs => %(day)s)
+               OR at > now() + make_interval(secs => %(day)s)
             ORDER BY seq DESC
             LIMIT 1
             """,
-            {"up": self._steady() - self._began},
+            {"day": DOUBT_S},
         )
         row = await cursor.fetchone()
         return float(row["seconds"]) if row else 0.0

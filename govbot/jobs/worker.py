@@ -95,6 +95,7 @@ class Worker:
     async def run_until_empty(self) -> None:
         """Works off what can be done now, the jobs of dead workers included, and returns."""
         await requeue_dead(self._queue)
+        await hasten_future(self._queue)
         async with _LivenessLock(self._queue.dsn) as locks:
             await self._work(locks, wait=False)
 
@@ -131,6 +132,7 @@ class Worker:
         while True:
             try:
                 await requeue_dead(self._queue)
+                await hasten_future(self._queue)
                 metrics.set_jobs(await self._queue.counts(), paused=await self._manager.paused())
             except (Unavailable, ConnectorException, psycopg.Error, OSError) as error:
                 logger.warning(
@@ -162,7 +164,7 @@ async def requeue_dead(queue: Queue) -> int:
     """
     rows = await queue.app.connector.execute_query_all_async(
         """
-        SELECT j.id, procrastinate_retry_job_v2(j.id, now(), j.priority - 1, NULL, NULL)
+        SELECT j.id, procrastinate_retry_job_v2(j.id, NULL, j.priority - 1, NULL, NULL)
         FROM (
             SELECT d.id, d.priority
             FROM procrastinate_jobs d
@@ -190,6 +192,27 @@ async def requeue_dead(queue: Queue) -> int:
         logger.warning(
             "Jobs of a worker that died were put back",
             extra={"action": "queue.requeued", "jobs": len(rows)},
+        )
+    return len(rows)
+
+
+async def hasten_future(queue: Queue) -> int:
+    """Lets jobs begin now that wait for a time further away than any wait is; returns how many.
+
+    The clock was ahead when they were put back, and was set right since.
+    """
+    rows = await queue.app.connector.execute_query_all_async(
+        """
+        UPDATE procrastinate_jobs SET scheduled_at = NULL
+        WHERE status = 'todo' AND scheduled_at > now() + make_interval(secs => %(longest)s)
+        RETURNING id
+        """,
+        longest=2 * WAITS_S[-1],
+    )
+    if rows:
+        logger.warning(
+            "Jobs that wait for a wrong time begin now",
+            extra={"action": "queue.hastened", "jobs": len(rows)},
         )
     return len(rows)
 

@@ -15,7 +15,7 @@ from govbot.db.access import as_system
 from govbot.db.pool import Pool
 from govbot.installation.clock import DOUBT_S, Clock
 from govbot.jobs.queue import Queue
-from govbot.jobs.worker import requeue_dead
+from govbot.jobs.worker import hasten_future, requeue_dead
 from tests.database.test_attempts import Limits
 from tests.troupe import Troupe
 
@@ -75,6 +75,27 @@ async def test_a_dead_worker_whose_heartbeat_lies_in_the_future_is_dead(
     assert await requeue_dead(queue) == 1
 
 
+async def test_a_job_that_was_put_back_while_the_clock_was_ahead_begins_when_it_is_right(
+    pool: Pool, queue: Queue
+) -> None:
+    async with as_system(pool) as conn:
+        await queue.defer_in(conn, "note", lock="version:1", version_id="1")
+        await queue.defer_in(conn, "note", lock="version:2", version_id="2")
+    await change(
+        pool,
+        "UPDATE procrastinate_jobs SET scheduled_at = now() + CASE lock"
+        " WHEN 'version:1' THEN interval '40 days' ELSE interval '30 minutes' END",
+    )
+    assert await hasten_future(queue) == 1
+    assert await hasten_future(queue) == 0
+    async with as_system(pool) as conn:
+        cursor = await conn.execute(
+            "SELECT lock FROM procrastinate_jobs"
+            " WHERE status = 'todo' AND (scheduled_at IS NULL OR scheduled_at <= now())"
+        )
+        assert await cursor.fetchall() == [{"lock": "version:1"}]
+
+
 async def test_a_session_from_the_future_opens_nothing(pool: Pool, troupe: Troupe) -> None:
     async with as_system(pool) as conn:
         opened = await sessions.open_session(
@@ -116,5 +137,25 @@ async def test_a_start_far_from_the_last_entry_of_the_audit_log_deletes_nothing(
         await conn.execute(
             "UPDATE audit_log SET at = at + make_interval(days => %(days)s)", {"days": days}
         )
+    async with as_system(pool) as conn:
+        assert await Clock().believed(conn) is believed
+
+
+@pytest.mark.parametrize(("days", "believed"), [((-40,), False), ((-40, -2), True), ((), True)])
+async def test_a_start_after_one_under_the_wrong_clock_deletes_nothing_either(
+    pool: Pool, owner_pool: Pool, days: tuple[int, ...], believed: bool
+) -> None:
+    """What that one wrote is of today: it must not make this day look like any other."""
+    for _ in range(len(days) + 2):
+        async with as_system(pool) as conn:
+            await audit.record(conn, actor=None, action="service.started")
+    async with owner_pool.connection() as conn:
+        await conn.execute("ALTER TABLE audit_log DISABLE TRIGGER USER")
+        for place, each in enumerate(days):
+            await conn.execute(
+                "UPDATE audit_log SET at = at + make_interval(days => %(days)s)"
+                " WHERE seq = (SELECT seq FROM audit_log ORDER BY seq OFFSET %(place)s LIMIT 1)",
+                {"days": each, "place": place},
+            )
     async with as_system(pool) as conn:
         assert await Clock().believed(conn) is believed
