@@ -27,12 +27,15 @@ log = logging.getLogger(__name__)
 
 BEAT_S: Final = 1.0
 ANSWER_S: Final = 5.0
+LATE_S: Final = 30.0  # with a lock but without a word: others wait a minute for it
 LEAVE_S: Final = 2.0  # a database that is away must not hold up the end
 STEADY_S: Final = 6.0  # as long as a node may be silent: migrations/sql/0034_nodes.sql
 
 DutyName = Literal["timers", "watch", "models"]
 _LOCK: Final = 7179
 _NUMBERS: Final[dict[DutyName, int]] = {"timers": 1, "watch": 2, "models": 3}
+
+_AWAY: Final = (GovBotError, psycopg.Error, OSError, TimeoutError)
 
 
 @dataclass(slots=True)
@@ -61,6 +64,7 @@ class Node:
         self._duties: dict[DutyName, _Duty] = {}
         self._conn: psycopg.AsyncConnection[Any] | None = None
         self._since: float | None = None
+        self._told = 0.0  # when it wrote last that it lives
         self._number = 0
 
     @property
@@ -84,7 +88,7 @@ class Node:
                 try:
                     async with asyncio.timeout(ANSWER_S):
                         await self._beat()
-                except (GovBotError, psycopg.Error, OSError, TimeoutError) as error:
+                except _AWAY as error:
                     await self._lose(error)
                 await asyncio.sleep(self._beat_s)
         finally:
@@ -133,15 +137,28 @@ class Node:
             if not duty.held.is_set() and await _try(conn, _LOCK, _NUMBERS[name]):
                 duty.set(True)
         await conn.execute("SELECT 1")
-        held = [name for name, duty in self._duties.items() if duty.held.is_set()]
-        async with as_system(self._pool) as system:
-            known = await roster.beat(system, self.id, held, self.problem())
+        try:
+            async with asyncio.timeout(ANSWER_S / 2):
+                known = await self._tell()
+        except _AWAY:
+            # Its locks stand, so the database is there: it is this node that is busy, with all
+            # connections of its pool at work, say. To give its duties up would help nobody.
+            if self._since is None or monotonic() - self._told > LATE_S:
+                raise
+            return
         if not known:
             log.warning("The others took this node for dead", extra={"action": "node.forgotten"})
             await self.enter()
             await self._drop()
             return
+        self._told = monotonic()
         self._since = self._since or monotonic()
+
+    async def _tell(self) -> bool:
+        """Writes that it lives; whether the others know it still."""
+        held = [name for name, duty in self._duties.items() if duty.held.is_set()]
+        async with as_system(self._pool) as conn:
+            return await roster.beat(conn, self.id, held, self.problem())
 
     async def _connected(self) -> psycopg.AsyncConnection[Any]:
         if self._conn is None:

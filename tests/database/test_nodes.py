@@ -14,7 +14,7 @@ from govbot.chat import store, underway
 from govbot.chat.live import LOOK_S, PER_USER, TAKES, Answers, Started
 from govbot.db.access import as_actor, as_system
 from govbot.db.dsns import Dsns
-from govbot.db.pool import Pool
+from govbot.db.pool import Pool, open_pool
 from govbot.documents.files import FileStore
 from govbot.errors import Busy, Conflict, Unavailable
 from govbot.ids import ConversationId, NodeId, new_id
@@ -205,6 +205,38 @@ async def test_what_one_node_does_alone_another_takes_over_when_it_dies(
         for task in tasks["b:1"]:
             task.cancel()
     assert not first.steady
+
+
+async def test_a_node_that_is_busy_keeps_its_duties_and_one_that_is_busy_for_long_does_not(
+    dsns: Dsns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("govbot.nodes.node.ANSWER_S", 0.4)
+    monkeypatch.setattr("govbot.nodes.node.LATE_S", 2.0)
+    pool = await open_pool(dsns.app, size=1, name="crowded")
+    node = Node(pool, dsns.app, NodeId(new_id()), "a:1", beat_s=0.02)
+    await node.enter()
+    at_work: list[str] = []
+    tasks = [
+        asyncio.create_task(node.run()),
+        asyncio.create_task(node.duty("watch", lambda: _work(at_work, "a:1"))),
+    ]
+    try:
+        async with asyncio.timeout(20):
+            while not at_work:
+                await asyncio.sleep(0.02)
+            async with pool.connection():  # requests have all there are
+                for _ in range(10):
+                    await asyncio.sleep(0.1)
+                    assert at_work == ["a:1"]
+                while at_work:  # by now others may take it for dead
+                    await asyncio.sleep(0.02)
+            while at_work != ["a:1"]:
+                await asyncio.sleep(0.02)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await pool.close()
 
 
 async def test_a_silent_node_lives_as_long_as_it_holds_its_lock_but_for_a_minute_at_most(
