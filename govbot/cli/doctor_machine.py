@@ -8,6 +8,7 @@ import platform
 import shutil
 import stat
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -68,16 +69,27 @@ def data_folder(visit: Visit) -> Found:
             return fail(f"{folder}: {error.strerror}", _give(folder.parent))
     if not folder.is_dir():
         return fail(f"{folder} is no folder", "Set data_dir to a folder.")
+    for each in (folder, folder / "files"):  # the originals may lie on a disk of their own
+        if reason := _cannot_write(each):
+            return fail(f"{each}: {reason}", _give(each))
+    if folder.stat().st_mode & stat.S_IWOTH:
+        return fail(f"{folder}: every account may write here", f"chmod o-w {folder}")
+    return ok(f"{folder}, writable")
+
+
+def _cannot_write(folder: Path) -> str:
+    """The reason, if this account cannot; a folder that is yet to be made is no matter."""
+    if not folder.is_dir():
+        return ""
     probe = folder / f".doctor-{os.getpid()}"
     try:
         probe.write_bytes(b"x" * 4096)
         probe.unlink()
     except OSError as error:
-        probe.unlink(missing_ok=True)
-        return fail(f"{folder}: {error.strerror}", _give(folder))
-    if folder.stat().st_mode & stat.S_IWOTH:
-        return fail(f"{folder}: every account may write here", f"chmod o-w {folder}")
-    return ok(f"{folder}, writable")
+        with suppress(OSError):
+            probe.unlink(missing_ok=True)
+        return error.strerror or str(error)
+    return ""
 
 
 def _give(folder: Path) -> str:

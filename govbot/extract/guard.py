@@ -9,6 +9,7 @@ from pathlib import Path
 from govbot.errors import BadDocument
 from govbot.extract import Extracted, Extractor, Limits, OnPage
 
+_XML_ERR_NO_MEMORY = 2  # https://gnome.pages.gitlab.gnome.org/libxml2/html/xmlerror_8h.html
 _Read = Callable[[Path, Limits, OnPage], Extracted]
 
 
@@ -24,9 +25,15 @@ def guarded(kind: str) -> Callable[[_Read], Extractor]:
         def extract(path: Path, limits: Limits, on_page: OnPage) -> Extracted:
             try:
                 return read(path, limits, on_page)
-            except (BadDocument, MemoryError):
+            except MemoryError:
+                raise
+            except BadDocument as error:
+                if _lacks_memory(error.__cause__):
+                    raise MemoryError from error
                 raise
             except Exception as error:
+                if _lacks_memory(error):
+                    raise MemoryError from error
                 raise BadDocument(
                     "The file is damaged: it cannot be opened as %(kind)s.", kind=kind
                 ) from error
@@ -34,3 +41,11 @@ def guarded(kind: str) -> Callable[[_Read], Extractor]:
         return extract
 
     return decorate
+
+
+def _lacks_memory(error: BaseException | None) -> bool:
+    """lxml calls lack of memory a syntax error, with libxml2's number of it."""
+    from_lxml = type(error).__module__.partition(".")[0] == "lxml"
+    return isinstance(error, MemoryError) or (
+        from_lxml and getattr(error, "code", 0) == _XML_ERR_NO_MEMORY
+    )

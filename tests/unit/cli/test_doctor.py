@@ -167,6 +167,22 @@ def test_folder_that_cannot_be_written_is_a_fault_with_its_reason(tmp_path: Path
     assert (seen.state, seen.seen) == (State.FAIL, f"{tmp_path / 'data'} is no folder")
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting takes root")
+def test_a_folder_of_originals_that_turned_read_only_is_a_fault(tmp_path: Path) -> None:
+    asked, files = visit(tmp_path), tmp_path / "data" / "files"
+    files.mkdir(parents=True)
+    assert one(doctor_machine.data_folder(asked)).state is State.OK
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "ro", "none", files], check=False)
+    if mounted.returncode:
+        pytest.skip("no file system can be mounted here")
+    try:
+        seen = one(doctor_machine.data_folder(asked))
+    finally:
+        subprocess.run(["umount", files], check=True)
+    assert (seen.state, seen.seen) == (State.FAIL, f"{files}: Read-only file system")
+    assert [*files.iterdir()] == []
+
+
 def test_files_from_the_future_betray_a_clock_that_was_set_back(tmp_path: Path) -> None:
     asked = visit(tmp_path)
     (tmp_path / "data").mkdir()

@@ -192,6 +192,14 @@ def test_sizes_that_lie_are_no_way_around_the_limit(tmp_path: Path, declared: in
     assert code_of(path, Limits(max_decompressed_mb=2)) == expected
 
 
+async def test_a_tree_that_the_memory_cannot_hold_is_no_damaged_file(tmp_path: Path) -> None:
+    """It is below the limit of what it may unpack to; an administrator may give it more memory."""
+    many = b"<w:p><w:r><w:t>a</w:t></w:r></w:p>" * (2 << 20)
+    path = replaced(a_docx(tmp_path), "word/document.xml", (b"<w:body>", b"<w:body>" + many))
+    limits = Limits(timeout_s=120, memory_mb=512, max_decompressed_mb=128)
+    assert await outcome(path, limits) == "E-MEMORIA"
+
+
 def test_methods_of_packing_that_inflate_as_a_whole_are_refused(tmp_path: Path) -> None:
     good = a_docx(tmp_path)
     path = tmp_path / "bz2.docx"
