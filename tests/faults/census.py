@@ -41,7 +41,7 @@ def looking(house: Installation) -> Iterator[Database]:
         yield conn
 
 
-def settle(house: Installation, within_s: float = 300) -> float:
+def settle(house: Installation, within_s: float = 1200) -> float:
     """Seconds until every document and every job had come to its end."""
     began = time.monotonic()
     with looking(house) as conn:

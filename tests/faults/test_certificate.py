@@ -15,7 +15,7 @@ from tests.faults.service import Service, until
 from tests.faults.table import Row
 from tests.system.installation import Installation
 
-TAKEN_UP_S = 60.0
+TAKEN_UP_S = 180.0
 
 
 @pytest.mark.timeout(600)
@@ -35,7 +35,7 @@ def test_an_expired_certificate_is_told_of_served_and_replaced_without_a_restart
     service.address = service.address.replace("http:", "https:")
     service.start()
     try:
-        until(lambda: service.trusted(authority), 120)
+        until(lambda: service.trusted(authority), 180)
         for _ in range(times):
             _issue(authority, certificate, key, days=-1)
             until(lambda: not service.trusted(authority), TAKEN_UP_S)
@@ -48,7 +48,7 @@ def test_an_expired_certificate_is_told_of_served_and_replaced_without_a_restart
         service.stop()
         _issue(authority, certificate, key, days=-1)
         service.start()  # it starts with an expired one too
-        until(service.ready, 120)
+        until(service.ready, 180)
         assert service.process is not None
         assert service.process.pid != pid
         assert "expired" in service.output
@@ -63,7 +63,7 @@ def test_an_expired_certificate_is_told_of_served_and_replaced_without_a_restart
             times,
             "nothing; it goes on serving",
             again,
-            f"certificates: {doctor.replace(str(tmp_path), '…')}",
+            f"certificates: {doctor}",
         )
     )
 

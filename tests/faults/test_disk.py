@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -10,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.faults.census import Ledger, assert_nothing_lost, settle
+from tests.faults.census import assert_nothing_lost, settle
 from tests.faults.disks import Disk, own_disk
 from tests.faults.people import People, at_work, fresh_document, make_key
 from tests.faults.service import Demo, Service, serving, supervised, until
@@ -24,7 +25,7 @@ def disk(tmp_path: Path) -> Iterator[Disk]:
         yield disk
 
 
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(3600)
 def test_a_full_disk_is_told_of_and_work_goes_on_when_there_is_room(
     disk: Disk, demo: Demo, rounds: Callable[[int], int], told: Callable[[Row], None]
 ) -> None:
@@ -45,7 +46,7 @@ def test_a_full_disk_is_told_of_and_work_goes_on_when_there_is_room(
                 complaints |= service.complaints()
                 disk.empty()
                 sent = people.seen.sent
-                again.append(until(lambda: people.seen.sent > sent, 120, every_s=0.05))  # noqa: B023
+                again.append(until(lambda: people.seen.sent > sent, 180, every_s=0.05))  # noqa: B023
         settle(house)
         doctor = service.complaints()
         assert_nothing_lost(house, people.ledger)
@@ -79,55 +80,57 @@ def _keep_full(disk: Disk, people: People, number: int) -> None:
         time.sleep(0.5)
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(3600)
 def test_a_disk_that_turns_read_only_loses_nothing_and_is_told_of(
     disk: Disk, demo: Demo, rounds: Callable[[int], int], told: Callable[[Row], None]
 ) -> None:
     house = demo.copy(disk.place)
+    os.sync()  # the copy is the test's: what was accepted is what GovBot wrote
     key, times = make_key(house, "bruno.lima"), rounds(3)
     again: list[float] = []
     complaints: dict[str, str] = {}
-    ledger = Ledger()
-    for _ in range(times):
-        service = Service(house, GOVBOT_LOGGING__FORMAT="text")
-        service.log = disk.image.with_name("service.log")
-        service.start()
-        service.wait_ready()
-        with at_work(service, demo, key, finish_s=1) as people:
-            time.sleep(4)
-            disk.break_down()
-            time.sleep(3)
-            assert not service.ready()
-            complaints |= service.complaints()
-            people.until = 0
-        ledger.files |= people.ledger.files
-        service.kill(database=True)
-        until(lambda: not _busy(disk), 60)
-        disk.unmount()
-        disk.repair()
-        disk.mount()
-        began = time.monotonic()
-        service.start()
-        service.wait_ready()
-        again.append(time.monotonic() - began)
+    service = Service(house, GOVBOT_LOGGING__FORMAT="text")
+    service.log = disk.image.with_name("service.log")
+    service.start()
+    service.wait_ready()
+    try:
+        with at_work(service, demo, key, finish_s=300) as people:
+            for _ in range(times):
+                time.sleep(4)
+                disk.break_down()
+                until(lambda: not service.ready(), 180)
+                complaints |= service.complaints()
+                service.kill(database=True)
+                until(lambda: not _busy(disk), 180)
+                disk.unmount()
+                disk.repair()
+                disk.mount()
+                began = time.monotonic()
+                service.start()
+                service.wait_ready()
+                again.append(time.monotonic() - began)
         settle(house)
         assert service.complaints() == {}
-        _ended(service, house)
-    assert_nothing_lost(house, ledger)
+        assert_nothing_lost(house, people.ledger)
+    finally:
+        service.stop()
+        until(lambda: not house.postgres(), 180)
     told(
         Row(
             "Disk read-only",
             "an error of the disk makes the kernel turn it read-only under "
-            f"{len(ledger.files)} documents; then checked and mounted again, as a boot does",
+            f"{people.seen.sent} documents and {people.seen.asked} questions; then checked and "
+            "mounted again, as a boot does",
             times,
             "nothing that was accepted",
             again,
             "; ".join(f"{check}: {_short(words)}" for check, words in complaints.items()),
+            {"refused": people.seen.refused},
         )
     )
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1800)
 def test_a_read_only_folder_of_originals_refuses_files_and_answers_questions(
     house: Installation, demo: Demo, key: str, rounds: Callable[[int], int],
     told: Callable[[Row], None],
@@ -143,7 +146,7 @@ def test_a_read_only_folder_of_originals_refuses_files_and_answers_questions(
             people.collection = people._collection()
             with httpx.Client(base_url=service.address, timeout=60) as client:
                 for _ in range(times):
-                    until(lambda: _remounted(files, "ro"), 30)
+                    until(lambda: _remounted(files, "ro"), 180)
                     refused = _sent(client, people)
                     assert refused.status_code == 503, refused.text
                     code = refused.json()["code"]
@@ -194,13 +197,8 @@ def _busy(disk: Disk) -> bool:
     return bool(subprocess.run(words, capture_output=True, check=False).stdout.strip())
 
 
-def _ended(service: Service, house: Installation) -> None:
-    service.stop()
-    until(lambda: not house.postgres(), 30)
-
-
 def _short(words: str) -> str:
-    return words.replace("\n", " ")[:160]
+    return words.replace("\n", " ")[:400]
 
 
 def _around(output: str) -> str:

@@ -18,7 +18,7 @@ from tests.system.installation import Installation
 EVERYTHING_EVERY = 4  # each fourth time the database is killed too
 
 
-@pytest.mark.timeout(3600)
+@pytest.mark.timeout(7200)
 def test_after_kills_under_load_everything_accepted_is_there_once(
     house: Installation,
     demo: Demo,
@@ -33,7 +33,7 @@ def test_after_kills_under_load_everything_accepted_is_there_once(
         service.start()
         service.wait_ready()
         try:
-            with at_work(service, demo, key) as people:
+            with at_work(service, demo, key, finish_s=300) as people:
                 for number in range(times):
                     time.sleep(moments.uniform(0.2, 6))
                     began = time.monotonic()

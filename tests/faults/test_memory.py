@@ -23,7 +23,7 @@ from tests.faults.table import Row
 from tests.system.installation import Installation
 from tests.unit.extract import hostile_pdfs
 
-PAGE_S = 5.0  # a page for others, meanwhile
+PAGE_S = 15.0  # a page for others, meanwhile
 READER = "govbot.extract.child"
 
 
@@ -105,7 +105,7 @@ def readers(service: Service) -> list[int]:
     return found
 
 
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(3600)
 def test_documents_that_want_all_memory_harm_nobody_else(
     house: Installation,
     demo: Demo,
@@ -132,7 +132,7 @@ def test_documents_that_want_all_memory_harm_nobody_else(
                 for name, data in bombs.items():
                     _send(service, people, f"{number}-{name}", data + b"%" * (number + 1))
                 began = time.monotonic()
-                settle(house, 600)
+                settle(house)
                 again.append(time.monotonic() - began)
             killed = _oom_killed(service, people, house)
         grown = service.resident_mb() - before
@@ -189,7 +189,7 @@ def _oom_killed(service: Service, people: People, house: Installation) -> str:
     """The code of a document whose reader was ended by SIGKILL."""
     bomb = hostile_pdfs.flate_bomb() + b"%oom"
     _send(service, people, "oom.pdf", bomb)
-    until(lambda: readers(service), 30, every_s=0.005)
+    until(lambda: readers(service), 180, every_s=0.005)
     for pid in readers(service):
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -17,7 +18,7 @@ from tests.faults.table import Row
 from tests.system.installation import Installation
 from tests.tiny_gguf import char_token, write_tiny_gguf
 
-ANSWER_S = 90.0  # a model that did not load is tried again after half a minute
+ANSWER_S = 180.0  # a model that did not load is tried again after half a minute
 QUESTION = "Quantos dias de férias o servidor tem por ano?"
 
 
@@ -88,7 +89,7 @@ def service(house: Installation, model: Path) -> Iterator[Service]:
     service.stop()
 
 
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(3600)
 def test_a_model_file_that_is_harmed_while_serving_and_before_a_start_is_told_of(
     house: Installation, service: Service, demo: Demo, key: str, model: Path, good: Path,
     rounds: Callable[[int], int], told: Callable[[Row], None],
@@ -98,17 +99,17 @@ def test_a_model_file_that_is_harmed_while_serving_and_before_a_start_is_told_of
     client = people.signed_in("ana.souza")
     asked, deaths, again = 0, 0, []
     said: dict[str, str] = {}
-    with supervised(service):
+    with supervised(service), closing(people):
         assert _answered(people, client) == ""
         asked += 1
         for harm in played:
             harm(model)
             pid = service.process.pid if service.process else 0
             _answered(people, client)  # as it can: from memory, or not at all
-            until(service.ready, 90)
+            until(service.ready, 180)
             deaths += service.process is not None and service.process.pid != pid
             service.kill()
-            until(service.ready, 90)
+            until(service.ready, 180)
             code = _answered(people, client)
             asked += 2
             assert _searched(service, people) > 0  # words are found without a model
@@ -132,11 +133,11 @@ def test_a_model_file_that_is_harmed_while_serving_and_before_a_start_is_told_of
             "Model file removed or damaged",
             "removed, cut off, overwritten, truncated in place and written over in place, each "
             "while serving and then at a start; questions fail with E-MODEL, the search goes on; "
-            f"the service died {deaths} times (file truncated under it) and was started again",
+            f"the service died (file truncated under it) and was started again: {deaths}",
             len(played),
             "nothing: every question is kept, and can be asked again",
             again,
-            "; ".join(f"{check}: {words}" for check, words in said.items())[:300],
+            "; ".join(f"{check}: {words}" for check, words in said.items()),
         )
     )
 
@@ -174,7 +175,7 @@ def _searched(service: Service, people: People) -> int:
 
 
 def _complaints(service: Service) -> dict[str, str]:
-    return {check: words.split("; ")[0][:120] for check, words in service.complaints().items()}
+    return {check: words.split("; ")[0] for check, words in service.complaints().items()}
 
 
 def _put_back(model: Path, good: Path) -> None:

@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 CLIENTS = 1000
 LARGE = 6 << 20  # bytes: far more than the buffers of a connection
-BOUND_S = 10.0
+BOUND_S = 20.0
 COMING_S = 25.0  # in which they arrive: opening a document is work, reading it slowly is not
 SECONDS = 30.0
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_a_thousand_slow_clients_do_not_keep_others_waiting(
     house: Installation, demo: Demo, key: str, rounds: Callable[[int], int],
     told: Callable[[Row], None],
@@ -40,6 +40,8 @@ def test_a_thousand_slow_clients_do_not_keep_others_waiting(
         people = People(service, demo, key)
         people.collection = people._collection()
         path = _large_original(people)
+        asyncio.run(_served(people, 1))  # the model is loaded once it was asked
+        before = service.resident_mb()
         for _ in range(times):
             usual += asyncio.run(_served(people, SECONDS / 3))
             crowded += asyncio.run(_crowded(people, path))
@@ -57,7 +59,8 @@ def test_a_thousand_slow_clients_do_not_keep_others_waiting(
             f"document at 500 bytes/s, for {SECONDS:.0f} s; meanwhile pages, searches and answers "
             f"for others took {statistics.median(crowded) * 1000:.0f} ms, at most "
             f"{max(crowded):.1f} s (without them {statistics.median(usual) * 1000:.0f} ms, at most "
-            f"{max(usual):.1f} s); the server held {memory:.0f} MB",
+            f"{max(usual):.1f} s); the server held {memory:.0f} MB "
+            f"(before {before:.0f} MB)",
             times,
             "nothing; slow headers are cut after 15 s",
             [],
