@@ -30,6 +30,11 @@ _SYSTEM: Final = "system"
 # Where PostgreSQL says so of its own files (a disk that turned read-only) and not of a policy: both
 # have the same code (errcode_for_file_access).
 _FILES: Final = frozenset({"md.c", "fd.c", "smgr.c", "slru.c", "xlog.c", "relmapper.c", "file.c"})
+# The server ends the connection: a clock that jumps ahead makes a moment too long.
+_TIMED_OUT: Final = (
+    psycopg.errors.IdleInTransactionSessionTimeout,
+    psycopg.errors.TransactionTimeout,
+)
 _SET_ACTOR: Final = """
     SELECT set_config('govbot.actor', %(actor)s, true),
            set_config('govbot.role', %(role)s, true),
@@ -132,7 +137,7 @@ def _translated() -> Iterator[None]:
             "The disk of the database is full. Make room: the work goes on by itself.",
             code=DATABASE_FULL,
         ) from error
-    except psycopg.OperationalError as error:
+    except (psycopg.OperationalError, *_TIMED_OUT) as error:
         kind = type(error).__name__
         log.warning("The database gave up: %s", kind, extra={"action": "database.interrupted"})
         raise Unavailable("The database stopped the operation: try again in a moment.") from error

@@ -111,6 +111,7 @@ class Worker:
                     "Queue worker lost the database; starting again",
                     extra={"action": "worker.lost", "reason": type(error).__name__},
                 )
+            _stop_if_asked()
             await asyncio.sleep(PAUSE_S)
 
     async def _work(self, locks: _LivenessLock, *, wait: bool, people: bool = False) -> None:
@@ -140,6 +141,14 @@ class Worker:
                     extra={"action": "queue.unavailable", "reason": type(error).__name__},
                 )
             await asyncio.sleep(LOOK_S)
+
+
+def _stop_if_asked() -> None:
+    """procrastinate ends with what the database raised when it is stopped at that moment: the stop
+    would be forgotten. Raises CancelledError."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 async def worker_lives(queue: Queue) -> bool:

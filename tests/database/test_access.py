@@ -199,6 +199,19 @@ async def test_a_statement_that_takes_too_long_is_stopped(dsns: Dsns) -> None:
     await pool.close()
 
 
+async def test_a_transaction_that_rests_too_long_is_the_databases_matter(pool: Pool) -> None:
+    """It is told as any loss of the connection: a clock that jumps ahead makes it too long."""
+
+    async def rest() -> None:
+        async with as_system(pool) as conn:
+            await conn.execute("SET idle_in_transaction_session_timeout = '50ms'")
+            await asyncio.sleep(0.3)
+            await conn.execute("SELECT 1")
+
+    with pytest.raises(Unavailable):
+        await rest()
+
+
 async def test_a_lost_connection_is_replaced(pool: Pool, owner_pool: Pool) -> None:
     with pytest.raises(Unavailable):
         async with as_system(pool) as conn:

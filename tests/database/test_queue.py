@@ -14,6 +14,7 @@ from pathlib import Path
 import procrastinate
 import psycopg
 import pytest
+from procrastinate.exceptions import ConnectorException
 
 from govbot import audit, logs, metrics
 from govbot.db.access import as_actor, as_system
@@ -215,6 +216,30 @@ async def test_the_worker_survives_the_loss_of_all_its_connections(
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+async def test_a_stop_while_the_database_is_lost_stops(
+    queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What procrastinate does then: the error takes the place of the cancellation."""
+    begun = asyncio.Event()
+
+    async def work(*_: object, **__: object) -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            raise ConnectorException
+
+    monkeypatch.setattr(worker_module, "PAUSE_S", 0.05)
+    monkeypatch.setattr(Worker, "_work", work)
+    task = asyncio.create_task(Worker(queue, {}).run())
+    await begun.wait()
+    task.cancel()
+    done, _ = await asyncio.wait({task}, timeout=10)
+    task.cancel()
+    assert done
+    assert task.cancelled()
 
 
 async def _doing_job(pool: Pool, queue: Queue, *, silent_s: float) -> int:
