@@ -26,6 +26,7 @@ main() {
   need systemd-nspawn "install the Debian package systemd-container"
   mkdir -p "$TEST" "$WORK"
   : >"$REPORT"
+  exec {ALONE}>/run/lock/govbot-deb-test
   trap finish EXIT
   local now next broken halfway
   now=$(package_version)
@@ -160,7 +161,10 @@ libraries() {
     "$(dpkg-deb -f "$PACKAGE" Depends), tesseract-ocr, tesseract-ocr-por"
 }
 
+# One container at a time: two that are started from one control group take it for their own, and
+# each finds processes of the other among those of its services.
 boot() {
+  flock "$ALONE"
   systemd-nspawn --quiet --directory="$ROOT" --machine="govbot-test-$SUITE" --private-network \
     --register=no --keep-unit --boot --kill-signal=SIGRTMIN+3 >"$TEST/console.log" 2>&1 </dev/null &
   echo $! >"$NSPAWN"
