@@ -41,26 +41,26 @@ _numbers = itertools.count(1)
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
     """The cluster of this test session."""
-    with _in_memory() as memory:
+    with in_memory() as memory:
         folder = memory or tmp_path_factory.mktemp("postgres")
         with EmbeddedPostgres(folder, options=UNSAFE_BUT_FAST) as server:
             yield server
 
 
 @contextmanager
-def _in_memory() -> Iterator[Path | None]:
+def in_memory(use: str = "session") -> Iterator[Path | None]:
     """A folder in memory, where a database is made in a tenth of the time; None where there is
     little. What a session left that was killed is taken away."""
     if not MEMORY.is_dir() or not os.access(MEMORY, os.W_OK):
         yield None
         return
     for left in MEMORY.glob(f"{_PREFIX}*"):
-        if not Path("/proc", left.name.removeprefix(_PREFIX)).exists():
+        if not Path("/proc", left.name.removeprefix(_PREFIX).partition("-")[0]).exists():
             shutil.rmtree(left, ignore_errors=True)
     if shutil.disk_usage(MEMORY).free < ENOUGH:
         yield None
         return
-    folder = MEMORY / f"{_PREFIX}{os.getpid()}"
+    folder = MEMORY / f"{_PREFIX}{os.getpid()}-{use}"
     folder.mkdir(mode=0o700)
     try:
         yield folder

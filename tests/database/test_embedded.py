@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from govbot.db.locks import FileLock
 from govbot.db.pool import open_pool
 from govbot.errors import Conflict, Unavailable
 from tests.database.holder import FAST, ask, holder, is_running
+from tests.postgres import in_memory
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,13 @@ class Database:
 class Settings:
     data_dir: Path
     database: Database = field(default_factory=Database)
+
+
+@pytest.fixture
+def tmp_path(tmp_path: Path) -> Iterator[Path]:
+    """In memory where it has room: a first start waits longer for the disk than it works."""
+    with in_memory("embedded") as memory:
+        yield memory or tmp_path
 
 
 def test_both_roles_have_no_power_over_the_server(postgres: EmbeddedPostgres) -> None:
