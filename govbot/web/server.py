@@ -27,13 +27,15 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 STREAMS_END_S: Final = 10  # open event streams may end within this at shutdown
-ACCEPTED_S: Final = 0.2  # in which a connection that was just accepted shows its request
+ACCEPTED_S: Final = 0.2  # in which a connection that was just accepted is known to us
+HEAD_S: Final = 3.0  # in which it shows its request, when we stop; who is slow lost it before
 KEEP_ALIVE_S: Final = 15  # of browsers, which hold several connections each
 # Longer than proxies keep a connection that rests: one that we close while a request is on its way
 # becomes an error there.
 PROXY_KEEP_ALIVE_S: Final = 130
 LOOK_S: Final = 10.0  # for another certificate
 WARN_EVERY_S: Final = 24 * 3600
+_LOOKS_S: Final = 0.05
 _BACKLOG: Final = 2048
 
 
@@ -124,8 +126,17 @@ class Server(uvicorn.Server):
         for server in self.servers:
             server.close()
         await asyncio.sleep(ACCEPTED_S)
+        await self._heads_read()
         await super().shutdown(sockets)
         await closing
+
+    async def _heads_read(self) -> None:
+        """Connections without a request yet would be closed now, and their requests lost."""
+        for _look in range(round(HEAD_S / _LOOKS_S)):
+            known = list(self.server_state.connections)
+            if not any(isinstance(each, GuardedProtocol) and each.awaits_head for each in known):
+                return
+            await asyncio.sleep(_LOOKS_S)
 
 
 def _context_of(

@@ -57,6 +57,11 @@ class GuardedProtocol(HttpToolsProtocol):
         self._stalled_since: float | None = None
         self._watch: asyncio.TimerHandle | None = None
 
+    @property
+    def awaits_head(self) -> bool:
+        """Whether it is new, or a request has begun, and the blank line has not come yet."""
+        return self._head_since is not None
+
     # The connection
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]

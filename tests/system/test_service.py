@@ -27,7 +27,7 @@ from govbot.auth.sessions import Method, open_session
 from govbot.db.access import as_system
 from govbot.db.dsns import Dsns
 from govbot.jobs import control
-from govbot.web.server import STREAMS_END_S
+from govbot.web.server import HEAD_S, STREAMS_END_S
 from tests.certificates import Authority, make_authority
 from tests.ingestion import Cast, Parts, document_of, take
 from tests.system.installation import GOVBOT, Installation, free_port, through
@@ -231,6 +231,22 @@ def _reload_with_another_certificate(
     manager.listen("RELOADING=1", 10)
     manager.listen("READY=1", 10)
     assert "The certificate was taken up anew" in manager.output
+
+
+def test_a_stop_waits_for_the_request_of_a_connection_that_was_accepted(
+    manager: Manager, served: tuple[Authority, Path, Path]
+) -> None:
+    context = ssl.create_default_context(cafile=served[0].file)
+    client = http.client.HTTPSConnection("localhost", manager.port, context=context, timeout=60)
+    with manager.running() as process, closing(client):
+        manager.listen("READY=1")
+        client.connect()
+        process.send_signal(signal.SIGTERM)
+        manager.listen("STOPPING=1")
+        time.sleep(HEAD_S / 2)
+        client.request("GET", "/healthz")
+        assert client.getresponse().status == 200
+        assert process.wait(timeout=60) == 0
 
 
 def test_a_certificate_that_cannot_be_used_is_one_sentence(tmp_path: Path, dsns: Dsns) -> None:

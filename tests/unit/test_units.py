@@ -111,10 +111,10 @@ def test_the_pulse_comes_more_often_than_the_watchdog_asks() -> None:
 def test_the_time_to_stop_covers_what_a_stop_may_take() -> None:
     from govbot.chat.live import STOPPING_S
     from govbot.db import embedded
-    from govbot.web.server import ACCEPTED_S, STREAMS_END_S
+    from govbot.web.server import ACCEPTED_S, HEAD_S, STREAMS_END_S
 
     database = embedded._FAST_STOP_S + embedded._IMMEDIATE_STOP_S + embedded._REMAINS_S
-    needed = ACCEPTED_S + STREAMS_END_S + STOPPING_S + database
+    needed = ACCEPTED_S + HEAD_S + STREAMS_END_S + STOPPING_S + database
     found = re.search(r"^TimeoutStopSec=(\d+)$", (UNITS / "govbot.service").read_text(), re.M)
     assert found
     assert needed < int(found[1])
