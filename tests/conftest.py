@@ -7,8 +7,9 @@ import gc
 import logging
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -38,16 +39,23 @@ LONGEST_FIRST = (
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Hundreds of child processes load the program; where nothing keeps what is compiled of it,
-    each one would compile it again. One worker does it for all."""
-    if os.environ.get("PYTEST_XDIST_WORKER", "gw0") == "gw0" and config.option.collectonly is False:
+    """Hundreds of child processes load the program; where the environment lets nothing keep what
+    is compiled of it, each one would compile it again. Done before there are workers."""
+    if "PYTEST_XDIST_WORKER" not in os.environ and not config.option.collectonly:
         compileall.compile_dir(ROOT / "govbot", quiet=2)
 
 
-def pytest_collection_finish() -> None:
-    """What thousands of tests are made of stays to the end: nobody has to look through it."""
-    gc.collect()
-    gc.freeze()
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, Any, Any]:
+    """What thousands of tests are made of stays to the end: nobody has to look through it again
+    and again, neither while it is made nor later."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.collect()
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
