@@ -189,6 +189,7 @@ def make_demo(folder: Path) -> Demo:
     whole in this folder before is taken as it is."""
     house, whole = Installation(folder), folder / "whole"
     if whole.exists():
+        house.ok("migrate")
         return _demo_in(house)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)

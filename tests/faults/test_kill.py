@@ -16,6 +16,7 @@ from tests.faults.writer import slow_writer
 from tests.system.installation import Installation
 
 EVERYTHING_EVERY = 4  # each fourth time the database is killed too
+LONGEST_S = 15.0  # a node takes up the answers of a dead one after six
 
 
 @pytest.mark.timeout(7200)
@@ -33,9 +34,9 @@ def test_after_kills_under_load_everything_accepted_is_there_once(
         service.start()
         service.wait_ready()
         try:
-            with at_work(service, demo, key, finish_s=300) as people:
+            with at_work(service, demo, key, finish_s=300, pause_s=1) as people:
                 for number in range(times):
-                    time.sleep(moments.uniform(0.2, 6))
+                    time.sleep(moments.uniform(0.2, LONGEST_S))
                     began = time.monotonic()
                     service.kill(database=number % EVERYTHING_EVERY == 0)
                     service.start()
