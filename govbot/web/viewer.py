@@ -45,6 +45,7 @@ PDF_POLICY = (
 # Types that no browser runs or draws as part of a site; all others are sent as bytes.
 PLAIN_TYPES = frozenset({PDF, "text/plain", "text/csv", "text/markdown"})
 OFFICE_TYPES = ("application/vnd.openxmlformats-officedocument.", "application/vnd.oasis.")
+CHUNK = 64 * 1024  # of a file on its way: each slow reader holds one or two
 
 Number = Annotated[int, PathParameter(ge=1, le=1_000_000)]
 Term = Annotated[str, QueryParameter(max_length=MAX_TERM)]
@@ -159,5 +160,6 @@ async def original_file(
         filename=document.filename,
         media_type=version.mime if known else "application/octet-stream",
         content_disposition_type="inline" if inline else "attachment",
+        chunk_size=CHUNK,
         headers={"Content-Security-Policy": PDF_POLICY if inline else SANDBOX},
     )
