@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import faulthandler
+import gc
 import logging
 import os
 import signal
@@ -84,6 +85,10 @@ async def _serve(demo: bool) -> None:
         address = address_of(settings, service.sockets[0])  # a stop closes them
 
         def ready() -> None:
+            # What is loaded now stays to the end: to look through it for garbage, again and again,
+            # would hold up all who ask at that moment.
+            gc.collect()
+            gc.freeze()
             service.notifier.ready()
             _announce(settings, address, users, perf_counter() - started)
 

@@ -159,7 +159,7 @@ async def find_ids(
     `seen` is the sight of the actor, looked up unless it is given.
     """
     values = await values_of(conn, wanted, seen)
-    return [] if values is None else await _select(conn, values, sort, after, limit)
+    return [] if values is None else await _select(conn, values, sort, after, limit, few=False)
 
 
 async def find_page(
@@ -170,9 +170,14 @@ async def find_page(
     after: DocumentId | None = None,
     size: int,
     count: bool,
+    few: bool = False,
     seen: Sight | None = None,
 ) -> Page:
-    """One page of at most `size` documents and, to `count`, how many documents match."""
+    """One page of at most `size` documents and, to `count`, how many documents match.
+
+    `few`: the actor sees no more documents than are read and sorted sooner than found in order
+    among all others.
+    """
     values = await values_of(conn, wanted, seen)
     if values is None:
         return Page((), more=False, matching=0 if count else None)
@@ -180,9 +185,10 @@ async def find_page(
         matching = await _bounded(conn, {**values, "keys": values["marked"]}) if count else None
         if matching is None or matching > MOST_COUNTED:
             async with _in_order(conn):
-                ids = await _select(conn, values, sort, after, size + 1)
+                ids = await _select(conn, values, sort, after, size + 1, few=False)
             return Page(ids[:size], more=len(ids) > size, matching=matching)
-    ids = await _select(conn, values, sort, after, MOST_COUNTED + 1 if count else size + 1)
+    most = MOST_COUNTED if count else size
+    ids = await _select(conn, values, sort, after, most + 1, few=few)
     return Page(ids[:size], more=len(ids) > size, matching=len(ids) if count else None)
 
 
@@ -212,8 +218,17 @@ async def _select(
     sort: Sort,
     after: DocumentId | None,
     limit: int,
+    *,
+    few: bool,
 ) -> list[DocumentId]:
     column, compare, direction = _ORDERS[sort]
+    source = sql.SQL("SELECT d.id FROM document_listings d WHERE {0}")
+    if few:  # OFFSET 0: all that match, whatever the order
+        source = sql.SQL(
+            "SELECT d.id FROM (SELECT d.id{1} FROM document_listings d WHERE {0} OFFSET 0) d"
+            " WHERE true"
+        )
+    more = sql.SQL(", d.{}").format(column) if column is not None else sql.SQL("")
     place: sql.Composable = sql.SQL("")
     if after is not None and column is None:
         place = sql.SQL(" AND d.id {} %(after)s::uuid").format(compare)
@@ -225,11 +240,9 @@ async def _select(
     order = sql.SQL("d.id {0}").format(direction)
     if column is not None:
         order = sql.SQL("d.{0} {1}, d.id {1}").format(column, direction)
-    query = sql.SQL(
-        "SELECT d.id FROM document_listings d WHERE {0}{1} ORDER BY {2} LIMIT %(limit)s"
-    )
+    query = sql.SQL("{0}{1} ORDER BY {2} LIMIT %(limit)s")
     cursor = await conn.execute(
-        query.format(sql.SQL(MATCHES), place, order),
+        query.format(source.format(sql.SQL(MATCHES), more), place, order),
         {**values, "after": after, "limit": limit},
         prepare=False,
     )

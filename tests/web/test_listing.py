@@ -84,6 +84,21 @@ async def test_orders_page_through_every_document_once(scene: Office) -> None:
             assert sorted(seen) == sorted(everything), sort
             whole = await listing.find_ids(conn, listing.Filter(), sort=sort, limit=50)
             assert seen == whole
+            for few in (False, True):
+                read, page = (
+                    [],
+                    await listing.find_page(
+                        conn, listing.Filter(), sort=sort, size=2, count=False, few=few
+                    ),
+                )
+                read += page.ids
+                while page.more:
+                    page = await listing.find_page(
+                        conn, listing.Filter(), sort=sort, after=read[-1], size=2, count=True,
+                        few=few,
+                    )  # fmt: skip
+                    read += page.ids
+                assert read == whole
         assert (await listing.counts(conn, most=3)).all == 4
 
 
