@@ -18,13 +18,14 @@ from psycopg import sql
 from govbot.db.access import found
 from govbot.db.pool import Connection
 from govbot.documents import lives
-from govbot.documents.listing_sql import COUNTED, COUNTS, MATCHES, counted
+from govbot.documents.listing_sql import COUNTED, COUNTS, MATCHES, REACHED, counted
 from govbot.documents.rows import DOCUMENT, document_of
 from govbot.documents.types import Document, Secrecy, State
 from govbot.ids import CollectionId, DocumentId, UserId
 
 MOST_COUNTED = 1000
 MOST_FOUND = 1500  # by an index of words or tags; more are so frequent that a list meets them soon
+FEW = 5000  # are sorted for a page
 MOST_ODD = 3000  # documents not simply ready, looked at to count them
 UNDER_WAY: Final = (State.QUEUED, State.EXTRACTING, State.EMBEDDING)
 
@@ -170,14 +171,9 @@ async def find_page(
     after: DocumentId | None = None,
     size: int,
     count: bool,
-    few: bool = False,
     seen: Sight | None = None,
 ) -> Page:
-    """One page of at most `size` documents and, to `count`, how many documents match.
-
-    `few`: the actor sees no more documents than are read and sorted sooner than found in order
-    among all others.
-    """
+    """One page of at most `size` documents and, to `count`, how many documents match."""
     values = await values_of(conn, wanted, seen)
     if values is None:
         return Page((), more=False, matching=0 if count else None)
@@ -187,9 +183,20 @@ async def find_page(
             async with _in_order(conn):
                 ids = await _select(conn, values, sort, after, size + 1, few=False)
             return Page(ids[:size], more=len(ids) > size, matching=matching)
+    few = _ORDERS[sort][0] is not None and await _sees_few(conn, values)
     most = MOST_COUNTED if count else size
     ids = await _select(conn, values, sort, after, most + 1, few=few)
     return Page(ids[:size], more=len(ids) > size, matching=len(ids) if count else None)
+
+
+async def _sees_few(conn: Connection, values: dict[str, Any]) -> bool:
+    """Whether the actor sees no more documents than are read and sorted sooner than they are found
+    along an index, between those that they do not see."""
+    if values["everything"]:
+        return False
+    query = sql.SQL("SELECT {}").format(counted(REACHED, "seen"))
+    cursor = await conn.execute(query, {**values, "limit": FEW + 1}, prepare=False)
+    return bool(found(await cursor.fetchone())["seen"] <= FEW)
 
 
 async def _bounded(conn: Connection, values: dict[str, Any]) -> int:

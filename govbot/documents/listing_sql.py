@@ -17,12 +17,12 @@ WRITES: Final[LiteralString] = f"(%(sight)s::text = 'newest' OR {WRITABLE})"
 _STATE: Final[LiteralString] = f"""
     CASE %(sight)s::text WHEN 'newest' THEN d.newest_state WHEN 'open' THEN d.open_state
     ELSE CASE WHEN {WRITABLE} THEN d.newest_state ELSE d.open_state END END"""
-_REACHED: Final[LiteralString] = """
+REACHED: Final[LiteralString] = """
     (%(everything)s::boolean OR d.collection_key = ANY(%(shelves)s::integer[])
      OR d.key = ANY(%(singles)s::integer[]))
     AND d.collection_key <> 0 AND d.newest_state IS NOT NULL
     AND (%(collection)s::integer IS NULL OR d.collection_key = %(collection)s::integer)"""
-MATCHES: Final[LiteralString] = f"""{_REACHED}
+MATCHES: Final[LiteralString] = f"""{REACHED}
     AND (d.trashed_at IS NOT NULL) = %(trashed)s::boolean
     AND (%(states)s::text[] = '{{}}' OR (
             ({_STATE}) = ANY(%(states)s::text[])
@@ -42,7 +42,7 @@ MATCHES: Final[LiteralString] = f"""{_REACHED}
     AND (%(personal)s::integer = 0 OR (d.personal >= %(personal)s::integer AND {WRITES}))
     AND (%(patterns)s::text[] = '{{}}' OR d.words LIKE ALL (%(patterns)s::text[]))"""
 
-_PRESENT: Final[LiteralString] = f"{_REACHED} AND d.trashed_at IS NULL"
+_PRESENT: Final[LiteralString] = f"{REACHED} AND d.trashed_at IS NULL"
 # Not simply ready and approved: these look different to different people.
 _ODD: Final[LiteralString] = "d.newest_state <> 'ready' OR d.newest_review <> 'approved'"
 _ENDED: Final[LiteralString] = "d.ends <= current_date"
@@ -92,7 +92,7 @@ COUNTS: Final = sql.SQL(
     plain=counted(f"{_PRESENT} AND NOT ({_ODD})", "plain"),
     ended=counted(f"{_PRESENT} AND {_ENDED}", "ended"),
     trashed=counted(
-        f"{_REACHED} AND d.trashed_at IS NOT NULL AND %(sight)s::text <> 'open'", "trashed"
+        f"{REACHED} AND d.trashed_at IS NOT NULL AND %(sight)s::text <> 'open'", "trashed"
     ),
     states=sql.SQL(", ").join(
         sql.SQL("count(*) FILTER (WHERE o.state = {0}) AS {1}").format(

@@ -139,12 +139,10 @@ async def _listing(visit: Visit, query: Query) -> dict[str, Any]:
         seen = await listing.sight(conn)
         counts = await listing.counts(conn, collection_id, seen=seen)
         found = await suggestions(conn, collection_id, seen=seen)
-        few = max(counts.all, counts.trashed) <= MOST_COUNTED
         first = query.narrowed and query.after is None  # counted with the page itself
         page = await listing.find_page(
-            conn, wanted, sort=query.order, after=query.place, size=PAGE, count=first, few=few,
-            seen=seen,
-        )  # fmt: skip
+            conn, wanted, sort=query.order, after=query.place, size=PAGE, count=first, seen=seen
+        )
         shown = await listing.load(conn, page.ids)
         levels = await document_levels(conn, [document.id for document in shown])
     live = [document.id for document in shown if document.version.state in UNDER_WAY]
