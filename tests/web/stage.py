@@ -135,9 +135,11 @@ def stage_of(prepared: Prepared | None, pool: Pool, queue: Queue, folder: Path) 
     answers = ScriptedAnswers(pool)
     answers.scripts.update(was.answers.scripts)
     answers.stopped.update((answer, asyncio.Event()) for answer in was.answers.stopped)
+    here = {"data_dir": folder}
+    settings = was.settings.model_copy(update=here)
+    settings._base = was.settings.base.model_copy(update=here)  # for changes of settings
     app = OfficeApp(
-        was.settings.model_copy(update={"data_dir": folder}), pool, FileStore(folder / "files"),
-        answers, queue=queue, embedder=was.embedder,
+        settings, pool, FileStore(folder / "files"), answers, queue=queue, embedder=was.embedder,
     )  # fmt: skip
     return Stage(replace(made.office, app=app, actors=dict(made.office.actors)), dict(made.ids))
 
