@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, LiteralString
 
 from psycopg import sql
 
@@ -178,7 +178,10 @@ async def find_page(
     if values is None:
         return Page((), more=False, matching=0 if count else None)
     if values["marked"] and replace(wanted, text="", tag="") == Filter():
-        matching = await _bounded(conn, {**values, "keys": values["marked"]}) if count else None
+        matching = None
+        if count:
+            some = {**values, "keys": values["marked"]}
+            matching = await _bounded(conn, MATCHES, some, MOST_COUNTED)
         if matching is None or matching > MOST_COUNTED:
             async with _in_order(conn):
                 ids = await _select(conn, values, sort, after, size + 1, few=False)
@@ -194,16 +197,16 @@ async def _sees_few(conn: Connection, values: dict[str, Any]) -> bool:
     along an index, between those that they do not see."""
     if values["everything"]:
         return False
-    query = sql.SQL("SELECT {}").format(counted(REACHED, "seen"))
-    cursor = await conn.execute(query, {**values, "limit": FEW + 1}, prepare=False)
-    return bool(found(await cursor.fetchone())["seen"] <= FEW)
+    return await _bounded(conn, REACHED, values, FEW) <= FEW
 
 
-async def _bounded(conn: Connection, values: dict[str, Any]) -> int:
-    """How many documents match, up to MOST_COUNTED + 1."""
-    query = sql.SQL("SELECT {}").format(counted(MATCHES, "matching"))
-    cursor = await conn.execute(query, {**values, "limit": MOST_COUNTED + 1}, prepare=False)
-    return int(found(await cursor.fetchone())["matching"])
+async def _bounded(
+    conn: Connection, condition: LiteralString, values: dict[str, Any], most: int
+) -> int:
+    """How many documents the condition is true of, up to `most` + 1."""
+    query = sql.SQL("SELECT {}").format(counted(condition, "found"))
+    cursor = await conn.execute(query, {**values, "limit": most + 1}, prepare=False)
+    return int(found(await cursor.fetchone())["found"])
 
 
 @asynccontextmanager
@@ -284,7 +287,7 @@ async def counts(
     cursor = await conn.execute(COUNTS, values, prepare=False)
     row = found(await cursor.fetchone())
     if row["odd"] > MOST_ODD:
-        row |= await _each(conn, list(COUNTED), values)
+        row |= await _each(conn, values)
     else:
         row["ready"] = row["plain"] + row["odd"] - row["unready"]
     return Counts(
@@ -295,9 +298,9 @@ async def counts(
     )
 
 
-async def _each(conn: Connection, names: Sequence[str], values: dict[str, Any]) -> dict[str, int]:
-    """Some of COUNTED, each up to the limit."""
-    parts = sql.SQL(", ").join(counted(COUNTED[name], name) for name in names)
+async def _each(conn: Connection, values: dict[str, Any]) -> dict[str, int]:
+    """All of COUNTED, each up to the limit."""
+    parts = sql.SQL(", ").join(counted(condition, name) for name, condition in COUNTED.items())
     cursor = await conn.execute(sql.SQL("SELECT {}").format(parts), values, prepare=False)
     return dict(found(await cursor.fetchone()))
 

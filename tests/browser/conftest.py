@@ -20,8 +20,9 @@ from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 from govbot.db.dsns import Dsns
 from govbot.db.pool import Pool, open_pool
 from govbot.jobs.queue import Queue, open_queue
+from tests.browser.entry import enter
 from tests.ingestion import Cast, add_cast
-from tests.web.scene import PASSWORD, Scene, make_scene
+from tests.web.scene import Scene, make_scene
 from tests.web.sites import give_back, site_of
 
 # Chromium must not look for anything outside; as root it has no sandbox of its own.
@@ -142,13 +143,7 @@ async def open_page(chromium: Browser, address: str) -> AsyncIterator[OpenPage]:
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("console", lambda line: _note(complaints, line.type, line.text))
         if name:  # the form itself is tried in test_sign_in.py
-            form: dict[str, str | float | bool] = {
-                "username": name,
-                "password": PASSWORD,
-                "follow": "/",
-            }
-            answer = await context.request.post("/entrar", form=form, max_redirects=0)
-            assert answer.status == 303, await answer.text()
+            await enter(context, name)
         await page.goto("/")
         return page
 

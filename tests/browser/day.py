@@ -23,6 +23,7 @@ from govbot.documents import collections, grants
 from govbot.documents.types import Level, Principal, Target
 from govbot.ids import UserId, new_id
 from govbot.web.i18n import Language, language
+from tests.browser.entry import enter
 from tests.browser.test_every_page import (
     ALL_RULES,
     AUDIT,
@@ -176,13 +177,7 @@ class Day:
         page.on("pageerror", lambda error: self.complaints.append(f"{page.url} {error}"))
         page.on("console", lambda line: self._note(page.url, line.type, line.text))
         if username:
-            form: dict[str, str | float | bool] = {
-                "username": username,
-                "password": PASSWORD,
-                "follow": "/",
-            }
-            answer = await context.request.post("/entrar", form=form, max_redirects=0)
-            assert answer.status == 303, await answer.text()
+            await enter(context, username)
         return page
 
     def _note(self, url: str, kind: str, text: str) -> None:
