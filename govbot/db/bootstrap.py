@@ -15,6 +15,7 @@ from govbot.db.cluster import APPLICATION, OWNER
 from govbot.errors import Unavailable
 
 DATABASE: Final = "govbot"
+_LOCK: Final = 7181  # of pg_advisory_lock, in each of the two databases
 
 _ROLE = "LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS"
 
@@ -23,9 +24,11 @@ def bootstrap(maintenance_dsn: str, database_dsn: str) -> None:
     """Bring the server behind the two superuser connection strings to what GovBot needs."""
     try:
         with psycopg.connect(maintenance_dsn, autocommit=True) as conn:
+            _wait_for_others(conn)
             _create_roles(conn)
             create_database(conn, DATABASE)
         with psycopg.connect(database_dsn, autocommit=True) as conn:
+            _wait_for_others(conn)
             _install_extension(conn)
     except psycopg.Error as error:
         raise Unavailable(
@@ -48,6 +51,16 @@ def create_database(conn: psycopg.Connection, name: str, *, template: str = "tem
         )
     conn.execute(sql.SQL("REVOKE ALL ON DATABASE {name} FROM PUBLIC").format(**names))
     conn.execute(sql.SQL("GRANT CONNECT ON DATABASE {name} TO {app}").format(**names))
+
+
+def _wait_for_others(conn: psycopg.Connection) -> None:
+    """Prepare alone until `conn` ends.
+
+    A killed GovBot leaves its server running, and the server ends the statement it was at before
+    it notices: what that one creates cannot be seen yet, and creating it again would fail.
+    """
+    conn.execute("SET lock_timeout TO '60s'")
+    conn.execute("SELECT pg_advisory_lock(%s)", [_LOCK])
 
 
 def _create_roles(conn: psycopg.Connection) -> None:

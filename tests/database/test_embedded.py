@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,6 +22,7 @@ import pytest
 from govbot.db import hold
 from govbot.db.access import as_system
 from govbot.db.account import Account
+from govbot.db.bootstrap import bootstrap
 from govbot.db.cluster import Cluster
 from govbot.db.embedded import EmbeddedPostgres, embedded
 from govbot.db.locks import FileLock
@@ -135,6 +137,18 @@ def test_each_moment_of_the_first_start_may_be_the_last(tmp_path: Path, delay: f
     with EmbeddedPostgres(tmp_path, options=FAST) as server:
         assert ask(server.dsns().app, "SELECT '[1]'::vector::text") == "[1]"
     assert not is_running(tmp_path)
+
+
+def test_a_first_start_waits_for_what_a_killed_one_is_still_creating(tmp_path: Path) -> None:
+    with EmbeddedPostgres(tmp_path, options=FAST) as server:
+        control, ours = (server.dsns(name).superuser for name in ("postgres", "govbot"))
+        for _time in range(3):
+            with psycopg.connect(control, autocommit=True) as conn:
+                conn.execute("DROP DATABASE govbot")
+                conn.execute("DROP ROLE govbot_app, govbot_owner")
+            with ThreadPoolExecutor(4) as several:
+                list(several.map(lambda _: bootstrap(control, ours), range(4)))
+            assert ask(server.dsns().app, "SELECT '[1]'::vector::text") == "[1]"
 
 
 def test_processes_share_the_server_and_the_last_one_stops_it(tmp_path: Path) -> None:
