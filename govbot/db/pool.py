@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import select
+import time
 from typing import Final
 
 import psycopg
@@ -22,6 +24,7 @@ Pool = AsyncConnectionPool[Connection]
 _OPEN_TIMEOUT_S: Final = 30.0
 _WAIT_TIMEOUT_S: Final = 15.0
 _IDLE_IN_TRANSACTION_S: Final = 120
+_FRESH_S: Final = 10.0
 
 
 async def open_pool(
@@ -34,14 +37,14 @@ async def open_pool(
     """
     pool: Pool = AsyncConnectionPool(
         _with_limits(dsn, name, statement_timeout_s),
-        connection_class=AsyncConnection[DictRow],
+        connection_class=_Pooled,
         kwargs={"row_factory": dict_row, "autocommit": False},
         min_size=min(2, size),
         max_size=size,
         open=False,
         name=name,
         timeout=_WAIT_TIMEOUT_S,
-        check=AsyncConnectionPool.check_connection,
+        check=_check,
         configure=_register_vectors,
         reset=_forget,
     )
@@ -67,11 +70,36 @@ def _with_limits(dsn: str, name: str, statement_timeout_s: float) -> str:
     return make_conninfo(dsn, options=options.strip(), application_name=name, connect_timeout=wait)
 
 
+class _Pooled(AsyncConnection[DictRow]):
+    """Knows when it was last heard of, in seconds of the monotonic clock."""
+
+    heard_at: float = 0.0
+
+
+async def _check(conn: Connection) -> None:
+    """Raises for a connection that is lost, which the pool then replaces.
+
+    A server that ended says so on its socket; one that was heard of a moment ago and says nothing
+    is there, and need not be asked before each transaction.
+    """
+    assert isinstance(conn, _Pooled)  # noqa: S101 - narrows the type
+    if time.monotonic() - conn.heard_at > _FRESH_S or _has_news(conn):
+        await AsyncConnectionPool.check_connection(conn)
+
+
+def _has_news(conn: Connection) -> bool:
+    poll = select.poll()
+    poll.register(conn.fileno(), select.POLLIN)
+    return bool(poll.poll(0))
+
+
 async def _forget(conn: Connection) -> None:
     """Undo what was set for the whole session, an actor above all, before the next one has it."""
     await conn.set_autocommit(True)
     await conn.execute("RESET ALL")
     await conn.set_autocommit(False)
+    if isinstance(conn, _Pooled):
+        conn.heard_at = time.monotonic()
 
 
 async def _register_vectors(conn: Connection) -> None:

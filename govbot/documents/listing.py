@@ -20,6 +20,7 @@ from govbot.db.pool import Connection
 from govbot.documents import lives
 from govbot.documents.listing_sql import COUNTED, COUNTS, MATCHES, REACHED, counted
 from govbot.documents.rows import DOCUMENT, document_of
+from govbot.documents.sight import Sight, sight
 from govbot.documents.types import Document, Secrecy, State
 from govbot.ids import CollectionId, DocumentId, UserId
 
@@ -96,44 +97,6 @@ class Counts:
         return sum(self.states[state] for state in UNDER_WAY)
 
 
-@dataclass(frozen=True, slots=True)
-class Sight:
-    """How far the actor of a transaction sees, as values that an index can be asked with.
-
-    It repeats what the policies decide and narrows nothing beyond them. `everything`: no help is
-    needed; else what they see lies in `shelves` or is one of `singles`. `versions` says which
-    version of a document they see: the "newest", the newest "open" to readers, or "mixed".
-    """
-
-    everything: bool
-    shelves: Sequence[int]
-    singles: Sequence[int]
-    versions: str
-
-
-async def sight(conn: Connection) -> Sight:
-    """How far the actor of the transaction sees."""
-    cursor = await conn.execute(
-        """
-        WITH levels AS MATERIALIZED (SELECT l.key, l.level FROM govbot_collection_levels() l)
-        SELECT govbot_is_system() OR govbot_role() = 'admin' AS everything,
-               ARRAY(SELECT l.key FROM levels l WHERE l.level >= 1) AS shelves,
-               EXISTS (SELECT FROM levels l WHERE l.level = 1) AS reads,
-               EXISTS (SELECT FROM levels l WHERE l.level >= 2) AS writes,
-               ARRAY(SELECT govbot_documents_from(1)) AS singles,
-               EXISTS (SELECT FROM govbot_documents_below(2)) AS refused
-        """
-    )
-    row = found(await cursor.fetchone())
-    special = row["singles"] or row["refused"]
-    versions = "mixed"
-    if row["everything"] or (not special and not row["reads"]):
-        versions = "newest"
-    elif not special and not row["writes"]:
-        versions = "open"
-    return Sight(bool(row["everything"]), row["shelves"], row["singles"], versions)
-
-
 async def list_page(
     conn: Connection,
     wanted: Filter,
@@ -160,7 +123,7 @@ async def find_ids(
     `seen` is the sight of the actor, looked up unless it is given.
     """
     values = await values_of(conn, wanted, seen)
-    return [] if values is None else await _select(conn, values, sort, after, limit, few=False)
+    return [] if values is None else await _select(conn, values, sort, after, limit)
 
 
 async def find_page(
@@ -184,20 +147,15 @@ async def find_page(
             matching = await _bounded(conn, MATCHES, some, MOST_COUNTED)
         if matching is None or matching > MOST_COUNTED:
             async with _in_order(conn):
-                ids = await _select(conn, values, sort, after, size + 1, few=False)
-            return Page(ids[:size], more=len(ids) > size, matching=matching)
-    few = _ORDERS[sort][0] is not None and await _sees_few(conn, values)
+                walked = await _select(conn, values, sort, after, size + 1)
+            return Page(walked[:size], more=len(walked) > size, matching=matching)
     most = MOST_COUNTED if count else size
-    ids = await _select(conn, values, sort, after, most + 1, few=few)
+    ids: list[DocumentId] | None = None
+    if _ORDERS[sort][0] is not None and not values["everything"]:
+        ids = await _select_few(conn, values, sort, after, most + 1)
+    if ids is None:
+        ids = await _select(conn, values, sort, after, most + 1)
     return Page(ids[:size], more=len(ids) > size, matching=len(ids) if count else None)
-
-
-async def _sees_few(conn: Connection, values: dict[str, Any]) -> bool:
-    """Whether the actor sees no more documents than are read and sorted sooner than they are found
-    along an index, between those that they do not see."""
-    if values["everything"]:
-        return False
-    return await _bounded(conn, REACHED, values, FEW) <= FEW
 
 
 async def _bounded(
@@ -223,22 +181,43 @@ async def _in_order(conn: Connection) -> AsyncIterator[None]:
 
 
 async def _select(
-    conn: Connection,
-    values: dict[str, Any],
-    sort: Sort,
-    after: DocumentId | None,
-    limit: int,
-    *,
-    few: bool,
+    conn: Connection, values: dict[str, Any], sort: Sort, after: DocumentId | None, limit: int
 ) -> list[DocumentId]:
-    column, compare, direction = _ORDERS[sort]
-    source = sql.SQL("SELECT d.id FROM document_listings d WHERE {0}")
-    if few:  # OFFSET 0: all that match, whatever the order
-        source = sql.SQL(
-            "SELECT d.id FROM (SELECT d.id{1} FROM document_listings d WHERE {0} OFFSET 0) d"
-            " WHERE true"
+    """Along the index of the order, or of what narrows the list."""
+    source = sql.SQL("SELECT d.id FROM document_listings d WHERE {0}").format(sql.SQL(MATCHES))
+    cursor = await conn.execute(
+        source + _place(sort, after),
+        {**values, "after": after, "limit": limit},
+        prepare=False,
+    )
+    return [DocumentId(row["id"]) for row in await cursor.fetchall()]
+
+
+async def _select_few(
+    conn: Connection, values: dict[str, Any], sort: Sort, after: DocumentId | None, limit: int
+) -> list[DocumentId] | None:
+    """The same of an actor who sees no more than FEW documents (None: they see more): these are
+    read and sorted sooner than found along an index, between those that they do not see."""
+    source = sql.SQL(
+        """
+        WITH reached AS MATERIALIZED (
+            SELECT d.* FROM document_listings d WHERE {0} LIMIT %(few)s + 1
         )
-    more = sql.SQL(", d.{}").format(column) if column is not None else sql.SQL("")
+        SELECT CASE WHEN (SELECT count(*) FROM reached) <= %(few)s THEN ARRAY(
+            SELECT d.id FROM reached d WHERE {1}{2}
+        ) END AS ids
+        """
+    ).format(sql.SQL(REACHED), sql.SQL(MATCHES), _place(sort, after))
+    cursor = await conn.execute(
+        source, {**values, "after": after, "limit": limit, "few": FEW}, prepare=False
+    )
+    ids = found(await cursor.fetchone())["ids"]
+    return None if ids is None else [DocumentId(each) for each in ids]
+
+
+def _place(sort: Sort, after: DocumentId | None) -> sql.Composed:
+    """What follows the conditions: behind which document, in which order, how many."""
+    column, compare, direction = _ORDERS[sort]
     place: sql.Composable = sql.SQL("")
     if after is not None and column is None:
         place = sql.SQL(" AND d.id {} %(after)s::uuid").format(compare)
@@ -250,19 +229,13 @@ async def _select(
     order = sql.SQL("d.id {0}").format(direction)
     if column is not None:
         order = sql.SQL("d.{0} {1}, d.id {1}").format(column, direction)
-    query = sql.SQL("{0}{1} ORDER BY {2} LIMIT %(limit)s")
-    cursor = await conn.execute(
-        query.format(source.format(sql.SQL(MATCHES), more), place, order),
-        {**values, "after": after, "limit": limit},
-        prepare=False,
-    )
-    return [DocumentId(row["id"]) for row in await cursor.fetchall()]
+    return sql.SQL("{0} ORDER BY {1} LIMIT %(limit)s").format(place, order)
 
 
 async def load(conn: Connection, ids: Sequence[DocumentId]) -> list[Document]:
     """These documents in this order, as far as the actor sees them."""
     cursor = await conn.execute(
-        DOCUMENT + " WHERE d.id = ANY(%(ids)s::uuid[])", {"ids": list(ids)}, prepare=False
+        DOCUMENT + " WHERE d.id = ANY(%(ids)s::uuid[])", {"ids": list(ids)}, prepare=True
     )
     loaded = {row["id"]: document_of(row) for row in await cursor.fetchall()}
     return [loaded[each] for each in ids if each in loaded]
@@ -273,17 +246,19 @@ async def counts(
     collection_id: CollectionId | None = None,
     *,
     most: int = MOST_COUNTED,
+    totals: bool = True,
     seen: Sight | None = None,
 ) -> Counts:
     """What filters by state, life and trash would show, each counted up to `most` + 1.
 
+    Without `totals`, what is ready or ended or in the trash is not counted beyond the first.
     Nearly all documents of a library are ready: the others are looked at one by one, as long as
     they are few; after a large import each state is counted for itself.
     """
     values = await values_of(conn, Filter(collection=collection_id), seen)
     if values is None:
         return Counts(0, dict.fromkeys(State, 0), dict.fromkeys(lives.Life, 0), 0)
-    values |= {"limit": most + 1, "odd": MOST_ODD + 1}
+    values |= {"limit": most + 1, "total": most + 1 if totals else 1, "odd": MOST_ODD + 1}
     cursor = await conn.execute(COUNTS, values, prepare=False)
     row = found(await cursor.fetchone())
     if row["odd"] > MOST_ODD:
@@ -306,22 +281,27 @@ async def _each(conn: Connection, values: dict[str, Any]) -> dict[str, int]:
 
 
 async def values_of(conn: Connection, wanted: Filter, seen: Sight | None) -> dict[str, Any] | None:
-    """The parameters of MATCHES; None when the collection is not there for the actor.
+    """The parameters of MATCHES; None when the actor can see nothing that matches: no collection,
+    or what only those who write are shown.
 
     `keys` are the documents that an index finds by words and tag, None where that is no help;
     `marked` are some of them, where there are more than MOST_FOUND.
     """
     seen = seen or await sight(conn)
-    looked: dict[str, Any] = {"collection": None, "patterns": [], "keys": None, "marked": None}
-    if wanted.collection or wanted.text.strip() or wanted.tag:
-        looked = await _looked_up(conn, wanted)
-    if wanted.collection is not None and looked["collection"] is None:
+    collection = None if wanted.collection is None else seen.collections.get(wanted.collection)
+    if wanted.collection is not None and collection is None:
         return None
+    if seen.versions == "open" and _for_writers(wanted):
+        return None
+    looked: dict[str, Any] = {"patterns": [], "keys": None, "marked": None}
+    if wanted.text.strip() or wanted.tag:
+        looked = await _looked_up(conn, wanted)
     return {
         "everything": seen.everything,
         "shelves": seen.shelves,
         "singles": seen.singles,
         "sight": seen.versions,
+        "collection": collection,
         **looked,
         "states": [state.value for state in wanted.states],
         "life": wanted.life.value if wanted.life else "",
@@ -335,8 +315,14 @@ async def values_of(conn: Connection, wanted: Filter, seen: Sight | None) -> dic
     }
 
 
+def _for_writers(wanted: Filter) -> bool:
+    """Whether it shows documents only to those who may write them."""
+    drafts = wanted.life in (lives.Life.DRAFT, lives.Life.IN_REVIEW)
+    return drafts or wanted.sender is not None or wanted.personal is not None
+
+
 async def _looked_up(conn: Connection, wanted: Filter) -> dict[str, Any]:
-    """The key of the collection, patterns of the words, and what `values_of` says of documents."""
+    """Patterns of the words, and what `values_of` says of documents."""
     cursor = await conn.execute(
         """
         WITH words AS MATERIALIZED (
@@ -347,15 +333,13 @@ async def _looked_up(conn: Connection, wanted: Filter) -> dict[str, Any]:
             FROM regexp_split_to_table(govbot_fold(%(words)s), ' ') AS w (word)
             WHERE w.word <> ''
         )
-        SELECT (SELECT c.key FROM collections c WHERE c.id = %(collection)s::uuid) AS collection,
-               w.patterns,
+        SELECT w.patterns,
                CASE WHEN w.long OR %(tag)s::text <> '' THEN ARRAY(
                    SELECT govbot_documents_marked(w.words, w.patterns, %(tag)s::text, %(most)s)
                ) END AS keys
         FROM words w
         """,
         {
-            "collection": wanted.collection,
             "words": " ".join(wanted.text.split()[:10]),
             "tag": wanted.tag,
             "most": MOST_FOUND + 1,

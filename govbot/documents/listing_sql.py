@@ -89,10 +89,12 @@ COUNTS: Final = sql.SQL(
     writes=sql.SQL(WRITES),
     present=sql.SQL(_PRESENT),
     odd=sql.SQL(_ODD),
-    plain=counted(f"{_PRESENT} AND NOT ({_ODD})", "plain"),
-    ended=counted(f"{_PRESENT} AND {_ENDED}", "ended"),
+    plain=counted(f"{_PRESENT} AND NOT ({_ODD})", "plain", "%(total)s"),
+    ended=counted(f"{_PRESENT} AND {_ENDED}", "ended", "%(total)s"),
     trashed=counted(
-        f"{REACHED} AND d.trashed_at IS NOT NULL AND %(sight)s::text <> 'open'", "trashed"
+        f"{REACHED} AND d.trashed_at IS NOT NULL AND %(sight)s::text <> 'open'",
+        "trashed",
+        "%(total)s",
     ),
     states=sql.SQL(", ").join(
         sql.SQL("count(*) FILTER (WHERE o.state = {0}) AS {1}").format(

@@ -8,8 +8,9 @@ from typing import Final
 
 from govbot.db.access import found
 from govbot.db.pool import Connection
-from govbot.documents.listing import Filter, Sight, values_of
+from govbot.documents.listing import Filter, values_of
 from govbot.documents.listing_sql import MATCHES, WRITES
+from govbot.documents.sight import Sight
 from govbot.ids import CollectionId, UserId
 
 SAMPLE: Final = 400  # the newest documents, among which suggestions are looked for
@@ -40,27 +41,19 @@ async def suggestions(
         + " AS writes FROM document_listings d WHERE "
         + MATCHES
         + """
-              ORDER BY d.id DESC LIMIT %(sample)s)
+              ORDER BY d.id DESC LIMIT %(sample)s),
+        people AS MATERIALIZED (
+            SELECT u.id, coalesce(nullif(u.name, ''), u.username) AS name FROM users u
+            WHERE u.id IN (SELECT s.created_by FROM sample s WHERE s.writes))
         SELECT ARRAY(SELECT DISTINCT s.kind FROM sample s WHERE s.kind <> '' ORDER BY 1) AS kinds,
                ARRAY(SELECT DISTINCT t.tag FROM sample s, unnest(s.tags) AS t (tag)
                      ORDER BY 1 LIMIT 200) AS tags,
-               ARRAY(SELECT DISTINCT s.created_by FROM sample s
-                     WHERE s.writes AND s.created_by IS NOT NULL) AS senders
+               ARRAY(SELECT p.id FROM people p ORDER BY lower(p.name), p.id) AS senders,
+               ARRAY(SELECT p.name FROM people p ORDER BY lower(p.name), p.id) AS names
         """,
         {**values, "sample": SAMPLE},
         prepare=False,
     )
     row = found(await cursor.fetchone())
-    return Suggestions(row["kinds"], row["tags"], await _named(conn, row["senders"]))
-
-
-async def _named(conn: Connection, people: Sequence[UserId]) -> list[tuple[UserId, str]]:
-    cursor = await conn.execute(
-        """
-        SELECT u.id, coalesce(nullif(u.name, ''), u.username) AS name FROM users u
-        WHERE u.id = ANY(%(ids)s::uuid[])
-        ORDER BY lower(coalesce(nullif(u.name, ''), u.username)), u.id
-        """,
-        {"ids": list(people)},
-    )
-    return [(UserId(row["id"]), str(row["name"])) for row in await cursor.fetchall()]
+    senders = [UserId(each) for each in row["senders"]]
+    return Suggestions(row["kinds"], row["tags"], list(zip(senders, row["names"], strict=True)))

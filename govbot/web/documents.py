@@ -15,6 +15,7 @@ from govbot.documents import collections, listing, store
 from govbot.documents.listing import MOST_COUNTED, Counts
 from govbot.documents.lives import Life
 from govbot.documents.rights import document_levels
+from govbot.documents.sight import sight
 from govbot.documents.suggestions import suggestions
 from govbot.documents.types import Collection, Document, Level, Secrecy, State
 from govbot.errors import Conflict, Denied, Invalid
@@ -136,8 +137,8 @@ async def _listing(visit: Visit, query: Query) -> dict[str, Any]:
         shelves = await collections.list_shelves(conn)
         if collection_id is not None:
             await collections.get_shelf(conn, collection_id)
-        seen = await listing.sight(conn)
-        counts = await listing.counts(conn, collection_id, seen=seen)
+        seen = await sight(conn)
+        counts = await listing.counts(conn, collection_id, totals=not query.narrowed, seen=seen)
         found = await suggestions(conn, collection_id, seen=seen)
         first = query.narrowed and query.after is None  # counted with the page itself
         page = await listing.find_page(

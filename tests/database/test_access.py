@@ -13,6 +13,7 @@ from govbot.db.dsns import Dsns
 from govbot.db.pool import Connection, Pool, open_pool
 from govbot.errors import Denied, NotFound, Unavailable
 from govbot.ids import UserId, new_id
+from tests.database.holder import ask
 
 
 def person(name: str = "ana", role: Role = Role.USER) -> Actor:
@@ -218,6 +219,22 @@ async def test_a_lost_connection_is_replaced(pool: Pool, owner_pool: Pool) -> No
             await conn.execute("SELECT pg_terminate_backend(pg_backend_pid())")
     async with as_system(pool) as conn:
         assert await value(conn, "SELECT 1 AS one") == 1
+
+
+async def test_a_connection_that_the_server_ended_is_replaced_before_it_is_used(
+    pool: Pool, dsns: Dsns
+) -> None:
+    for _connection in range(4):  # each of the pool's was heard of a moment ago
+        async with as_system(pool):
+            pass
+    ask(
+        dsns.superuser,
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND usename = 'govbot_app'",
+    )
+    for _connection in range(4):
+        async with as_system(pool) as conn:
+            assert await value(conn, "SELECT 1 AS one") == 1
 
 
 async def test_vectors_travel_in_both_directions(pool: Pool) -> None:

@@ -190,6 +190,8 @@ class People:
                 answer = client.post("/conversas", data={"question": question, "csrf": token})
                 if answer.status_code == 303:
                     return answer.headers["location"].partition("#")[0]
+                if answer.status_code == 401:  # the clock jumped between the form and its sending
+                    raise SignedOut
                 self._page_refused(answer)
             except httpx.TransportError as error:
                 self.seen.note(type(error).__name__)
