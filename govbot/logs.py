@@ -45,6 +45,8 @@ QUIET = (
     "uvicorn.error",
     "watchdog",
 )
+# Where a database that is away is told of with the whole stack, at every try.
+_TELLERS = ("asyncio", "procrastinate", "psycopg")
 _ESCAPED = "\u2028\u200b"  # stands for the two characters of an escaped end of line: a space
 _at_least: int | None = None  # of the last configuration, if there was one
 _own: set[str] = set()  # loggers with a level of their own from the settings
@@ -68,6 +70,7 @@ def configure(
     handler = logging.StreamHandler(stream)
     formatter: logging.Formatter = TextFormatter() if as_text else JsonFormatter()
     handler.setFormatter(JournalFormatter(formatter) if _is_journal(stream) else formatter)
+    handler.addFilter(_briefly)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     for name in QUIET:
@@ -151,6 +154,38 @@ class TextFormatter(logging.Formatter):
         if record.exc_info:
             text += "\n" + _hidden(self.formatException(record.exc_info))
         return text
+
+
+def _briefly(record: logging.LogRecord) -> bool:
+    """Leaves of an error of the database, told by a library, its name and sentence."""
+    error = record.exc_info[1] if record.exc_info else None
+    if error is not None and record.name.partition(".")[0] in _TELLERS:
+        reason = _of_database(error)
+        if reason:
+            record.exc_info = record.exc_text = None
+            record.reason = reason
+    return True
+
+
+def _of_database(error: BaseException) -> str:
+    """What the driver said first of a lost connection or of a library's own query; "" for the rest,
+    whose stack tells more."""
+    reason, found = "", error
+    for _cause in range(10):
+        names = {each.__name__ for each in type(found).__mro__}
+        if "ConnectorException" in names or (reason and "Error" in names):
+            reason = f"{type(found).__name__}: {_first_line(found)}"
+        if "OperationalError" in names:
+            return f"{type(found).__name__}: {_first_line(found)}"
+        cause = found.__cause__ or found.__context__
+        if cause is None:
+            break
+        found = cause
+    return reason
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [""])[0]
 
 
 def _context() -> dict[str, object]:

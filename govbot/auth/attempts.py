@@ -14,15 +14,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from ipaddress import IPv6Address, ip_address
 
-from psycopg import AsyncConnection
-from psycopg.rows import DictRow
-from psycopg_pool import AsyncConnectionPool
-
 from govbot.db.access import as_system
+from govbot.db.pool import Connection, Pool
 from govbot.errors import Busy
-
-Connection = AsyncConnection[DictRow]
-Pool = AsyncConnectionPool[Connection]
 
 # An address may serve a whole office.
 ADDRESS_FACTOR = 10

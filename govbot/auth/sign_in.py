@@ -16,7 +16,7 @@ from psycopg.rows import DictRow
 
 from govbot import audit, metrics
 from govbot.auth import attempts, passwords, sessions, totp
-from govbot.auth.attempts import Attempt, Door, Pool, TooManyAttempts
+from govbot.auth.attempts import Attempt, Door, TooManyAttempts
 from govbot.auth.sessions import (
     Factor,
     Method,
@@ -28,6 +28,7 @@ from govbot.auth.sessions import (
 from govbot.auth.totp import WrongCode
 from govbot.auth.users import USERNAME
 from govbot.db.access import Actor, Role, as_system
+from govbot.db.pool import Pool
 from govbot.errors import Denied, GovBotError, Unavailable
 from govbot.ids import UserId
 from govbot.sealing import Sealer

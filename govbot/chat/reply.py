@@ -8,15 +8,12 @@ from datetime import date
 from time import perf_counter
 from typing import Final, Literal, Protocol
 
-from psycopg import AsyncConnection
-from psycopg.rows import DictRow
-from psycopg_pool import AsyncConnectionPool
-
 from govbot.chat.arrangement import Arrangement
 from govbot.chat.cited import Citation
 from govbot.chat.prompt import Turn
 from govbot.chat.support import Support
 from govbot.config import Settings
+from govbot.db.pool import Pool
 from govbot.generate import Generator, Priority, Routed, Sampling, Usage
 from govbot.ids import MessageId
 from govbot.models.embedder import Embedder
@@ -24,7 +21,6 @@ from govbot.models.entailment import Entailment
 from govbot.models.reranker import Reranker
 from govbot.retrieval.scope import EVERYTHING, Scope
 
-Pool = AsyncConnectionPool[AsyncConnection[DictRow]]
 CacheUse = Literal["use", "renew", "off"]
 
 

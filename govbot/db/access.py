@@ -17,6 +17,7 @@ from typing import Final, TypeVar
 from uuid import UUID
 
 import psycopg
+from psycopg import sql
 from psycopg_pool import PoolTimeout
 
 from govbot.db.pool import Connection, Pool
@@ -35,11 +36,11 @@ _TIMED_OUT: Final = (
     psycopg.errors.IdleInTransactionSessionTimeout,
     psycopg.errors.TransactionTimeout,
 )
-_SET_ACTOR: Final = """
-    SELECT set_config('govbot.actor', %(actor)s, true),
-           set_config('govbot.role', %(role)s, true),
-           set_config('transaction_read_only', %(read_only)s, true)
-"""
+_BEGIN: Final = sql.SQL(
+    "BEGIN {kind}; SELECT set_config('govbot.actor', {actor}, true),"
+    " set_config('govbot.role', {role}, true)"
+)
+_READ, _WRITE = sql.SQL("READ ONLY"), sql.SQL("READ WRITE")
 _busy_task: ContextVar[int] = ContextVar("govbot_transaction_of_task", default=0)
 _Row = TypeVar("_Row")
 
@@ -103,12 +104,14 @@ async def _transaction(
     if _busy_task.get() == task:
         raise RuntimeError("as_actor and as_system must not be nested: pass the connection on")
     mark = _busy_task.set(task)
-    parameters = {"actor": actor, "role": role, "read_only": "on" if read_only else "off"}
+    kind = _READ if read_only else _WRITE
+    begin = _BEGIN.format(kind=kind, actor=sql.Literal(actor), role=sql.Literal(role))
     try:
         with _translated():
             async with pool.connection() as conn:
-                await conn.execute(_SET_ACTOR, parameters)
+                await conn.begin(begin)
                 yield conn
+                await conn.end()
     finally:
         _busy_task.reset(mark)
 

@@ -9,7 +9,7 @@ from typing import Final
 
 import psycopg
 from pgvector.psycopg import register_vector_async
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
@@ -19,12 +19,32 @@ from govbot.errors import Unavailable
 log = logging.getLogger(__name__)
 
 Connection = AsyncConnection[DictRow]
-Pool = AsyncConnectionPool[Connection]
 
 _OPEN_TIMEOUT_S: Final = 30.0
 _WAIT_TIMEOUT_S: Final = 15.0
 _IDLE_IN_TRANSACTION_S: Final = 120
 _FRESH_S: Final = 10.0
+
+
+class Pooled(AsyncConnection[DictRow]):
+    """A connection that goes from hand to hand."""
+
+    heard_at: float = 0.0  # seconds of the monotonic clock
+    clean: bool = False  # nothing is set for the session
+
+    async def begin(self, query: sql.Composed) -> None:
+        """Begins a transaction with a query that says so, and goes on in the same breath."""
+        await self.set_autocommit(True)  # the transaction is not psycopg's
+        self.clean = False
+        await self.execute(query, prepare=False)
+
+    async def end(self) -> None:
+        """Commits, and undoes what was set for the session."""
+        await self.execute("COMMIT; RESET ALL", prepare=False)
+        self.clean = True
+
+
+Pool = AsyncConnectionPool[Pooled]
 
 
 async def open_pool(
@@ -37,7 +57,7 @@ async def open_pool(
     """
     pool: Pool = AsyncConnectionPool(
         _with_limits(dsn, name, statement_timeout_s),
-        connection_class=_Pooled,
+        connection_class=Pooled,
         kwargs={"row_factory": dict_row, "autocommit": False},
         min_size=min(2, size),
         max_size=size,
@@ -70,19 +90,12 @@ def _with_limits(dsn: str, name: str, statement_timeout_s: float) -> str:
     return make_conninfo(dsn, options=options.strip(), application_name=name, connect_timeout=wait)
 
 
-class _Pooled(AsyncConnection[DictRow]):
-    """Knows when it was last heard of, in seconds of the monotonic clock."""
-
-    heard_at: float = 0.0
-
-
-async def _check(conn: Connection) -> None:
+async def _check(conn: Pooled) -> None:
     """Raises for a connection that is lost, which the pool then replaces.
 
     A server that ended says so on its socket; one that was heard of a moment ago and says nothing
     is there, and need not be asked before each transaction.
     """
-    assert isinstance(conn, _Pooled)  # noqa: S101 - narrows the type
     if time.monotonic() - conn.heard_at > _FRESH_S or _has_news(conn):
         await AsyncConnectionPool.check_connection(conn)
 
@@ -93,13 +106,14 @@ def _has_news(conn: Connection) -> bool:
     return bool(poll.poll(0))
 
 
-async def _forget(conn: Connection) -> None:
+async def _forget(conn: Pooled) -> None:
     """Undo what was set for the whole session, an actor above all, before the next one has it."""
-    await conn.set_autocommit(True)
-    await conn.execute("RESET ALL")
+    if not conn.clean:
+        await conn.set_autocommit(True)
+        await conn.execute("RESET ALL")
     await conn.set_autocommit(False)
-    if isinstance(conn, _Pooled):
-        conn.heard_at = time.monotonic()
+    conn.clean = False
+    conn.heard_at = time.monotonic()
 
 
 async def _register_vectors(conn: Connection) -> None:

@@ -212,7 +212,7 @@ def _size(visit: Visit) -> Any:
             if value < 1000 or unit == "GB":
                 break
             value /= 1000
-        digits = 0 if value >= 10 or unit == "B" else 1
-        return f"{visit.language.number(round(value, digits))} {unit}"
+        rounded = round(value) if value >= 10 or unit == "B" else round(value, 1)
+        return f"{visit.language.number(rounded)} {unit}"
 
     return size

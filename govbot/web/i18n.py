@@ -18,7 +18,7 @@ from babel import Locale
 from babel.dates import format_date, format_datetime, format_skeleton, format_time
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
-from babel.numbers import format_decimal
+from babel.numbers import format_decimal, get_group_symbol
 from babel.support import NullTranslations, Translations
 
 from govbot import resources
@@ -41,6 +41,7 @@ class Language:
         self.code = code
         self.locale = Locale.parse(code, sep="-")
         self.translations = _load(self.locale)
+        self._thousands = get_group_symbol(self.locale)
 
     def gettext(self, message: str) -> str:
         """The message in this language."""
@@ -73,8 +74,8 @@ class Language:
 
     def number(self, value: float) -> str:
         """A number with the language's separators."""
-        if isinstance(value, int) and -1000 < value < 1000:
-            return str(value)  # most of them: no separator in any language
+        if isinstance(value, int):  # most of them: both languages group by thousands
+            return f"{value:,}".replace(",", self._thousands)
         return str(format_decimal(value, locale=self.locale))
 
     def by_day(

@@ -10,7 +10,10 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
+from procrastinate.exceptions import ConnectorException
+from procrastinate.sync_psycopg_connector import wrap_exceptions
 
 from govbot import logs
 from govbot.config.table import Logging, Settings
@@ -52,6 +55,36 @@ def test_json_line_holds_message_extra_and_ids() -> None:
         "request_id": "r1",
         "action": "sign-in.ok",
     }
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (psycopg.OperationalError("the server\nclosed"), "OperationalError: the server"),
+        (psycopg.errors.AdminShutdown("terminating"), "AdminShutdown: terminating"),
+        (psycopg.errors.RaiseException("Job was not found"), "RaiseException: Job was not found"),
+    ],
+)
+def test_a_library_tells_of_a_lost_database_in_one_line(error: psycopg.Error, reason: str) -> None:
+    stream = configured()
+    try:
+        with wrap_exceptions():
+            raise error
+    except ConnectorException:
+        logging.getLogger("procrastinate.utils").exception("listener error")
+    line = json.loads(stream.getvalue())
+    assert line["reason"] == reason
+    assert "Traceback" not in stream.getvalue()
+
+
+@pytest.mark.parametrize("name", ["procrastinate.worker", "govbot.ingest"])
+def test_a_mistake_in_a_statement_keeps_its_stack(name: str) -> None:
+    stream = configured()
+    try:
+        raise psycopg.errors.UndefinedColumn("column x does not exist")
+    except psycopg.Error:
+        logging.getLogger(name).exception("job failed")
+    assert "Traceback" in json.loads(stream.getvalue())["exception"]
 
 
 def test_json_line_stays_one_line_with_an_exception() -> None:
