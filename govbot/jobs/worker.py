@@ -23,6 +23,7 @@ from procrastinate.manager import JobManager
 
 from govbot import logs, metrics, tracing
 from govbot.errors import GovBotError, Unavailable
+from govbot.jobs.hold import Hold
 from govbot.jobs.queue import PEOPLE, Queue
 
 logger = logging.getLogger(__name__)
@@ -79,6 +80,7 @@ class Worker:
         self._queue = queue
         self._concurrency = concurrency
         self._strategy = Retry()
+        self._hold = Hold()
         self._app = procrastinate.App(connector=queue.app.connector)
         self._manager = PausableManager(queue.app.connector)
         self._app.job_manager = self._manager
@@ -125,14 +127,21 @@ class Worker:
             shutdown_graceful_timeout=GRACE_S,
             update_heartbeat_interval=HEARTBEAT_S,
             stalled_worker_timeout=LOST_S,
-            worker_middleware=[locks.middleware],
+            worker_middleware=[locks.middleware, self._holding],
         )
+
+    async def _holding(
+        self, call_next: Callable[[], Awaitable[Any]], context: Any, worker: Any
+    ) -> Any:
+        with self._hold.at(context.job.id, worker.worker_id):
+            return await call_next()
 
     async def _look_around(self) -> None:
         """Takes over the jobs of the dead and counts the queue, every few seconds."""
         while True:
             try:
                 await requeue_dead(self._queue)
+                await self._hold.put_back(self._queue)
                 await hasten_future(self._queue)
                 metrics.set_jobs(await self._queue.counts(), paused=await self._manager.paused())
             except (Unavailable, ConnectorException, psycopg.Error, OSError) as error:

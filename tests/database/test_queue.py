@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -79,6 +79,39 @@ async def test_a_job_runs_with_its_ids_and_leaves_no_row(
     await Worker(queue, {"note": notes}).run_until_empty()
     assert notes.taken == ["v1"]
     assert await job_rows(pool) == []
+
+
+@pytest.mark.parametrize("failure", [None, Unavailable()])
+async def test_a_job_whose_end_cannot_be_written_is_done_again(
+    queue: Queue, pool: Pool, notes: Notes, monkeypatch: pytest.MonkeyPatch,
+    failure: Exception | None,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(worker_module, "LOOK_S", 0.05)
+    for name in ("finish_job", "retry_job"):
+        monkeypatch.setattr(worker_module.PausableManager, name, _disk_full(notes, name))
+    notes.failure = failure
+    await defer(queue, pool, version_id="v1")
+    working = asyncio.create_task(Worker(queue, {"note": notes}).run())
+    async with asyncio.timeout(20):
+        while await job_rows(pool):
+            await asyncio.sleep(0.05)
+    working.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await working
+    assert notes.taken == ["v1", "v1"]
+
+
+def _disk_full(notes: Notes, name: str) -> Callable[..., Awaitable[None]]:
+    """The method, which fails once, and after which the task does no more."""
+    original = getattr(worker_module.PausableManager, name)
+
+    async def method(self: object, **options: object) -> None:
+        if len(notes.taken) == 1:
+            notes.failure = None
+            raise ConnectorException from psycopg.errors.DiskFull("no space left")
+        await original(self, **options)
+
+    return method
 
 
 async def test_a_job_exists_only_when_its_transaction_commits(
