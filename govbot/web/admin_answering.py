@@ -113,11 +113,17 @@ async def _models(visit: Visit) -> dict[str, Any]:
         "presence": lambda word: visit.translate(PRESENCES[word]),
         "note": lambda word: visit.translate(NOTES.get(word, "")) if word else "",
         "reason": lambda word: reason(visit, word),
+        "model_name": lambda name: model_name(visit, name),
         "sentence": visit.language.sentence,
         "testable": [model for model in visit.app.generator.models() if model.kind != "extractive"],
         "chosen": "",
         "prompt": visit.translate(PROMPT),
     }
+
+
+def model_name(visit: Visit, name: str) -> str:
+    """A model's name; what answers without one is told in words."""
+    return visit.translate(KINDS[name]) if name == "extractive" else name
 
 
 def reason(visit: Visit, word: str) -> str:

@@ -321,7 +321,8 @@ def _routed(visit: Visit, answer: Message) -> str:
         return ""
     why = admin_answering.reason(visit, routed.reason)
     signs = admin_answering.signs(visit, routed.signs)
-    return f"{routed.model}: {why}" + (f" ({signs})" if signs else "")
+    name = admin_answering.model_name(visit, routed.model)
+    return f"{name}: {why}" + (f" ({signs})" if signs else "")
 
 
 def helpers(visit: Visit) -> dict[str, Any]:
