@@ -149,10 +149,13 @@ class LlamaModel:
             for answer, share, guessed in zip(answers, shares, guesses, strict=True)
             if share.pending
         ]
-        step, written = Step(), 0
+        step, written, writing_s = Step(), 0, 0.0
         for group in self._passes(decoding):
+            began = time.perf_counter()
             firsts = self._context.decode([_part(*each) for each in group])
             self._slots.decoded()
+            if all(_writes(answer) for answer, _count, _guessed in group):
+                writing_s += time.perf_counter() - began
             for (answer, count, guessed), first in zip(group, firsts, strict=True):
                 self._advance(answer, count)
                 if not answer.pending:
@@ -162,6 +165,7 @@ class LlamaModel:
             written=written,
             drafts=sum(share.drafts for share in shares),
             seconds=time.perf_counter() - started,
+            writing_s=writing_s,
         )
         return step
 

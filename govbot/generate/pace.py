@@ -31,10 +31,18 @@ class Pace:
         """Tokens of all answers together."""
         return self._written_per_s
 
-    def stepped(self, *, prompt: int, written: int, seconds: float, drafts: int = 0) -> None:
+    def stepped(
+        self, *, prompt: int, written: int, seconds: float, drafts: int = 0, writing_s: float = 0.0
+    ) -> None:
         """One step decoded `prompt` tokens of prompts and `drafts` guesses, and gave `written`
-        tokens of answers."""
-        if prompt >= _TELLING and written and not self._step_s and self._token_s:
+        tokens of answers. `writing_s` is the part of its `seconds` that answers took, where they
+        went through the model by themselves."""
+        if writing_s and prompt:
+            if not drafts:
+                self._step_s = _mean(self._step_s, writing_s)
+            if prompt >= _TELLING:
+                self._token_s = _mean(self._token_s, (seconds - writing_s) / prompt)
+        elif prompt >= _TELLING and written and not self._step_s and self._token_s:
             self._step_s = max(seconds - prompt * self._token_s, 0.0)
         elif prompt >= _TELLING:
             cost = max(seconds - (self._step_s if written else 0.0), seconds / 4)

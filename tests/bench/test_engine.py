@@ -2,14 +2,17 @@
 
 `GOVBOT_BENCH_LLAMA_SERVER` names the program that `build_llama_server.sh` built; without it
 that peer is left out. `GOVBOT_BENCH_SHAPES` (135M,1B) and `GOVBOT_BENCH_SLOTS` (8): smaller.
+`GOVBOT_BENCH_TURNS` (1): how often the peers take turns, for medians.
 """
 
 from __future__ import annotations
 
+import math
 import os
 import statistics
 import time
 from collections.abc import Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +36,7 @@ from tests.bench.peers import (
 )
 from tests.bench.shapes import SHAPES, write_shape
 
+TURNS = int(os.environ.get("GOVBOT_BENCH_TURNS", "1"))
 SLOTS = int(os.environ.get("GOVBOT_BENCH_SLOTS", "8"))
 NAMES = os.environ.get("GOVBOT_BENCH_SHAPES", "135M,1B").split(",")
 SERVER = os.environ.get("GOVBOT_BENCH_LLAMA_SERVER", "")
@@ -66,69 +70,82 @@ def text(length: int, *seed: int) -> str:
     return "".join(_LETTERS[each] for each in letters)
 
 
-def chats(length: int, *, question: int = 0, passages: tuple[int, ...] = ()) -> list[Chat]:
+def chats(
+    length: int, *, question: int = 0, passages: tuple[int, ...] = (), rules: int = 0
+) -> list[Chat]:
     """Chats that arrive together: the same rules, passages of their own, 1 200 tokens in all."""
     return [
-        Chat(text(RULES, 0), text(PASSAGES, 1, each), text(QUESTION, 2, each, question), length,
-             owner=f"person-{number}")
+        Chat(text(RULES, 0, rules), text(PASSAGES, 1, each, rules),
+             text(QUESTION, 2, each, question), length, owner=f"person-{number}")
         for number, each in enumerate(passages or range(SLOTS))
     ]  # fmt: skip
 
 
 async def test_eight_chats_at_once(shape: str, model: Path, tokens: Tokens) -> None:
-    rows: dict[str, dict[str, Round]] = {}
-
-    async def measure(peer: Any, *, long: bool = True) -> None:
-        rounds = {"cold": await ask_all(peer, chats(48))}
-        rounds["second"] = await ask_all(peer, chats(48, question=1))
-        if long:
-            other = tuple(range(100, 100 + SLOTS))
-            rounds["long"] = await ask_all(peer, chats(200, passages=other))
-        rows[peer.name] = rounds
-
-    ours = Ours(BenchOptions(model, slots=SLOTS, context_tokens=CONTEXT))
-    await ask_all(ours, [Chat("a", "b", "c", 2)])
-    await measure(ours)
-    await ours.generator.aclose()
-    if SERVER:
-        async with llama_server(
-            Path(SERVER), model, slots=SLOTS, context=CONTEXT, threads=THREADS
-        ) as url:
+    rows: dict[str, dict[str, list[Round]]] = {}
+    async with AsyncExitStack() as stack:
+        ours = Ours(BenchOptions(model, slots=SLOTS, context_tokens=CONTEXT))
+        stack.push_async_callback(ours.generator.aclose)
+        peers: list[Any] = [ours]
+        if SERVER:
+            url = await stack.enter_async_context(
+                llama_server(Path(SERVER), model, slots=SLOTS, context=CONTEXT, threads=THREADS)
+            )
             server = LlamaServer(url, tokens)
-            await ask_all(server, [Chat("a", "b", "c", 2)])
-            await measure(server)
-            await server.aclose()
-    else:
-        print("\nllama-server is left out: GOVBOT_BENCH_LLAMA_SERVER is not set")
-    alone = HighLevel(model, tokens, CONTEXT, THREADS)
-    await measure(alone, long=shape != "1B")
-    alone.close()
+            stack.push_async_callback(server.aclose)
+            peers.append(server)
+        else:
+            print("\nllama-server is left out: GOVBOT_BENCH_LLAMA_SERVER is not set")
+        alone = HighLevel(model, tokens, CONTEXT, THREADS)
+        stack.callback(alone.close)
+        peers.append(alone)
+        for peer in peers:
+            rows[peer.name] = {"cold": [], "second": [], "long": []}
+            await ask_all(peer, [Chat("a", "b", "c", 2)])
+        for turn in range(TURNS):  # by turns: the machine is now faster, now slower
+            for peer in peers:
+                found = rows[peer.name]
+                found["cold"].append(await ask_all(peer, chats(48, rules=turn)))
+                found["second"].append(await ask_all(peer, chats(48, question=1, rules=turn)))
+            for peer in peers:
+                other = tuple(range(100, 100 + SLOTS))
+                if shape != "1B" or peer is not alone:
+                    long = await ask_all(peer, chats(200, passages=other, rules=turn))
+                    rows[peer.name]["long"].append(long)
     _print(shape, rows)
 
 
-def _print(shape: str, rows: dict[str, dict[str, Round]]) -> None:
-    print(f"\n## {shape}: {SLOTS} chats together, {RULES + PASSAGES + QUESTION} prompt tokens each")
+def _print(shape: str, rows: dict[str, dict[str, list[Round]]]) -> None:
+    prompt = RULES + PASSAGES + QUESTION
+    print(f"\n## {shape}: {SLOTS} chats together, {prompt} prompt tokens each, {TURNS} turns")
     print("| | 48 tokens: total s | first token median / max | second round: total, first median ")
     print("| 200 tokens: total s |\n|---|---|---|---|---|")
-    for name, rounds in rows.items():
-        cold, second, long = rounds["cold"], rounds["second"], rounds.get("long")
+    figures = {name: _figures(rounds) for name, rounds in rows.items()}
+    for name, found in figures.items():
         print(
-            f"| {name} | {cold.total:.2f} | {cold.first_median:.2f} / {cold.first_max:.2f} "
-            f"| {second.total:.2f}, {second.first_median:.2f} "
-            f"| {f'{long.total:.2f}' if long else '-'} |"
+            f"| {name} | {found['total 48']:.2f} | {found['first token']:.2f} "
+            f"/ {found['last first token']:.2f} | {found['second round']:.2f}, "
+            f"{found['second round first token']:.2f} | {found.get('total 200', math.nan):.2f} |"
         )
-    ours = rows["GovBot"]
-    for name, rounds in rows.items():
-        if name == "GovBot":
-            continue
-        ratios = {
-            "total 48": ours["cold"].total / rounds["cold"].total,
-            "first token": ours["cold"].first_median / rounds["cold"].first_median,
-            "second round first token": ours["second"].first_median / rounds["second"].first_median,
-        }
-        if "long" in rounds:
-            ratios["total 200"] = ours["long"].total / rounds["long"].total
-        print(f"against {name}: " + ", ".join(f"{k} {v:.2f}x" for k, v in ratios.items()))
+    ours = figures["GovBot"]
+    for name, found in figures.items():
+        if name != "GovBot":
+            ratios = (f"{word} {ours[word] / found[word]:.2f}x" for word in ours if word in found)
+            print(f"against {name}: " + ", ".join(ratios))
+
+
+def _figures(rounds: dict[str, list[Round]]) -> dict[str, float]:
+    """Seconds, the median of all turns."""
+    cold, second, long = rounds["cold"], rounds["second"], rounds["long"]
+    found = {
+        "total 48": [each.total for each in cold],
+        "first token": [each.first_median for each in cold],
+        "last first token": [each.first_max for each in cold],
+        "second round": [each.total for each in second],
+        "second round first token": [each.first_median for each in second],
+        "total 200": [each.total for each in long],
+    }
+    return {word: statistics.median(each) for word, each in found.items() if each}
 
 
 async def test_the_same_passages_asked_by_another_person(model: Path, shape: str) -> None:

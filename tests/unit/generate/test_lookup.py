@@ -44,5 +44,8 @@ def test_prompts_get_what_keeps_the_pause_of_streams_short() -> None:
     slow.stepped(prompt=512, written=0, seconds=5.12)
     slow.stepped(prompt=0, written=4, seconds=0.2)
     assert 190 < slow.prompt_limit(512, writing=True) < 210  # ten times what the answers take
+    for _ in range(40):  # and as many as are being written by now
+        slow.stepped(prompt=200, written=8, seconds=2.4, writing_s=0.4)
+    assert 390 < slow.prompt_limit(512, writing=True) < 410
     pace.answered(10.0)
     assert pace.waiting_s(3, 2) == 15.0
