@@ -11,8 +11,8 @@ import math
 import os
 import statistics
 import time
-from collections.abc import Iterator
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -82,37 +82,41 @@ def chats(
 
 
 async def test_eight_chats_at_once(shape: str, model: Path, tokens: Tokens) -> None:
+    if not SERVER:
+        print("\nllama-server is left out: GOVBOT_BENCH_LLAMA_SERVER is not set")
     rows: dict[str, dict[str, list[Round]]] = {}
-    async with AsyncExitStack() as stack:
-        ours = Ours(BenchOptions(model, slots=SLOTS, context_tokens=CONTEXT))
-        stack.push_async_callback(ours.generator.aclose)
-        peers: list[Any] = [ours]
-        if SERVER:
-            url = await stack.enter_async_context(
-                llama_server(Path(SERVER), model, slots=SLOTS, context=CONTEXT, threads=THREADS)
-            )
-            server = LlamaServer(url, tokens)
-            stack.push_async_callback(server.aclose)
-            peers.append(server)
-        else:
-            print("\nllama-server is left out: GOVBOT_BENCH_LLAMA_SERVER is not set")
-        alone = HighLevel(model, tokens, CONTEXT, THREADS)
-        stack.callback(alone.close)
-        peers.append(alone)
-        for peer in peers:
-            rows[peer.name] = {"cold": [], "second": [], "long": []}
-            await ask_all(peer, [Chat("a", "b", "c", 2)])
-        for turn in range(TURNS):  # by turns: the machine is now faster, now slower
-            for peer in peers:
-                found = rows[peer.name]
+    for turn in range(TURNS):  # by turns: the machine is now faster, now slower
+        for name in ("ours", *(("server",) if SERVER else ()), "alone"):
+            # One after the other: two in this process at a time slow each other down.
+            async with _peer(name, model, tokens) as peer:
+                await ask_all(peer, [Chat("a", "b", "c", 2)])
+                found = rows.setdefault(peer.name, {"cold": [], "second": [], "long": []})
                 found["cold"].append(await ask_all(peer, chats(48, rules=turn)))
                 found["second"].append(await ask_all(peer, chats(48, question=1, rules=turn)))
-            for peer in peers:
-                other = tuple(range(100, 100 + SLOTS))
-                if shape != "1B" or peer is not alone:
-                    long = await ask_all(peer, chats(200, passages=other, rules=turn))
-                    rows[peer.name]["long"].append(long)
+                if shape != "1B" or name != "alone":
+                    other = tuple(range(100, 100 + SLOTS))
+                    found["long"].append(await ask_all(peer, chats(200, passages=other)))
     _print(shape, rows)
+
+
+@asynccontextmanager
+async def _peer(name: str, model: Path, tokens: Tokens) -> AsyncIterator[Any]:
+    """GovBot ("ours"), llama-server ("server") or the Llama class ("alone"), until it is closed."""
+    if name == "ours":
+        ours = Ours(BenchOptions(model, slots=SLOTS, context_tokens=CONTEXT))
+        yield ours
+        await ours.generator.aclose()
+    elif name == "server":
+        async with llama_server(
+            Path(SERVER), model, slots=SLOTS, context=CONTEXT, threads=THREADS
+        ) as url:
+            server = LlamaServer(url, tokens)
+            yield server
+            await server.aclose()
+    else:
+        alone = HighLevel(model, tokens, CONTEXT, THREADS)
+        yield alone
+        alone.close()
 
 
 def _print(shape: str, rows: dict[str, dict[str, list[Round]]]) -> None:
