@@ -310,3 +310,4 @@ async def test_how_long_a_step_takes_is_told_and_a_thread_that_ended_by_itself_i
     with pytest.raises(Unavailable):
         await _all(engine, make_request())
     await _until(lambda: engine.status().state is State.CLOSED)
+    await engine.aclose()  # joined: what ended it is told here and not beside another test
