@@ -127,7 +127,7 @@ class Worker:
             shutdown_graceful_timeout=GRACE_S,
             update_heartbeat_interval=HEARTBEAT_S,
             stalled_worker_timeout=LOST_S,
-            worker_middleware=[locks.middleware, self._holding],
+            worker_middleware=[self._holding, locks.middleware],  # held from the first moment
         )
 
     async def _holding(
