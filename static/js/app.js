@@ -1,6 +1,7 @@
 // Starts the parts. Everything works without them; they make it quicker and keep the place.
 import { startAnswers } from "./answers.js";
 import { startCards } from "./cards.js";
+import { startChanges } from "./changes.js";
 import { startComposer } from "./composer.js";
 import { startConnection } from "./connection.js";
 import { startConversations } from "./conversations.js";
@@ -14,6 +15,7 @@ startAnswers();
 startPanel();
 startKeys();
 startCards();
+startChanges();
 startConnection();
 startConversations();
 // Files that were chosen on the documents page and have not arrived yet.

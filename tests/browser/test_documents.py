@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import re
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
 
+from govbot.db.access import as_system
 from govbot.db.pool import Pool
+from govbot.documents import store
 from govbot.documents.types import State
 from govbot.jobs.queue import Queue
 from tests.browser.conftest import OpenPage
@@ -114,6 +118,34 @@ async def test_a_document_is_deleted_from_the_keyboard_and_restored(
     await page.get_by_role("button", name="Restaurar “memorando.txt”").click()
     await expect(page.get_by_text("A lixeira está vazia.")).to_be_visible()
     assert (await scene.document("memorando.txt")).version.state is State.QUEUED
+
+
+async def test_a_list_renewed_during_a_change_is_renewed_after_it(
+    scene: Office, open_page: OpenPage
+) -> None:
+    for name in ("nota 1.txt", "nota 2.txt"):
+        await scene.put(name, f"{NOTE} {name}".encode())
+        document = await scene.document(name)
+        async with as_system(scene.app.pool) as conn:
+            await store.trash_document(conn, None, document.id)
+    page = await open_page("curator")
+    await page.goto("/documentos?estado=lixeira")
+    renewed = asyncio.Event()
+
+    async def late(route: Route) -> None:
+        await renewed.wait()
+        await route.continue_()
+
+    await page.route("**/restaurar", late)
+    row = page.get_by_role("row").filter(has_text="nota 1.txt")
+    async with page.expect_request("**/restaurar"):
+        await row.get_by_role("button", name="Restaurar").click()
+    async with page.expect_response("**/documentos?*q=nota*"):
+        await page.get_by_role("searchbox", name="Nome").fill("nota")
+    await expect(page).to_have_url(re.compile("q=nota"))
+    renewed.set()
+    await expect(row).to_have_count(0)
+    await expect(page.get_by_role("row").filter(has_text="nota 2.txt")).to_be_visible()
 
 
 async def test_search_and_filter_work_together_and_stand_in_the_address(
