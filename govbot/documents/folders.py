@@ -282,10 +282,13 @@ async def list_places(
 
 
 async def set_missing(conn: Connection, folder: str, places: Sequence[str]) -> None:
-    """These files were not seen: their documents are free to go with their content elsewhere."""
+    """These files were not seen: their documents are free to go with their content elsewhere. What
+    was a copy has no document of its own to lose, and keeps none from leaving."""
     await conn.execute(
         """
-        UPDATE folder_files SET state = 'missing', error_code = NULL, error = NULL
+        UPDATE folder_files
+        SET state = 'missing', error_code = NULL, error = NULL,
+            document_id = CASE WHEN state <> 'copy' THEN document_id END
         WHERE folder = %(folder)s AND place = ANY(%(places)s::text[])
         """,
         {"folder": folder, "places": list(places)},

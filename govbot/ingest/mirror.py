@@ -76,23 +76,14 @@ class Mirror:
         collection = await self._collection(place.path)
         async with as_system(self._app.pool) as conn:
             await lock_content(conn, pending.sha256)
-            same = await intake.same_content(conn, collection.key, pending.sha256)
-            if same is None:
-                return False
-            if same.folder is None or await mirrored.is_held(conn, same.id, place):
-                await self._put(conn, pending, state="copy", document_id=same.id)
-                return True
-            held = Held(same.id, same.folder, collection.key, same.path, pending.sha256, False)
-            await self._move(conn, held, place)
-            await self._put(conn, pending, state="taken", document_id=same.id)
-        return True
+            return await self._with_its_content(conn, collection, pending, place)
 
     async def take(self, root: Path, pending: Pending) -> FolderFile | None:
         """Takes in a content that the collection has not: from the trash, else as a new version or
         a new document. Raises Changed, Unavailable; returns the row of what is refused."""
         place = self.place_of(pending.found)
         collection = await self._collection(place.path)
-        if await self._in_trash(collection, pending, place):
+        if await self._was_here(collection, pending, place):
             return None
         await self._leave_to_copies(place)
         try:
@@ -194,10 +185,27 @@ class Mirror:
         await folders.put_files(conn, folder, [replace(row, state="taken", document_id=held.id)])
         return True
 
-    async def _in_trash(self, collection: Collection, pending: Pending, place: Place) -> bool:
+    async def _with_its_content(
+        self, conn: Connection, collection: Collection, pending: Pending, place: Place
+    ) -> bool:
+        same = await intake.same_content(conn, collection.key, pending.sha256)
+        if same is None:
+            return False
+        if same.folder is None or await mirrored.is_held(conn, same.id, place):
+            await self._put(conn, pending, state="copy", document_id=same.id)
+            return True
+        held = Held(same.id, same.folder, collection.key, same.path, pending.sha256, False)
+        await self._move(conn, held, place)
+        await self._put(conn, pending, state="taken", document_id=same.id)
+        return True
+
+    async def _was_here(self, collection: Collection, pending: Pending, place: Place) -> bool:
         """A file that comes back brings its document back."""
         async with as_system(self._app.pool) as conn:
             await lock_content(conn, pending.sha256)
+            # Another file of this look, taken a moment ago, may have brought the content in.
+            if await self._with_its_content(conn, collection, pending, place):
+                return True
             row = await folders.get_file(conn, place.folder, place.path)
             held = await mirrored.in_trash(conn, collection.key, pending.sha256)
             own = row.document_id if row else None

@@ -162,6 +162,21 @@ async def test_a_file_that_comes_back_brings_its_document_back(
     await assert_consistent(watched)
 
 
+async def test_a_content_that_comes_back_in_two_files_at_once_is_one_document(
+    watched: Parts, folder: Path, watchers: Watchers
+) -> None:
+    for name in ("a.txt", "b.txt"):
+        (folder / name).write_text(f"Artigo {name}")
+    await watchers.settle()
+    (folder / "a.txt").unlink()
+    await watchers.settle()
+    (folder / "b.txt").write_text("Artigo a.txt")  # a new version of what lies there
+    (folder / "c.txt").write_text("Artigo a.txt")
+    await watchers.settle()
+    assert [*await documents(watched)] == ["b.txt"]
+    assert [*await trash(watched)] == ["a.txt"]
+
+
 async def test_a_renamed_file_is_the_same_document(
     watched: Parts, folder: Path, watchers: Watchers
 ) -> None:
@@ -624,6 +639,23 @@ async def test_a_file_moved_to_another_folder_of_the_collection_keeps_its_docume
     assert (after.id, after.folder) == (before, str(second))
     assert await count(watched, "document_versions") == 2
     assert await trash(watched) == {}
+
+
+async def test_a_copy_that_is_gone_keeps_no_document_of_another_folder(
+    parts: Parts, cast: Cast, folder: Path, second: Path
+) -> None:
+    watched = with_folders(parts, {"path": str(folder)}, {"path": str(second)})
+    watchers = Watchers(watched)
+    for name in ("a.txt", "b.txt"):
+        (folder / name).write_text(f"Artigo {name}")
+    for name in ("a.txt", "outra.txt"):
+        (second / name).write_text(f"Artigo {name}")
+    await watchers.settle()
+    (folder / "a.txt").write_text("Artigo b.txt")
+    (second / "a.txt").unlink()
+    await watchers.settle()
+    assert sorted(await documents(watched)) == ["b.txt", "outra.txt"]
+    assert [*await trash(watched)] == ["a.txt"]
 
 
 async def test_sub_folders_become_tags_that_move_with_the_file(
