@@ -123,9 +123,10 @@ class Stream:
         """Bytes that wait here or in the kernel for the other side."""
         assert self._writer is not None  # noqa: S101
         waiting = self._writer.transport.get_write_buffer_size()
-        found = fcntl.ioctl(
-            self._writer.get_extra_info("socket").fileno(), termios.TIOCOUTQ, b"\0" * 4
-        )
+        descriptor = self._writer.get_extra_info("socket").fileno()
+        if descriptor < 0:  # closed below us, before whoever reads has heard of it
+            raise ConnectionResetError("the receiver closed the connection")
+        found = fcntl.ioctl(descriptor, termios.TIOCOUTQ, b"\0" * 4)
         return waiting + int(struct.unpack("i", found)[0])
 
 

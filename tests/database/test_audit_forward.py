@@ -8,6 +8,7 @@ import json
 import re
 import socket
 import ssl
+import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -23,6 +24,7 @@ from cryptography.x509.oid import NameOID
 from govbot import audit
 from govbot.audit import positions
 from govbot.audit.forward import Forwarder
+from govbot.audit.receivers import open_way
 from govbot.audit.syslog import to_message
 from govbot.config.table import AuditReceiver
 from govbot.db.access import as_system
@@ -113,8 +115,9 @@ async def forwarding(pool: Pool, receiver: AuditReceiver) -> AsyncIterator[Forwa
         yield forwarder
     finally:
         task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        (ended,) = await asyncio.gather(task, return_exceptions=True)
         await forwarder.close()
+        assert isinstance(ended, asyncio.CancelledError), ended  # no fault has ended it
 
 
 async def until(condition: Callable[[], bool | Awaitable[bool]]) -> None:
@@ -161,10 +164,12 @@ async def test_a_receiver_that_dies_in_the_middle_gets_all_when_it_is_back(
         await fill(pool, 50)  # nothing waits for the receiver
         second = Receiver()
         await second.start(first.port)
-        await until(lambda: bool(second.messages) and second.numbers[-1] == 350)
+        try:
+            await until(lambda: bool(second.messages) and second.numbers[-1] == 350)
+        finally:
+            await second.stop()
     assert in_order(first.numbers + second.numbers) == list(range(1, 351))
     assert second.numbers == sorted(second.numbers)
-    await second.stop()
 
 
 async def test_a_restart_goes_on_where_it_was(pool: Pool, receiver: Receiver) -> None:
@@ -201,6 +206,24 @@ async def test_one_process_at_a_time_serves_a_receiver(pool: Pool, receiver: Rec
         await until(lambda: len(receiver.messages) >= 45)
         await asyncio.sleep(0.1)
     assert receiver.numbers == list(range(1, 46))
+
+
+async def test_a_connection_that_breaks_while_bytes_are_on_their_way_is_an_outage() -> None:
+    with socket.socket() as server:
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        way = open_way(tcp(server.getsockname()[1]))
+        await way.open()
+        connection, _ = server.accept()
+    sending = asyncio.create_task(way.send([entry(details="x" * 1000)] * 200))
+    await asyncio.sleep(0.2)
+    assert not sending.done()  # a receiver that does not read has not acknowledged them all
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()
+    with pytest.raises(ConnectionError):
+        await sending
+    await way.close()
 
 
 async def test_an_outage_is_told(pool: Pool) -> None:
