@@ -86,13 +86,16 @@ class Stream:
             self._writer.write(f"{len(text)} ".encode() + text)
         async with asyncio.timeout(TIMEOUT_S):
             await self._writer.drain()
-            while self._unacknowledged():
+            while True:
                 self.check()
+                if not self._unacknowledged():
+                    return
                 await asyncio.sleep(_POLL_S)
-        self.check()
 
     def check(self) -> None:
-        if self._writer is None or self._ended is None or self._ended.done():
+        # The transport knows of a break before whoever reads has heard of it.
+        writer, ended = self._writer, self._ended
+        if writer is None or ended is None or ended.done() or writer.transport.is_closing():
             raise ConnectionResetError("the receiver closed the connection")
 
     async def close(self) -> bool:
@@ -124,8 +127,6 @@ class Stream:
         assert self._writer is not None  # noqa: S101
         waiting = self._writer.transport.get_write_buffer_size()
         descriptor = self._writer.get_extra_info("socket").fileno()
-        if descriptor < 0:  # closed below us, before whoever reads has heard of it
-            raise ConnectionResetError("the receiver closed the connection")
         found = fcntl.ioctl(descriptor, termios.TIOCOUTQ, b"\0" * 4)
         return waiting + int(struct.unpack("i", found)[0])
 

@@ -188,6 +188,8 @@ class Mirror:
     async def _with_its_content(
         self, conn: Connection, collection: Collection, pending: Pending, place: Place
     ) -> bool:
+        """Gives the file to the document that has its content, as its file or as a copy; False
+        when the collection has none outside the trash."""
         same = await intake.same_content(conn, collection.key, pending.sha256)
         if same is None:
             return False
