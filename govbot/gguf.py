@@ -53,8 +53,9 @@ _FILE_TYPES: Final[Mapping[int, str]] = {
 class GgufHeader:
     """What a GGUF says of itself. Sizes are bytes; `layer_bytes` by layer, in their order.
 
-    `kind` is general.type: "model", "adapter"...; `pooling` is set for encoders (4: a reranker).
-    `kv_heads` has one number for each layer. `key_length` and `value_length` are per head.
+    `kind` is general.type: "model", "adapter"...; `pooling` is set for encoders (4: a reranker),
+    `experts` for a mixture of them. `kv_heads` has one number for each
+    layer. `key_length` and `value_length` are per head.
     """
 
     architecture: str
@@ -79,6 +80,7 @@ class GgufHeader:
     input_bytes: int
     output_bytes: int
     shards: int = 1
+    experts: int = 0
 
     @property
     def weights(self) -> int:
@@ -119,6 +121,11 @@ def shards_of(path: Path) -> tuple[Path, ...]:
         raise _damaged(path, "its name counts its parts wrongly")
     stem = path.name[: match.start()]
     return tuple(path.with_name(f"{stem}-{n:05d}-of-{count:05d}.gguf") for n in range(1, count + 1))
+
+
+def copy_of(path: Path) -> Path:
+    """Where the copy of a model lies that prompts are read with (generate/prompt_copy.py)."""
+    return path.with_name(f"{path.name}.bf16")
 
 
 def _read_one(path: Path) -> GgufHeader:
@@ -287,6 +294,7 @@ class _Reader:
             layer_bytes=by_layer,
             input_bytes=first,
             output_bytes=last,
+            experts=self._of("expert_count"),
         )
 
     def _number(self, key: str, default: int = 0) -> int:

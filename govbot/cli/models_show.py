@@ -48,8 +48,9 @@ def show_model(settings: Settings, name: str, as_json: bool) -> None:
     model = None if path.is_file() else Store(settings.data_dir / "models").find(name)
     header = read_header(path) if model is None else model.header
     placement = _placement(writer, header) if header and header.layers else None
+    prompts = _prompts(writer, header, placement) if header and placement else ""
     if as_json:
-        output.print_json(_as_json(model, header, placement))
+        output.print_json(_as_json(model, header, placement, prompts))
         return
     rows: list[tuple[str, object]] = []
     if model is not None:
@@ -65,7 +66,7 @@ def show_model(settings: Settings, name: str, as_json: bool) -> None:
         rows += [(key, values[key]) for key in _SHOWN]
     output.print_table(("", "value"), rows)
     if placement is not None:
-        _print_placement(placement)
+        _print_placement(placement, prompts)
 
 
 def _writers(settings: Settings) -> list[Entry]:
@@ -107,7 +108,17 @@ def _placement(writer: GenerationSettings, header: GgufHeader) -> Placement:
     return place(header, wanted_of(writer, header), devices())
 
 
-def _print_placement(placement: Placement) -> None:
+def _prompts(writer: GenerationSettings, header: GgufHeader, placement: Placement) -> str:
+    """With which weights prompts would be read, and why."""
+    from govbot.devices import build
+    from govbot.generate.prompt_copy import choose
+
+    choice = choose(writer, header, placement, build().features)
+    words = f"a copy in BF16 of {choice.size / 1e9:.1f} GB" if choice.copied else "the file itself"
+    return f"{words}: {choice.why}"
+
+
+def _print_placement(placement: Placement, prompts: str) -> None:
     from govbot.generate.placement import COLUMNS, table
 
     print()
@@ -122,13 +133,17 @@ def _print_placement(placement: Placement) -> None:
             ("keys and values", placement.kv_type),
             ("flash attention", placement.flash_attention),
             ("why", placement.why),
+            ("prompts are read with", prompts),
             ("memory is enough", placement.fits),
         ],
     )
 
 
 def _as_json(
-    model: Installed | None, header: GgufHeader | None, placement: Placement | None
+    model: Installed | None,
+    header: GgufHeader | None,
+    placement: Placement | None,
+    prompts: str,
 ) -> dict[str, Any]:
     return {
         "model": model.name if model else None,
@@ -136,4 +151,5 @@ def _as_json(
         "manifest": model.manifest if model else None,
         "header": header,
         "placement": placement,
+        "prompts": prompts or None,
     }

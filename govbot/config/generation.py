@@ -124,6 +124,13 @@ class Writer(Section):
         description="Memory, in MB, for prompts that are no longer in the context, so that the "
         "next question on the same passages begins at once. 0: none.",
     )
+    prompt_weights: Literal["auto", "bf16", "file"] = Field(
+        "auto",
+        description="Weights that prompts are read with on the CPU. bf16: those of a copy in BF16, "
+        "made once beside the file (twice as large as 8 bits); answers are written with the file. "
+        "auto: so where the processor, the type of the file and the memory make it worth while. "
+        "file: its own.",
+    )
     speculation: Literal["off", "lookup"] = Field(
         "lookup",
         description="lookup: what the passages say next is proposed to the model, which checks "

@@ -69,7 +69,8 @@ class LlamaModel:
     def __init__(self, settings: GenerationSettings) -> None:
         """Raises `Unavailable` with a sentence when the file is missing, is no GGUF, or does not
         load; tries without the GPU before giving up."""
-        self._model, self._context, self.device = load(settings)
+        self._loaded = load(settings)
+        self._model, self._context = self._loaded.model, self._loaded.context
         self.context_tokens = self._context.cells
         self.vocabulary = Vocabulary(self._model)
         self._template = ChatTemplate(
@@ -85,6 +86,11 @@ class LlamaModel:
         self._samplers: dict[Running, Sampler] = {}
 
     @property
+    def device(self) -> str:
+        copy = self._loaded.copy
+        return self._loaded.device + (", prompts in BF16" if copy and copy.attached else "")
+
+    @property
     def slots(self) -> int:
         return self._context.slots
 
@@ -95,6 +101,16 @@ class LlamaModel:
     @property
     def cells(self) -> tuple[int, int]:
         return self._slots.held, self._context.total_cells
+
+    @property
+    def copies(self) -> bool:
+        """Whether a copy that is to read prompts is being made."""
+        return self._loaded.copy is not None and self._loaded.copy.making
+
+    def look(self) -> None:
+        """Reads prompts with the copy from now on, if it was finished meanwhile."""
+        if self._loaded.copy is not None:
+            self._loaded.copy.look()
 
     def prepare(self, ticket: Ticket) -> Running:
         """Raises `Invalid` when the question alone does not fit, or its grammar is none."""
@@ -133,6 +149,7 @@ class LlamaModel:
         """Decodes what the plan says and draws a token for every answer that was read to its end.
         Any exception ends all answers that are in."""
         started = time.perf_counter()
+        self.look()
         limit = pace.prompt_limit(self._context.batch, writing=any(map(_writes, self._answers)))
         self._place(limit)
         answers = [answer for answer in self._answers if answer.slot is not None]
@@ -152,9 +169,11 @@ class LlamaModel:
         step, written, writing_s = Step(), 0, 0.0
         for group in self._passes(decoding):
             began = time.perf_counter()
-            firsts = self._context.decode([_part(*each) for each in group])
+            writes = [_writes(answer) for answer, _count, _guessed in group]
+            parts = [_part(*each) for each in group]
+            firsts = self._context.decode(parts, prompts=not any(writes))
             self._slots.decoded()
-            if all(_writes(answer) for answer, _count, _guessed in group):
+            if all(writes):
                 writing_s += time.perf_counter() - began
             for (answer, count, guessed), first in zip(group, firsts, strict=True):
                 self._advance(answer, count)
@@ -192,8 +211,7 @@ class LlamaModel:
             self._samplers.clear()
             if self._draft is not None:
                 self._draft.close()
-            self._context.close()
-            llama_cpp.llama_model_free(self._model)
+            self._loaded.close()
             self._model = None
 
     def tokenize(self, text: str, *, special: bool = True) -> list[int]:
@@ -207,8 +225,7 @@ class LlamaModel:
         try:
             return Draft(Path(settings.draft), self._model, self._context)
         except Unavailable:
-            self._context.close()
-            llama_cpp.llama_model_free(self._model)
+            self._loaded.close()
             raise
 
     def _fitting(self, request: Request) -> tuple[Prompt, Sequence[ChatMessage], list[int]]:

@@ -87,9 +87,10 @@ class LlamaContext:
         self.tile = _FLASH_TILE if tiled else 1
         self.forgets = True  # a part of a sequence; False for recurrent models
 
-    def decode(self, parts: Sequence[Part]) -> list[int]:
-        """Decodes the parts, which are of different sequences. Gives, for each part, the index of
-        the first of its outputs in the batch. Raises DecodeFailed."""
+    def decode(self, parts: Sequence[Part], *, prompts: bool = False) -> list[int]:
+        """Decodes the parts, which are of different sequences; `prompts` says that they are pieces
+        of prompts alone. Gives, for each part, the index of the first of its outputs in the batch.
+        Raises DecodeFailed."""
         # llama.cpp joins sequences with consecutive numbers to one pass over the weights.
         order = sorted(range(len(parts)), key=lambda at: parts[at].slot)
         firsts = [0] * len(parts)
@@ -142,6 +143,10 @@ class LlamaContext:
     def clear(self) -> None:
         """Forgets all sequences."""
         llama_cpp.llama_memory_clear(self._memory, True)
+
+    def sample(self, chain: object, index: int) -> int:
+        """The token that a chain of samplers draws from an output; valid until the next decode."""
+        return int(llama_cpp.llama_sampler_sample(chain, self.pointer, index))
 
     def logits(self, index: int) -> NDArray[np.float32]:
         """A view of the logits of an output; valid until the next decode."""

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import logging
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 import llama_cpp
 
-from govbot.devices import DeviceKind, devices
+from govbot.devices import DeviceKind, build, devices
 from govbot.errors import Unavailable
-from govbot.generate import GenerationSettings, adapters
+from govbot.generate import GenerationSettings, adapters, prompt_copy
 from govbot.generate.llama_context import LlamaContext, Shape
+from govbot.generate.llama_prompts import PromptContext, PromptCopy
 from govbot.generate.lookup import LONGEST
 from govbot.generate.placement import Placement
 from govbot.generate.placing import attempts, fill_model
+from govbot.gguf import read_header
 from govbot.llama_log import silence
 
 log = logging.getLogger(__name__)
@@ -23,8 +26,24 @@ _BATCH = 512  # tokens of one step
 _KV_SHARE = 0.6  # of the free memory, that keys and values may take on the CPU
 
 
-def load(settings: GenerationSettings) -> tuple[object, LlamaContext, str]:
-    """The model, a context for its answers, and the device in words.
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A model, the context of its answers, its device in words, and the copy that reads prompts."""
+
+    model: object
+    context: LlamaContext
+    device: str
+    copy: PromptCopy | None
+
+    def close(self) -> None:
+        self.context.close()
+        if self.copy is not None:
+            self.copy.close()
+        llama_cpp.llama_model_free(self.model)
+
+
+def load(settings: GenerationSettings) -> Loaded:
+    """The model with what it needs to answer.
 
     Raises `Unavailable` with a sentence when the file is missing, is no GGUF, or does not load;
     tries without the GPU before giving up.
@@ -35,13 +54,17 @@ def load(settings: GenerationSettings) -> tuple[object, LlamaContext, str]:
     llama_cpp.llama_backend_init()
     for placement in attempts(path, settings):
         model = _model(path, placement)
-        context = _context(model, settings, placement) if model is not None else None
+        if model is None:
+            continue
+        choice = prompt_copy.choose(settings, read_header(path), placement, build().features)
+        copied = choice.copied and not _is_recurrent(model)
+        context = _context(model, settings, placement, PromptContext if copied else LlamaContext)
         if context is not None:
             _lay_adapters(model, context, settings)
             context.forgets = not _is_recurrent(model)
-            return model, context, _device(placement, _threads(settings))
-        if model is not None:
-            llama_cpp.llama_model_free(model)
+            device = _device(placement, _threads(settings))
+            return Loaded(model, context, device, _copy(settings, choice, context))
+        llama_cpp.llama_model_free(model)
     raise Unavailable(
         "The model file %(file)s could not be loaded: it is damaged, of a kind this version "
         "of llama.cpp does not know, or larger than the memory.",
@@ -67,8 +90,22 @@ def _model(path: Path, placement: Placement) -> object | None:
     return model
 
 
+def _copy(
+    settings: GenerationSettings, choice: prompt_copy.Choice, context: LlamaContext
+) -> PromptCopy | None:
+    name, why = Path(settings.model_path).name, {"action": "model.prompts"}
+    if isinstance(context, PromptContext):
+        log.info("Prompts for %s are read by a copy: %s", name, choice.why, extra=why)
+        return PromptCopy(settings, choice.size, context)
+    log.info("Prompts for %s are read by itself: %s", name, choice.why, extra=why)
+    return None
+
+
 def _context(
-    model: object, settings: GenerationSettings, placement: Placement
+    model: object,
+    settings: GenerationSettings,
+    placement: Placement,
+    kind: type[LlamaContext],
 ) -> LlamaContext | None:
     """A context with as many slots as there is memory for, up to what is wanted."""
     cells = _cells(model, settings.context_tokens)
@@ -77,7 +114,7 @@ def _context(
         slots = min(slots, _slots_for_memory(model, cells, settings.shared_context_tokens))
     while slots >= 1:
         try:
-            context = LlamaContext(model, _shape(settings, placement, slots, cells), on_gpu=on_gpu)
+            context = kind(model, _shape(settings, placement, slots, cells), on_gpu=on_gpu)
         except MemoryError:
             slots //= 2
             continue

@@ -37,7 +37,7 @@ class Sampler:
         """The next token, from the probabilities of the output `index`. None when the grammar
         allows no token at all."""
         if self._grammar is None:
-            return int(llama_cpp.llama_sampler_sample(self._chain, context.pointer, index))
+            return context.sample(self._chain, index)
         return self._draw_by_grammar(context, index)
 
     def close(self) -> None:

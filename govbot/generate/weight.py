@@ -20,13 +20,16 @@ _WORK_BYTES: Final = 128 * 2**20  # buffers for computing
 
 def estimate(settings: GenerationSettings) -> int:
     """Bytes of the weights with adapters and draft model, of keys and values for all answers at a
-    time, and of working buffers; 0 for a model that lies elsewhere. A file that cannot be read
-    weighs nothing: loading it says why."""
+    time, and of working buffers; a copy for prompts, once it is made, has its own. 0 for a model
+    that lies elsewhere. A file that cannot be read weighs nothing: loading it says why."""
     if not str(settings.model_path or ""):
         return 0
-    files = [Path(settings.model_path), *map(Path, settings.lora)]
+    model = Path(settings.model_path)
+    files = [model, *map(Path, settings.lora)]
     files += [Path(settings.draft)] if settings.draft else []
-    return sum(map(_size, files)) + _cache(settings) + _WORK_BYTES
+    copy = 0 if settings.prompt_weights == "file" else _size(gguf.copy_of(model))
+    each = _cache(settings) + _WORK_BYTES
+    return sum(map(_size, files)) + each + (copy + each if copy else 0)
 
 
 def _size(file: Path) -> int:

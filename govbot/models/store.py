@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from govbot.errors import Conflict, Invalid, NotFound, Unavailable
-from govbot.gguf import GgufHeader, read_header, shards_of
+from govbot.gguf import GgufHeader, copy_of, read_header, shards_of
 
 # Not .json: every JSON file of an embedder's folder is part of its fingerprint.
 MANIFEST: Final = "govbot-model.manifest"
@@ -204,7 +204,8 @@ class Store:
         """Deletes a model; it is gone from the list at once."""
         away = self.folder / INCOMING / f".removed-{model.name}-{os.getpid()}"
         away.mkdir(parents=True, exist_ok=True)
-        parts = [model.place] if model.place.is_dir() else list(shards_of(model.place))
+        place = model.place
+        parts = [place] if place.is_dir() else [*shards_of(place), copy_of(place)]
         for part in parts:
             if part.is_symlink():
                 part.unlink()

@@ -90,6 +90,7 @@ class BenchOptions:
     kv_type: str = "f16"
     flash_attention: str = "auto"
     prefix_memory_mb: int = 512
+    prompt_weights: str = "auto"
     speculation: str = "off"
     main_gpu: int = -1
     tensor_split: tuple[float, ...] = ()

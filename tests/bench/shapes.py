@@ -50,6 +50,7 @@ def write_shape(path: Path, shape: ModelShape) -> Path:
     writer.add_layer_norm_rms_eps(1e-5)
     writer.add_rope_dimension_count(shape.width // shape.heads)
     writer.add_vocab_size(shape.tokens)
+    writer.add_file_type(gguf.LlamaFileType.MOSTLY_Q8_0)
     writer.add_tokenizer_model("llama")
     writer.add_token_list(texts)
     writer.add_token_scores([-1000.0] * len(texts))

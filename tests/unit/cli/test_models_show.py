@@ -68,6 +68,21 @@ def test_a_name_of_the_list_is_shown_with_the_settings_of_that_model(
     assert json.loads(capsys.readouterr().out)["placement"]["slots"] == 3
 
 
+def test_it_says_with_which_weights_prompts_are_read_and_why(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def told() -> str:
+        assert main(["models", "show", "pequeno.gguf", "--json"]) == 0
+        return str(json.loads(capsys.readouterr().out)["prompts"])
+
+    assert "the file itself: a copy gains little" in told()
+    config = "[generation]\nn_gpu_layers = 0\nprompt_weights = "
+    (folder / "govbot.toml").write_text(config + '"bf16"', encoding="utf-8")
+    assert told() == "a copy in BF16 of 0.0 GB: the settings say so"
+    assert main(["models", "show", "pequeno.gguf"]) == 0
+    assert "a copy in BF16" in capsys.readouterr().out
+
+
 def test_without_a_model_it_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["models", "show"]) == 0
     assert "answers are excerpts" in capsys.readouterr().out

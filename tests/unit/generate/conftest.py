@@ -39,6 +39,7 @@ class GenerationOptions:
     kv_type: str = "f16"
     flash_attention: str = "auto"
     prefix_memory_mb: int = 64
+    prompt_weights: str = "auto"
     speculation: str = "off"
     lora: tuple[str, ...] = ()
     lora_scale: float = 1.0

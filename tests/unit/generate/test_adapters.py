@@ -15,7 +15,7 @@ from tests.tiny_gguf import char_token, vocabulary
 from tests.unit.generate.conftest import GenerationOptions, MakeRequest
 
 
-def _adapter(path: Path, token: int, *, width: int = 64) -> Path:
+def write_adapter(path: Path, token: int, *, width: int = 64) -> Path:
     """Makes `token` the likeliest after anything: it reads the constant direction of the tiny
     model, which has 64 numbers."""
     writer = gguf.GGUFWriter(path, "llama")
@@ -50,7 +50,7 @@ async def _said(model: Path, *lora: Path, scale: float = 1.0, make_request: Make
 async def test_an_adapter_changes_what_the_model_says_by_its_strength(
     tiny_model: Path, tmp_path: Path, make_request: MakeRequest
 ) -> None:
-    adapter = _adapter(tmp_path / "y.gguf", char_token("Y"))
+    adapter = write_adapter(tmp_path / "y.gguf", char_token("Y"))
     assert await _said(tiny_model, make_request=make_request) == "ZZZ"
     assert await _said(tiny_model, adapter, make_request=make_request) == "YYY"
     assert await _said(tiny_model, adapter, scale=0.0, make_request=make_request) == "ZZZ"
@@ -59,7 +59,7 @@ async def test_an_adapter_changes_what_the_model_says_by_its_strength(
 async def test_what_is_no_adapter_for_the_model_is_told_by_name(
     tiny_model: Path, tmp_path: Path, make_request: MakeRequest
 ) -> None:
-    foreign = _adapter(tmp_path / "foreign.gguf", 5, width=32)
+    foreign = write_adapter(tmp_path / "foreign.gguf", 5, width=32)
     for file in (foreign, tiny_model):
         with pytest.raises(Unavailable, match=rf"{file.name} is no LoRA adapter"):
             await _said(tiny_model, file, make_request=make_request)

@@ -12,6 +12,7 @@ import pytest
 from govbot.config import Settings
 from govbot.config.table import Generation
 from govbot.errors import Conflict, GovBotError, Invalid, NotFound
+from govbot.gguf import copy_of
 from govbot.models.delivery import add, plan_add
 from govbot.models.selection import choose, is_safe, quantisation
 from govbot.models.store import MANIFEST, Installed, Kind, Store
@@ -122,11 +123,13 @@ def test_the_same_model_is_not_brought_twice_at_once(store: Store) -> None:
 
 def test_a_model_is_deleted_whole_wherever_it_lies(store: Store, stick: Path) -> None:
     _add(store, stick)
-    write_tiny_gguf(store.folder / "solto.gguf")
+    copy_of(write_tiny_gguf(store.folder / "solto.gguf")).touch()
+    copy_of(store.find("PEQUENO-Q4_k_m").place / "m.gguf").touch()
+    assert len(store.all()) == 2
     for name in ("solto", "PEQUENO-Q4_k_m"):
         store.remove(store.find(name))
     assert store.all() == []
-    assert not list(store.folder.rglob("*.gguf"))
+    assert not list(store.folder.rglob("*.gguf*"))
     with pytest.raises(NotFound):
         store.find("solto")
 
