@@ -148,7 +148,8 @@ class Status:
 
     `failure` is what is wrong now; `prefix_tokens`: of prompts kept for the next question;
     `cells`: tokens whose keys and values are in memory, and how many fit. `step_s`: how long the
-    step that runs now has taken; the loading of a model is none.
+    step that runs now has taken; the loading of a model is none. `copied`: prompts are read with a
+    copy of the model.
     """
 
     state: State
@@ -161,6 +162,7 @@ class Status:
     prefix_tokens: int = 0
     cells: tuple[int, int] = (0, 0)
     step_s: float = 0.0
+    copied: bool = False
 
     @property
     def error(self) -> str:

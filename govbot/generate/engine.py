@@ -12,14 +12,13 @@ import math
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
-from typing import Protocol
 
 from govbot.errors import GovBotError, Unavailable
 from govbot.generate import Priority, Request, State, Status
 from govbot.generate.admission import FairQueue
 from govbot.generate.pace import Pace
 from govbot.generate.running import Running
+from govbot.generate.step import Model
 from govbot.generate.ticket import Ticket, deliver, failed, overdue, stopping
 
 log = logging.getLogger(__name__)
@@ -31,59 +30,6 @@ GAP_S = 1.0  # longest pause that a prompt may make in the streams of others
 IDLE_STEP_S = 1.0  # longest step when nobody's stream waits for it
 _LATE_EVERY_S = 0.25
 _JOIN_TIMEOUT_S = 30.0
-
-
-@dataclass(slots=True)
-class Step:
-    """What a step of the model gave: new texts in order, and the answers that are over, with the
-    error that ended them."""
-
-    texts: list[tuple[Ticket, str]] = field(default_factory=list)
-    over: list[tuple[Running, GovBotError | None]] = field(default_factory=list)
-
-
-class Model(Protocol):
-    """What the engine thread drives. All calls come from that thread."""
-
-    @property
-    def device(self) -> str: ...
-
-    @property
-    def slots(self) -> int:
-        """How many answers it writes at a time."""
-        ...
-
-    @property
-    def prefix_tokens(self) -> int: ...
-
-    @property
-    def cells(self) -> tuple[int, int]: ...
-
-    def prepare(self, ticket: Ticket) -> Running:
-        """Reads the request. Raises `Invalid` when it does not fit the model."""
-        ...
-
-    def admit(self, answer: Running) -> bool:
-        """Takes the answer in; False when there is no room for it now."""
-        ...
-
-    def withdraw(self, answer: Running) -> None:
-        """Takes an answer out that is not over; `admit` lets it go on later."""
-        ...
-
-    def discard(self, answer: Running) -> None:
-        """Frees what belongs to an answer that is withdrawn for good."""
-        ...
-
-    def step(self, pace: Pace) -> Step:
-        """Writes the next token of every answer that is in. Any exception ends all of them."""
-        ...
-
-    def reset(self) -> None:
-        """Forgets everything, after a step that failed."""
-        ...
-
-    def close(self) -> None: ...
 
 
 class Engine:
@@ -150,6 +96,7 @@ class Engine:
                 prefix_tokens=model.prefix_tokens if model else 0,
                 cells=model.cells if model else (0, 0),
                 step_s=self._clock() - began if began else 0.0,
+                copied=model.copied if model else False,
             )
 
     async def aclose(self) -> None:

@@ -16,7 +16,7 @@ import llama_cpp
 from govbot.errors import Unavailable
 from govbot.generate import ChatMessage, GenerationSettings, Request, Sampling, Status
 from govbot.generate.batch import Wish, plan
-from govbot.generate.engine import Engine, Step
+from govbot.generate.engine import Engine
 from govbot.generate.fit import Prompt, smaller, too_long
 from govbot.generate.llama_context import Part
 from govbot.generate.llama_draft import Ahead, Draft
@@ -28,6 +28,7 @@ from govbot.generate.prefixes import shared
 from govbot.generate.running import Running
 from govbot.generate.slots import Slot, Slots
 from govbot.generate.specials import Specials
+from govbot.generate.step import Step
 from govbot.generate.template import ChatTemplate
 from govbot.generate.ticket import Ticket
 
@@ -87,8 +88,11 @@ class LlamaModel:
 
     @property
     def device(self) -> str:
-        copy = self._loaded.copy
-        return self._loaded.device + (", prompts in BF16" if copy and copy.attached else "")
+        return self._loaded.device
+
+    @property
+    def copied(self) -> bool:
+        return self._loaded.copy is not None and self._loaded.copy.attached
 
     @property
     def slots(self) -> int:

@@ -56,7 +56,8 @@ def model(shape: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path
     path = write_shape(tmp_path_factory.mktemp("shapes") / f"{shape}.gguf", SHAPES[shape])
     loaded = LlamaModel(BenchOptions(path, slots=SLOTS, context_tokens=CONTEXT))
     await_copy(loaded)
-    print(f"\n{shape}: {path.stat().st_size / 1e6:.0f} MB, {loaded.device}")
+    words = "a copy in BF16" if loaded.copied else "the file"
+    print(f"\n{shape}: {path.stat().st_size / 1e6:.0f} MB, {loaded.device}, prompts by {words}")
     loaded.close()
     yield path
     copy_of(path).unlink(missing_ok=True)

@@ -148,6 +148,37 @@ async def test_a_list_renewed_during_a_change_is_renewed_after_it(
     await expect(page.get_by_role("row").filter(has_text="nota 2.txt")).to_be_visible()
 
 
+async def test_a_search_is_not_lost_to_a_change_that_comes_during_it(
+    scene: Office, open_page: OpenPage
+) -> None:
+    for name in ("nota 1.txt", "nota 2.txt", "outra.txt"):
+        await scene.put(name, f"{NOTE} {name}".encode())
+        document = await scene.document(name)
+        async with as_system(scene.app.pool) as conn:
+            await store.trash_document(conn, None, document.id)
+    page = await open_page("curator")
+    await page.goto("/documentos?estado=lixeira")
+    changed = asyncio.Event()
+
+    async def early(route: Route) -> None:
+        """Answers with the list as it was before the change, once that is made."""
+        answer = await route.fetch()
+        await changed.wait()
+        await route.fulfill(response=answer)
+
+    await page.route("**/documentos?*q=nota*", early, times=1)
+    async with page.expect_request("**/documentos?*q=nota*"):
+        await page.get_by_role("searchbox", name="Nome").fill("nota")
+    row = page.get_by_role("row").filter(has_text="nota 1.txt")
+    async with page.expect_response("**/restaurar"):
+        await row.get_by_role("button", name="Restaurar").click()
+    changed.set()
+    await expect(page.get_by_role("row").filter(has_text="outra.txt")).to_have_count(0)
+    await expect(row).to_have_count(0)
+    await expect(page.get_by_role("row").filter(has_text="nota 2.txt")).to_be_visible()
+    await expect(page).to_have_url(re.compile("q=nota"))
+
+
 async def test_search_and_filter_work_together_and_stand_in_the_address(
     scene: Office, open_page: OpenPage
 ) -> None:

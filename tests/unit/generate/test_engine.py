@@ -9,9 +9,10 @@ import pytest
 
 from govbot.errors import Busy, Invalid, Unavailable
 from govbot.generate import Request, State
-from govbot.generate.engine import Engine, Step
+from govbot.generate.engine import Engine
 from govbot.generate.pace import Pace
 from govbot.generate.running import Running
+from govbot.generate.step import Step
 from govbot.generate.ticket import Ticket
 from tests.unit.generate.conftest import MakeRequest
 
@@ -20,6 +21,7 @@ class Gate:
     """A model that writes one piece, then waits until it is let through or withdrawn."""
 
     device = "test"
+    copied = False
     prefix_tokens = 0
     cells = (0, 0)
 
