@@ -55,6 +55,7 @@ class Part:
 
 
 _FLASH_TILE = 64  # tokens: GGML_FA_TILE_Q of llama.cpp
+_SEVERAL = 2
 
 
 class DecodeFailed(Exception):
@@ -81,10 +82,11 @@ class LlamaContext:
         self.on_gpu = on_gpu
         self.shape = shape
         self._batch = _Batch(self.batch)
-        # Flash attention on the CPU computes pieces of a prompt of so many tokens in another way
-        # than smaller ones: with none smaller, a prompt comes out the same however it is cut.
-        tiled = shape.flash_attention == "on" and shape.kv_type == "f16" and not on_gpu
-        self.tile = _FLASH_TILE if tiled else 1
+        # The CPU computes a single token of floats in another way than several, and with flash
+        # attention so many tokens in another way than fewer. With no piece of a prompt smaller
+        # than that, a prompt comes out the same however it is cut.
+        tiled = shape.flash_attention == "on" and shape.kv_type == "f16"
+        self.tile = 1 if on_gpu else _FLASH_TILE if tiled else _SEVERAL
         self.forgets = True  # a part of a sequence; False for recurrent models
 
     def decode(self, parts: Sequence[Part], *, prompts: bool = False) -> list[int]:

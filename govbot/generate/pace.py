@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 _WEIGHT = 0.2  # of the newest measurement
+_DEARER = 0.7  # of one that is higher: the further a prompt is read, the more a token of it costs
 # Tokens of a prompt per step. Of a step with fewer a good part goes to reading the weights, and to
 # reading them once more for the answers that are being written.
 _SMALLEST = 128
@@ -41,12 +42,12 @@ class Pace:
             if not drafts:
                 self._step_s = _mean(self._step_s, writing_s)
             if prompt >= _TELLING:
-                self._token_s = _mean(self._token_s, (seconds - writing_s) / prompt)
+                self._token_s = _rising(self._token_s, (seconds - writing_s) / prompt)
         elif prompt >= _TELLING and written and not self._step_s and self._token_s:
             self._step_s = max(seconds - prompt * self._token_s, 0.0)
         elif prompt >= _TELLING:
             cost = max(seconds - (self._step_s if written else 0.0), seconds / 4)
-            self._token_s = _mean(self._token_s, cost / prompt)
+            self._token_s = _rising(self._token_s, cost / prompt)
         elif prompt == 0 and written and not drafts:
             self._step_s = _mean(self._step_s, seconds)
         if written:
@@ -80,6 +81,11 @@ class Pace:
         """Seconds until the request at this place of the queue (1 is next) gets a slot, if all
         answers take as long as the latest ones."""
         return place * self._answer_s / max(slots, 1)
+
+
+def _rising(before: float, now: float) -> float:
+    """An average that follows what grows at once, and what shrinks slowly."""
+    return before + _DEARER * (now - before) if 0 < before < now else _mean(before, now)
 
 
 def _mean(before: float, now: float) -> float:

@@ -8,12 +8,16 @@ from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from govbot.errors import Invalid, Unavailable
 from govbot.generate import ChatMessage, Grammar, Priority, Request, Sampling, Usage
 from govbot.generate.llama import LlamaGenerator, LlamaModel
+from govbot.generate.llama_context import LlamaContext
+from tests.bench.shapes import ModelShape, write_shape
 from tests.tiny_gguf import byte_token, char_token, write_tiny_gguf
 from tests.tiny_mamba import write_tiny_mamba
 from tests.unit.generate.conftest import GenerationOptions, MakeRequest, source
@@ -111,6 +115,56 @@ async def test_what_was_read_before_is_not_read_again_and_changes_nothing(
     assert all(usage.shared_tokens < usage.prompt_tokens for usage in usages)
     assert generator.status().prefix_tokens > 300
     await generator.aclose()
+
+
+@pytest.mark.parametrize("flash", ["auto", "off"])
+async def test_what_an_answer_is_drawn_from_is_the_same_beside_others_as_alone(
+    tmp_path: Path, make_request: MakeRequest, monkeypatch: pytest.MonkeyPatch, flash: str
+) -> None:
+    drawn: dict[str, list[Any]] = {}
+    lengths: list[set[int]] = []
+    draw, decode = LlamaModel._draw, LlamaContext.decode
+
+    def seen(self: LlamaModel, answer: Any, index: int, step: Any) -> None:
+        logits = self._context.logits(index).copy()
+        drawn.setdefault(answer.ticket.request.owner, []).append(logits)
+        draw(self, answer, index, step)
+
+    def counted(self: LlamaContext, parts: Any, *, prompts: bool = False) -> list[int]:
+        lengths.append({len(part.tokens) for part in parts})
+        return decode(self, parts, prompts=prompts)
+
+    monkeypatch.setattr(LlamaModel, "_draw", seen)
+    monkeypatch.setattr(LlamaContext, "decode", counted)
+    # Of floats, unlike bytes, one and several at a time differ in the last bits.
+    path = write_shape(tmp_path / "m.gguf", ModelShape("small", 192, 4, 3, 1, 512, 1024, 2048))
+    options = GenerationOptions(model_path=path, context_tokens=512, slots=8, flash_attention=flash)
+    letters = np.random.default_rng(9).integers(ord("a"), ord("z"), (8, 270), dtype=np.uint8)
+    requests = [
+        make_request(
+            source(1, bytes(row)[: 200 + 9 * number].decode()), max_tokens=12, owner=str(number)
+        )
+        for number, row in enumerate(letters)
+    ]
+    generator = LlamaGenerator(options)
+    await _together(generator, requests)
+    await generator.aclose()
+    together = drawn.copy()
+    drawn.clear()
+    # llama.cpp would cut pieces of different lengths into shorter ones, which it computes in
+    # another way; only in many layers of many numbers does that show in the end.
+    assert all(len(each) == 1 for each in lengths)
+    assert max(len(each) for each in together.values()) == 12
+    for request in requests:
+        fresh = LlamaGenerator(options)
+        await _text(fresh, request)
+        await fresh.aclose()
+    assert drawn.keys() == together.keys()
+    for owner, alone in drawn.items():
+        # With flash attention one answer is written in another way than several are.
+        compared = alone[:1] if flash == "auto" else alone
+        for one, other in zip(compared, together[owner], strict=False):
+            assert np.array_equal(one, other), owner
 
 
 async def test_a_model_that_cannot_forget_answers_the_same_with_a_shared_beginning(

@@ -49,3 +49,12 @@ def test_prompts_get_what_keeps_the_pause_of_streams_short() -> None:
     assert 390 < slow.prompt_limit(512, writing=True) < 410
     pace.answered(10.0)
     assert pace.waiting_s(3, 2) == 15.0
+
+
+def test_a_prompt_that_costs_more_the_further_it_is_read_is_cut_smaller_at_once() -> None:
+    pace = Pace(gap_s=1.0, idle_s=1.0)
+    pace.stepped(prompt=512, written=0, seconds=0.512)
+    pace.stepped(prompt=512, written=0, seconds=2.048)
+    assert 300 < pace.prompt_limit(512, writing=True) < 350
+    pace.stepped(prompt=300, written=0, seconds=0.3)
+    assert pace.prompt_limit(512, writing=True) < 400
