@@ -155,32 +155,35 @@ class PromptCopy:
             self._model = None
 
     def _load(self) -> None:
-        copy = copy_of(self._path)
         parameters = llama_cpp.llama_model_default_params()
         parameters.n_gpu_layers = 0
-        self._model = llama_cpp.llama_model_load_from_file(os.fsencode(copy), parameters)
-        if self._model is None:
-            _tell(self._path, "it does not load")
-            return
+        file = os.fsencode(copy_of(self._path))
+        self._model = llama_cpp.llama_model_load_from_file(file, parameters)
         try:
-            reader = LlamaContext(self._model, self._context.shape, on_gpu=False)
-        except MemoryError:
-            _tell(self._path, "the memory is too small")
-            return
-        try:
-            adapters.lay(
-                self._model, reader.pointer, self._settings.lora, self._settings.lora_scale
-            )
-        except Unavailable as error:
-            reader.close()
+            self._context.attach(self._reader())
+        except (MemoryError, Unavailable) as error:
             _tell(self._path, str(error))
+            self.close()
             return
-        self._context.attach(reader)
         log.info(
             "Prompts for %s are read by its copy in BF16",
             self._path.name,
             extra={"action": "model.prompts"},
         )
+
+    def _reader(self) -> LlamaContext:
+        """A context of the copy. Raises MemoryError, or Unavailable for an adapter."""
+        if self._model is None:
+            raise MemoryError("it does not load")
+        reader = LlamaContext(self._model, self._context.shape, on_gpu=False)
+        try:
+            adapters.lay(
+                self._model, reader.pointer, self._settings.lora, self._settings.lora_scale
+            )
+        except Unavailable:
+            reader.close()
+            raise
+        return reader
 
 
 def _tell(model: Path, problem: str) -> None:

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from govbot.generate.placement import Placement
     from govbot.gguf import GgufHeader
 
-# How much larger weights are in BF16, for the types that are read much faster so. Prompts with
-# Q4_K_M gain a tenth, with Q5_K_M and Q6_K nothing (tests/bench/README.md).
+# How much larger weights are in BF16, for the types that are read much faster so. Q4_K_M gains next
+# to nothing, Q5_K_M and Q6_K would lose (tests/bench/README.md).
 GROWTH: Final = {"Q8_0": 16 / 8.5, "F16": 1.0, "F32": 0.5}
 SMALLEST: Final = 64 * 2**20  # bytes of weights; smaller models read at once anyway
 _MEMORY_SHARE: Final = 0.5  # of what the model leaves free, that copy and its prompts may take
@@ -41,7 +41,7 @@ _RESERVE: Final = 2**30  # bytes of the disk that stay free
 _BUFFER: Final = 512 * 2**20  # bytes of weights in the memory of the process that makes it
 _SECONDS: Final = 3600  # longest time that making a copy may take
 _BF16: Final = 32  # LLAMA_FTYPE_MOSTLY_BF16
-_PR_SET_PDEATHSIG = 1
+_PR_SET_PDEATHSIG: Final = 1
 
 
 @dataclass(frozen=True, slots=True)

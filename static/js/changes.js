@@ -12,11 +12,13 @@ export function startChanges() {
 }
 
 // A change renews the list of documents. One that comes while the list is being asked for, by a
-// search for instance, does not take its place but has the list renewed after it.
+// search for instance, or has come and does not listen yet, has the list renewed after that.
 function renewAfterSearches() {
   let asking = null;
   let changed = false;
-  const renew = () => {
+  const arrived = (xhr) => {
+    if (xhr !== asking) return;
+    asking = null;
     if (changed) document.body.dispatchEvent(new CustomEvent("documents-sent"));
     changed = false;
   };
@@ -24,12 +26,10 @@ function renewAfterSearches() {
     if (target.id === "documents") asking = xhr;
   });
   document.body.addEventListener("htmx:afterRequest", ({ detail: { xhr, successful } }) => {
-    if (xhr !== asking) return;
-    asking = null;
-    if (!successful) renew();
+    if (!successful) arrived(xhr);
   });
-  document.body.addEventListener("htmx:afterSettle", ({ target }) => {
-    if (target.id === "documents" && !asking) renew(); // only now does the new list hear it
+  document.body.addEventListener("htmx:afterSettle", ({ target, detail: { xhr } }) => {
+    if (target.id === "documents") arrived(xhr);
   });
   for (const name of ["documents-changed", "documents-sent"]) {
     document.addEventListener(name, () => { changed ||= asking !== null; }, true);

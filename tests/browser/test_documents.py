@@ -179,6 +179,22 @@ async def test_a_search_is_not_lost_to_a_change_that_comes_during_it(
     await expect(page).to_have_url(re.compile("q=nota"))
 
 
+async def test_a_change_is_not_lost_on_a_list_that_has_come_and_does_not_listen_yet(
+    scene: Office, open_page: OpenPage
+) -> None:
+    page = await open_page("curator")
+    await page.goto("/documentos")
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    await page.evaluate("""document.body.addEventListener("htmx:afterRequest", () =>
+        document.body.dispatchEvent(new CustomEvent("documents-changed")), { once: true })""")
+    async with page.expect_response("**/documentos?*q=memo*"):
+        await page.get_by_role("searchbox", name="Nome").fill("memo")
+    await expect(page.get_by_role("row").filter(has_text="memorando.txt")).to_be_visible()
+    await page.wait_for_timeout(500)
+    assert len([url for url in asked if "/documentos" in url and "q=memo" in url]) == 2
+
+
 async def test_search_and_filter_work_together_and_stand_in_the_address(
     scene: Office, open_page: OpenPage
 ) -> None:

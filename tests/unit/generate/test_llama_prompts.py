@@ -195,6 +195,22 @@ async def test_without_a_copy_answers_go_on_and_the_log_says_why(
     await generator.aclose()
 
 
+async def test_a_copy_that_cannot_be_loaded_is_done_without(
+    tmp_path: Path,
+    make_request: MakeRequest,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    model = _copied(write_tiny_gguf(tmp_path / "m.gguf", favourite=char_token("Z")))
+    copy_of(model).unlink()
+    monkeypatch.setattr("govbot.generate.prompt_copy.is_made", lambda _: True)
+    generator = LlamaGenerator(_options(model, context_tokens=512))
+    assert await _text(generator, make_request(max_tokens=3)) == "ZZZ"
+    assert not generator.status().copied
+    assert "There is no copy of m.gguf for prompts: it does not load" in caplog.text
+    await generator.aclose()
+
+
 async def test_a_copy_that_fails_ends_the_answers_and_the_next_ones_are_written(
     random_model: Path, make_request: MakeRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
