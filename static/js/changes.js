@@ -8,7 +8,17 @@ export function startChanges() {
       for (const name of told) document.body.dispatchEvent(new CustomEvent(name.trim()));
     });
   });
+  document.body.addEventListener("htmx:beforeRequest", swapWhatStands);
   renewAfterSearches();
+}
+
+// An answer goes where its target stands now: of two changes of one part of a page that are under
+// way together, the first answer takes away the part that the second was meant for.
+function swapWhatStands({ detail }) {
+  detail.xhr.addEventListener("readystatechange", () => {
+    if (detail.xhr.readyState !== XMLHttpRequest.DONE || detail.target.isConnected) return;
+    detail.target = document.getElementById(detail.target.id) ?? detail.target;
+  });
 }
 
 // A change renews the list of documents. One that comes while the list is being asked for, by a

@@ -266,6 +266,39 @@ async def test_access_is_given_changed_and_taken_in_place(
     await expect(page.get_by_role("alert").filter(has_text="ninguém")).to_be_visible()
 
 
+async def test_of_two_changes_that_are_under_way_together_the_second_is_shown(
+    scene: Office, open_page: OpenPage
+) -> None:
+    page = await open_page("curator")
+    await page.goto(f"/colecoes/{scene.laws}")
+    await page.get_by_label("Pessoa ou grupo").fill("auditor")
+    await page.get_by_role("button", name="Adicionar").click()
+    level = page.get_by_label("O que Auditor Souza pode fazer", exact=True)
+    await expect(level).to_be_visible()
+    taken, shown = asyncio.Event(), asyncio.Event()
+
+    async def save(route: Route) -> None:
+        answer = await route.fetch()
+        await taken.wait()
+        await route.fulfill(response=answer)
+
+    async def take(route: Route) -> None:
+        answer = await route.fetch()
+        taken.set()
+        await shown.wait()
+        await route.fulfill(response=answer)
+
+    await page.route("**/acessos", save)
+    await page.route("**/acessos/retirar", take)
+    await level.select_option(label="Escreve")
+    async with page.expect_response("**/acessos"):
+        await page.get_by_role("button", name="Salvar o que Auditor Souza pode fazer").click()
+        await page.get_by_role("button", name="Retirar o acesso de Auditor Souza").click()
+    await expect(level).to_have_value("write")
+    shown.set()
+    await expect(level).to_have_count(0)
+
+
 async def test_the_audit_log_is_verified_in_place(scene: Office, open_page: OpenPage) -> None:
     page = await open_page("auditor")
     await page.goto("/admin/auditoria")
