@@ -20,6 +20,29 @@ document.body.addEventListener("htmx:afterSettle", settled);
 document.body.addEventListener("htmx:sseMessage", settled);
 document.body.addEventListener("documents-changed", () => document.getElementById("dialog").close());
 
+// A change renews the list. One that comes while the list is being asked for, by a search for
+// instance, or has come and does not listen yet, has it renewed after that.
+let asking = null;
+let changed = false;
+const arrived = (xhr) => {
+  if (xhr !== asking) return;
+  asking = null;
+  if (changed) document.body.dispatchEvent(new CustomEvent("documents-sent"));
+  changed = false;
+};
+document.body.addEventListener("htmx:beforeRequest", ({ detail: { target, xhr } }) => {
+  if (target.id === "documents") asking = xhr;
+});
+document.body.addEventListener("htmx:afterRequest", ({ detail: { xhr, successful } }) => {
+  if (!successful) arrived(xhr);
+});
+document.body.addEventListener("htmx:afterSettle", ({ target, detail: { xhr } }) => {
+  if (target.id === "documents") arrived(xhr);
+});
+for (const name of ["documents-changed", "documents-sent"]) {
+  document.addEventListener(name, () => { changed ||= asking !== null; }, true);
+}
+
 // Rows come again while their files are read: what was ticked stays so.
 document.addEventListener("change", (event) => {
   const box = event.target;
