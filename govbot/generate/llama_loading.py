@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import llama_cpp
@@ -57,11 +57,14 @@ def load(settings: GenerationSettings) -> Loaded:
         if model is None:
             continue
         choice = prompt_copy.choose(settings, read_header(path), placement, build().features)
-        copied = choice.copied and not _is_recurrent(model)
-        context = _context(model, settings, placement, PromptContext if copied else LlamaContext)
+        forgets = not _is_recurrent(model)
+        if choice.copied and not forgets:
+            choice = replace(choice, copied=False, why="the model cannot forget a part of a prompt")
+        kind = PromptContext if choice.copied else LlamaContext
+        context = _context(model, settings, placement, kind)
         if context is not None:
             _lay_adapters(model, context, settings)
-            context.forgets = not _is_recurrent(model)
+            context.forgets = forgets
             device = _device(placement, _threads(settings))
             return Loaded(model, context, device, _copy(settings, choice, context))
         llama_cpp.llama_model_free(model)

@@ -120,14 +120,18 @@ async def test_a_document_is_deleted_from_the_keyboard_and_restored(
     assert (await scene.document("memorando.txt")).version.state is State.QUEUED
 
 
-async def test_a_list_renewed_during_a_change_is_renewed_after_it(
-    scene: Office, open_page: OpenPage
-) -> None:
-    for name in ("nota 1.txt", "nota 2.txt"):
+async def _trashed(scene: Office, *names: str) -> None:
+    for name in names:
         await scene.put(name, f"{NOTE} {name}".encode())
         document = await scene.document(name)
         async with as_system(scene.app.pool) as conn:
             await store.trash_document(conn, None, document.id)
+
+
+async def test_a_list_renewed_during_a_change_is_renewed_after_it(
+    scene: Office, open_page: OpenPage
+) -> None:
+    await _trashed(scene, "nota 1.txt", "nota 2.txt")
     page = await open_page("curator")
     await page.goto("/documentos?estado=lixeira")
     renewed = asyncio.Event()
@@ -151,11 +155,7 @@ async def test_a_list_renewed_during_a_change_is_renewed_after_it(
 async def test_a_search_is_not_lost_to_a_change_that_comes_during_it(
     scene: Office, open_page: OpenPage
 ) -> None:
-    for name in ("nota 1.txt", "nota 2.txt", "outra.txt"):
-        await scene.put(name, f"{NOTE} {name}".encode())
-        document = await scene.document(name)
-        async with as_system(scene.app.pool) as conn:
-            await store.trash_document(conn, None, document.id)
+    await _trashed(scene, "nota 1.txt", "nota 2.txt", "outra.txt")
     page = await open_page("curator")
     await page.goto("/documentos?estado=lixeira")
     changed = asyncio.Event()

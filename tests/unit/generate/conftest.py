@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from pydantic import SecretStr
 
 from govbot.generate import ChatMessage, Request, Source
+from govbot.generate.prompt_copy import Maker
 from tests.tiny_gguf import char_token, write_tiny_gguf
 
 
@@ -50,6 +52,16 @@ class GenerationOptions:
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model that never ends by itself."""
     return write_tiny_gguf(tmp_path_factory.mktemp("gguf") / "tiny.gguf", favourite=char_token("Z"))
+
+
+def make_copy(model: Path) -> Maker:
+    """The process that made the copy of a model for its prompts, once it has ended."""
+    maker = Maker(model, model.stat().st_size)
+    until = time.monotonic() + 60
+    while not maker.done:
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    return maker
 
 
 def source(

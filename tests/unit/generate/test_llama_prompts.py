@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
@@ -20,19 +19,15 @@ from govbot.generate.prompt_copy import Maker
 from govbot.gguf import copy_of
 from tests.soak import nothing_left, soak
 from tests.tiny_gguf import byte_token, char_token, write_tiny_gguf
-from tests.unit.generate.conftest import GenerationOptions, MakeRequest, source
+from tests.tiny_mamba import write_tiny_mamba
+from tests.unit.generate.conftest import GenerationOptions, MakeRequest, make_copy, source
 from tests.unit.generate.test_adapters import write_adapter
 
 RULES = source(1, "as regras que todos leem, " * 12)
 
 
 def _copied(model: Path) -> Path:
-    maker = Maker(model, model.stat().st_size)
-    until = time.monotonic() + 60
-    while not maker.done:
-        assert time.monotonic() < until
-        time.sleep(0.02)
-    assert maker.problem == ""
+    assert make_copy(model).problem == ""
     return model
 
 
@@ -192,6 +187,18 @@ async def test_without_a_copy_answers_go_on_and_the_log_says_why(
     assert not generator.status().copied
     told = [each.getMessage() for each in caplog.records if "no copy" in each.getMessage()]
     assert told == ["There is no copy of m.gguf for prompts: the disk is too small"]
+    await generator.aclose()
+
+
+async def test_a_model_that_cannot_forget_reads_for_itself_and_the_log_says_why(
+    tmp_path: Path, make_request: MakeRequest, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    model = write_tiny_mamba(tmp_path / "mamba.gguf")
+    generator = LlamaGenerator(_options(model))
+    await _text(generator, make_request(max_tokens=2))
+    assert "read by itself: the model cannot forget" in caplog.text
+    assert not copy_of(model).exists()
     await generator.aclose()
 
 

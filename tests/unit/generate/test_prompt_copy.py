@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from collections import namedtuple
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +19,7 @@ from govbot.generate.prompt_copy import Maker, choose, is_made
 from govbot.generate.weight import estimate
 from govbot.gguf import GgufHeader, copy_of, read_header
 from tests.tiny_gguf import char_token, write_tiny_gguf
-from tests.unit.generate.conftest import GenerationOptions
+from tests.unit.generate.conftest import GenerationOptions, make_copy
 
 GIB = 2**30
 # The shape of a 1 B model in Q8_0.
@@ -93,19 +92,10 @@ def test_who_asks_for_a_copy_has_one_on_any_processor() -> None:
     assert not choose(options, small, _placed(options, small, CPU, GPU), ()).copied
 
 
-def _made(model: Path) -> Maker:
-    maker = Maker(model, model.stat().st_size)
-    until = time.monotonic() + 60
-    while not maker.done:
-        assert time.monotonic() < until
-        time.sleep(0.02)
-    return maker
-
-
 def test_a_copy_is_that_of_its_file_only(tmp_path: Path) -> None:
     model = write_tiny_gguf(tmp_path / "m.gguf")
     assert not is_made(model)
-    assert _made(model).problem == ""
+    assert make_copy(model).problem == ""
     assert is_made(model)
     assert read_header(copy_of(model)).quantisation == "BF16"
     assert sorted(tmp_path.iterdir()) == [model, copy_of(model)]
@@ -124,20 +114,20 @@ def test_a_copy_is_that_of_its_file_only(tmp_path: Path) -> None:
 
 def test_a_copy_that_is_cut_off_is_none(tmp_path: Path) -> None:
     model = write_tiny_gguf(tmp_path / "m.gguf")
-    _made(model)
+    make_copy(model)
     was = model.stat()
     whole = copy_of(model).read_bytes()
     copy_of(model).write_bytes(whole[: len(whole) // 2])
     os.utime(copy_of(model), (was.st_atime, was.st_mtime))
     assert not is_made(model)
-    assert _made(model).problem == ""
+    assert make_copy(model).problem == ""
     assert copy_of(model).read_bytes() == whole
 
 
 def test_what_cannot_be_copied_leaves_nothing(tmp_path: Path) -> None:
     model = tmp_path / "m.gguf"
     model.write_bytes(b"GGUF, and then nothing that makes sense")
-    assert "ended with 1" in _made(model).problem
+    assert "ended with 1" in make_copy(model).problem
     assert list(tmp_path.iterdir()) == [model]
     assert "cannot be written to" in Maker(tmp_path / "gone" / "m.gguf", 1).problem
 
@@ -167,7 +157,7 @@ def test_it_ends_with_the_process_that_wanted_it(tmp_path: Path) -> None:
     for each in (old, young):
         each.touch()
     os.utime(old, (0, 0))
-    _made(model)
+    make_copy(model)
     assert (old.exists(), young.exists(), is_made(model)) == (False, True, True)
 
 
@@ -188,6 +178,6 @@ def test_a_copy_counts_for_the_bound_of_memory(tmp_path: Path) -> None:
     model = write_tiny_gguf(tmp_path / "m.gguf", favourite=char_token("Z"))
     options = GenerationOptions(model_path=model)
     before = estimate(options)
-    _made(model)
+    make_copy(model)
     assert estimate(options) > 1.9 * before
     assert estimate(replace(options, prompt_weights="file")) == before
